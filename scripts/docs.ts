@@ -1,0 +1,80 @@
+/**
+ * Writes the pages that are generated from code: `npm run docs`. The tidy test compares each with the committed file,
+ * so a page can be read without asking whether it is still true. To add one, add a row to `generated`.
+ */
+import { writeFileSync } from "node:fs";
+import { type EnvName, sections } from "../src/config.ts";
+import type { Setting } from "../src/config-parse.ts";
+import { metrics, processMetrics } from "../src/telemetry/metrics.ts";
+import type { Metric } from "../src/telemetry/registry.ts";
+
+export const generated: readonly { readonly path: string; readonly render: () => string }[] = [
+  { path: "docs/configuration.md", render: renderConfiguration },
+  { path: "docs/metrics.md", render: renderMetricsPage },
+];
+
+function renderConfiguration(): string {
+  const lines = [
+    "# Configuration",
+    "",
+    "<!-- Generated from src/config.ts by `npm run docs`; do not edit. -->",
+    "",
+    "Baton reads environment variables, once, when it starts. An empty variable counts as one that is not set. A wrong",
+    "value stops the start, with one line for each fault; passwords in URLs are masked there, tokens and secrets never",
+    "shown. Switches are `0`, `1`, `true` or `false`. Lists are comma-separated; spaces around an item are dropped, an",
+    "empty item is a fault. Integers are plain decimal digits. Where a setting may not exceed another, asking for more is",
+    "a fault, while a default gives way by itself.",
+  ];
+  for (const [title, rows] of Object.entries(sections)) {
+    lines.push("", `## ${title}`, "", "| name | type | default | allowed | meaning |", "|---|---|---|---|---|");
+    for (const [name, row] of Object.entries(rows) as [EnvName, Setting<unknown>][]) lines.push(settingRow(name, row));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function settingRow(name: string, row: Setting<unknown>): string {
+  const preset = row.preset === "" ? (row.required ? "required" : "not set") : `\`${row.preset}\``;
+  const type = row.unit === "" ? row.type : `${row.type}, ${row.unit}`;
+  return `| \`${name}\` | ${type} | ${preset} | ${cell(row.allowed.replace(/^an integer from /, ""))} | ${cell(row.why)} |`;
+}
+
+function renderMetricsPage(): string {
+  const table = (rows: Record<string, Metric>) => [
+    "| name | type | labels | meaning |",
+    "|---|---|---|---|",
+    ...Object.values(rows).map(
+      ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(", ") || "none"} | ${cell(help)} |`,
+    ),
+  ];
+  const lines = [
+    "# Metrics",
+    "",
+    "<!-- Generated from src/telemetry/metrics.ts by `npm run docs`; do not edit. -->",
+    "",
+    "`GET /metrics` of any process, in every role, answers in the text format of Prometheus. All values belong to that",
+    "process and start at 0 with it: sum over processes, and use `rate()` on counters. Times are in seconds. A metric",
+    "with labels has its first sample when something first happened. A metric keeps at most 1,000 combinations of label",
+    "values; what comes after is counted under `other`.",
+    "",
+    "## Baton",
+    "",
+    ...table(metrics),
+    "",
+    "## Process",
+    "",
+    ...table(processMetrics),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Text for one table cell: neither a bar nor what looks like HTML may break the page. */
+function cell(text: string): string {
+  return text.replace(/\|/g, "\\|").replace(/<[^>\s][^>]*>(:<[^>]*>)*/g, "`$&`");
+}
+
+if (import.meta.main) {
+  for (const { path, render } of generated) {
+    writeFileSync(new URL(`../${path}`, import.meta.url), render());
+    console.log(`wrote ${path}`);
+  }
+}

@@ -1,0 +1,4 @@
+// Owns the one place from which the start script, tests and benchmarks take the services they need.
+// Each call either resolves with a server that answers, or throws an error that says what to do, leaving nothing running.
+export { natsServer, startNats } from "./nats.mjs";
+export { startPostgres } from "./postgres.mjs";

@@ -1,0 +1,118 @@
+// Applies counter updates, each exactly once, many in one transaction: they wait for company up to BATCH_FLUSH_INTERVAL_MS.
+// What was answered 202 counts whatever became of the task; a message of a client counts if it was stored before the end.
+// A turn that fails leaves no trace and is taken again; what the process loses comes again from JetStream.
+import { limits } from "#config";
+import type { Answer, Progress } from "#domain/command";
+import type { Db } from "#store/client";
+import { type CountRow, countRows, freshIds, writeCounts } from "#store/counters";
+import { isTransient } from "#store/faults";
+import * as load from "#store/load";
+import type { Logger } from "#telemetry/log";
+import { metrics } from "#telemetry/metrics";
+
+export interface CounterItem {
+  readonly update: Progress;
+  /** Counts only if it was stored (ms) before the task ended; null: it was accepted already. */
+  readonly storedAt: number | null;
+  readonly settle: (answer: Answer | null) => void;
+}
+
+interface Parts {
+  readonly db: Db;
+  readonly flushMs: number;
+  readonly log: Logger;
+}
+
+export class Counters {
+  readonly #parts: Parts;
+  #waiting: CounterItem[] = [];
+  #running: Promise<void> | null = null;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  put(item: CounterItem): void {
+    this.#waiting.push(item);
+    this.#running ??= this.#run();
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Resolves when everything put so far is applied. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      if (this.#parts.flushMs > 0) await pause(this.#parts.flushMs);
+      const items = this.#waiting.splice(0, limits.progressUpdatesMax);
+      try {
+        this.#waiting.push(...(await this.#apply(items)));
+      } catch (error) {
+        if (!isTransient(error)) this.#parts.log.error({ err: error }, "counter updates could not be applied yet");
+        this.#waiting.unshift(...items);
+        await pause(Math.random() * (isTransient(error) ? 200 : 2_000));
+      }
+    }
+    this.#running = null;
+  }
+
+  /** Returns those whose task is busy. */
+  async #apply(items: readonly CounterItem[]): Promise<CounterItem[]> {
+    const started = performance.now();
+    const { rows, known, fresh } = await this.#parts.db.tx(async (sql, last) => {
+      const ids = [...new Set(items.map(({ update }) => update.task))].sort();
+      const rows = new Map((await countRows(sql, ids)).map((row) => [row.id, row]));
+      const missing = ids.filter((id) => !rows.has(id));
+      const known = missing.length > 0 ? await load.existing(sql, missing) : new Set<string>();
+      const counting = items.filter((item) => countsFor(item, rows.get(item.update.task)));
+      const fresh = await freshIds(sql, [...new Set(counting.map(({ update }) => update.id))]);
+      const changed = fold(counting, rows, new Set(fresh));
+      if (changed.length > 0) last(writeCounts(sql, changed));
+      return { rows, known, fresh };
+    });
+    metrics.turns.add(1, "counters");
+    metrics.turnSeconds.observe((performance.now() - started) / 1000, "counters");
+    metrics.commands.add(fresh.size, "progress", "done");
+    const busy: CounterItem[] = [];
+    for (const item of items) {
+      if (known.has(item.update.task)) busy.push(item);
+      else item.settle(answerTo(item, rows.get(item.update.task)));
+    }
+    return busy;
+  }
+}
+
+function countsFor({ storedAt }: CounterItem, row: CountRow | undefined): boolean {
+  if (row === undefined) return false;
+  return storedAt === null || row.endedAt === null || storedAt <= row.endedAt.getTime();
+}
+
+/** Adds up what has not been counted yet; a sum that JSON could not carry stays as it was. */
+function fold(items: readonly CounterItem[], rows: ReadonlyMap<string, CountRow>, fresh: Set<string>): CountRow[] {
+  const changed = new Set<CountRow>();
+  for (const { update } of items) {
+    const row = rows.get(update.task);
+    if (!row || !fresh.delete(update.id)) continue;
+    const success = row.success + update.success;
+    const failures = row.failures + update.failures;
+    if (success > Number.MAX_SAFE_INTEGER || failures > Number.MAX_SAFE_INTEGER) continue;
+    row.success = success;
+    row.failures = failures;
+    changed.add(row);
+  }
+  return [...changed];
+}
+
+function answerTo(item: CounterItem, row: CountRow | undefined): Answer {
+  const id = item.update.task;
+  if (row === undefined) return { status: 404, id, error: "Task not found" };
+  if (countsFor(item, row)) return { status: 202, id, state: row.status };
+  return { status: 409, id, state: row.status, error: `A task that is ${row.status} does not accept progress`, allowed: [] };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

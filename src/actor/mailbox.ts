@@ -1,0 +1,116 @@
+// The mailbox of a worker: what waits for the next turn. The rim puts outcomes here and never touches a row itself.
+// Nothing in it is precious: whatever is lost with the process is found again by a sweep over Postgres.
+import type { Action } from "#domain/action";
+import type { Answer, ClientCommand } from "#domain/command";
+
+/** What this worker can recompute from a row: outcomes of start calls, timers, leases. `claimId` fences: a late word of an earlier claim is refused. */
+export type LocalCommand =
+  | { readonly type: "started"; readonly task: string; readonly claimId: number; readonly cancelAction?: Action }
+  | { readonly type: "start_deferred"; readonly task: string; readonly claimId: number; readonly until: Date }
+  | { readonly type: "start_failed"; readonly task: string; readonly claimId: number; readonly reason: string }
+  /** The call was not made: back to Pending at once, without doubt. */
+  | { readonly type: "released"; readonly task: string; readonly claimId: number }
+  | { readonly type: "lease_expired"; readonly task: string; readonly claimId: number }
+  /** A task without start action was claimed: it succeeds by itself. */
+  | { readonly type: "joined"; readonly task: string; readonly claimId: number }
+  /** The call's answer is the report. */
+  | {
+      readonly type: "answered";
+      readonly task: string;
+      readonly claimId: number;
+      readonly result: Readonly<Record<string, unknown>> | null;
+    }
+  | { readonly type: "due"; readonly task: string; readonly ends: boolean };
+
+/** One thing to decide, and what to do when it is settled. */
+export type Item =
+  | { readonly from: "rim"; readonly command: LocalCommand; busy: number }
+  | {
+      readonly from: "client";
+      readonly command: ClientCommand;
+      /** When JetStream stored it, ms. */
+      readonly storedAt: number;
+      /** Its caller gives up after the deadline: then it must not take effect any more. */
+      readonly expires: boolean;
+      readonly settle: (answer: Answer | null) => void;
+      busy: number;
+    };
+
+export const targetOf = (item: Item): string => (item.from === "client" ? item.command.target : item.command.task);
+
+export type Lane = "ending" | "row";
+
+const endingTypes = new Set<LocalCommand["type"]>(["start_failed", "joined", "answered"]);
+
+/** Which kind of turn decides a command: those that may end a task lock the batch first. */
+export function laneOf(item: Item): Lane {
+  if (item.from === "client") return item.command.verb === "update" ? "row" : "ending";
+  const { command } = item;
+  if (command.type === "due") return command.ends ? "ending" : "row";
+  return endingTypes.has(command.type) ? "ending" : "row";
+}
+
+/** Whether the worker should look for tasks to claim; told how it went. */
+export interface Hunger {
+  /** There may be something to claim. A look clears it. */
+  readonly hungry: boolean;
+  eat(): void;
+  fed(claimed: number, leftBehind: boolean): void;
+}
+
+export class Mailbox {
+  readonly #waiting: Record<Lane, Item[]> = { ending: [], row: [] };
+  readonly #wake: Record<Lane, (() => void) | null> = { ending: null, row: null };
+
+  put(item: Item, lane: Lane = laneOf(item)): void {
+    this.#waiting[lane].push(item);
+    this.nudge(lane);
+  }
+
+  /** The rim's way in. */
+  tell(command: LocalCommand): void {
+    this.put({ from: "rim", command, busy: 0 });
+  }
+
+  size(lane: Lane): number {
+    return this.#waiting[lane].length;
+  }
+
+  /** Up to `max` items in order; one that must go `alone` comes by itself. */
+  take(lane: Lane, max: number, alone: (item: Item) => boolean): Item[] {
+    const waiting = this.#waiting[lane];
+    const end = waiting.findIndex(alone);
+    return waiting.splice(0, end < 0 ? max : Math.min(max, Math.max(end, 1)));
+  }
+
+  /** Items that could not be decided come first again. */
+  putBack(lane: Lane, items: readonly Item[]): void {
+    this.#waiting[lane].unshift(...items);
+    this.nudge(lane);
+  }
+
+  /** Start outcomes that wait in the row lane for tasks of an ending turn: decided first, in the same transaction. */
+  takeStarted(tasks: ReadonlySet<string>): Item[] {
+    const taken: Item[] = [];
+    this.#waiting.row = this.#waiting.row.filter((item) => {
+      const mine = item.from === "rim" && item.command.type === "started" && tasks.has(item.command.task);
+      if (mine) taken.push(item);
+      return !mine;
+    });
+    return taken;
+  }
+
+  nudge(lane: Lane): void {
+    const wake = this.#wake[lane];
+    this.#wake[lane] = null;
+    wake?.();
+  }
+
+  /** Resolves when something waits in the lane, or it was nudged. */
+  wait(lane: Lane): Promise<void> {
+    if (this.#waiting[lane].length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake[lane] = resolve;
+    });
+  }
+}

@@ -1,0 +1,83 @@
+// One turn: a batch of commands becomes one transaction. Load, step, commit, reply, act; this is the whole flow.
+// Until the commit nothing has happened: a turn that fails leaves no trace, and its commands come again.
+import type { Db } from "#store/client";
+import { write } from "#store/commit";
+import { admit, type ClaimRound } from "#actor/claim";
+import { draft } from "#actor/draft";
+import { hold, isWhole } from "#actor/hold";
+import { decide, settle } from "#actor/kinds";
+import type { Item, Lane } from "#actor/mailbox";
+import { answerBefore, memoOf, remember } from "#actor/memo";
+import { relate } from "#actor/relate";
+import type { Ground, Scene } from "#actor/scene";
+import { countOff } from "#actor/spread";
+import { decideWhole } from "#actor/whole";
+import type { Claimed } from "#domain/claimed";
+import type { Answer, ClientCommand } from "#domain/command";
+import { limits } from "#config";
+
+export interface Decided {
+  readonly scene: Scene;
+  /** In the order of the commands; null for what the rim told. */
+  readonly settled: readonly { readonly item: Item; readonly answer: Answer | null }[];
+  readonly busy: readonly Item[];
+  readonly claimed: readonly Claimed[];
+}
+
+export function turn(
+  db: Db,
+  ground: Ground,
+  lane: Lane,
+  commands: readonly Item[],
+  round: ClaimRound | null,
+): Promise<Decided> {
+  const work = commands.some(isWhole) ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs;
+  return db.tx(async (sql, last) => {
+    if (work > limits.workTimeoutMs) await sql.unsafe(`set local statement_timeout = ${limits.bulkStatementTimeoutMs}`);
+    // load
+    const { scene, items, busy } = await hold(sql, ground, lane, commands);
+    // step
+    const settled = items.map((item) => ({ item, answer: step(scene, item) }));
+    await relate(sql, scene);
+    countOff(scene);
+    const claimed = round === null ? [] : await admit(sql, scene, round);
+    await draft(sql, scene);
+    // commit
+    write(sql, changesOf(scene), last);
+    return { scene, settled, busy, claimed };
+  }, work);
+  // reply, ack and act follow in worker.ts, when this has come true
+}
+
+function step(scene: Scene, item: Item): Answer | null {
+  if (item.from === "rim") {
+    settle(scene, item.command);
+    return null;
+  }
+  if (item.expires && isPast(item.storedAt, scene.now)) return null;
+  const memo = memoOf(item, scene);
+  if (memo === null) return answerTo(scene, item.command, item);
+  const before = answerBefore(scene, memo);
+  if (before !== null) return before;
+  const answer = answerTo(scene, item.command, item);
+  remember(scene, memo, answer);
+  return answer;
+}
+
+/** By two clocks, so that one that is wrong does not drop every command. */
+const isPast = (storedAt: number, now: Date): boolean =>
+  Math.min(now.getTime(), Date.now()) > storedAt + limits.commandDeadlineMs;
+
+const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer =>
+  isWhole(item) ? decideWhole(scene, command) : decide(scene, command);
+
+const changesOf = (scene: Scene) => ({
+  rows: [...scene.changed],
+  batches: [...scene.changedBatches],
+  events: scene.events,
+  deliveries: scene.deliveries,
+  specs: [...scene.specs.values()],
+  unheld: [...scene.unheld],
+  answers: scene.answers,
+  now: scene.now,
+});

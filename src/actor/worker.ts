@@ -1,0 +1,157 @@
+// The loops round the turn: gather what is there, take the turn, then reply, ack and act. A turn that fails is tried
+// again with the same commands (time-outs, locks and lost connections are nobody's fault); where the error is a command's
+// own, the batch is halved until the culprit is alone, and that one is parked. Nothing waits for a sweep here.
+import { limits } from "#config";
+import type { Answer } from "#domain/command";
+import type { Claimed } from "#domain/claimed";
+import type { Db } from "#store/client";
+import { isBroken, isTransient } from "#store/faults";
+import type { Logger } from "#telemetry/log";
+import { metrics } from "#telemetry/metrics";
+import { ClaimRound, type Slots } from "#actor/claim";
+import { isWhole } from "#actor/hold";
+import { type Hunger, type Item, type Lane, type Mailbox, targetOf } from "#actor/mailbox";
+import type { Ground } from "#actor/scene";
+import { type Decided, turn } from "#actor/turn";
+
+/** What follows a commit. Every one of these may be lost with the process; a sweep finds it again. */
+export interface Effects {
+  start(claimed: Claimed): void;
+  /** Sends the answers that were settled. */
+  flush(): void;
+  park(item: Item, reason: string): void;
+  ready(): void;
+  armed(at: Date): void;
+  deliveries(): void;
+}
+
+export interface WorkerParts {
+  readonly db: Db;
+  readonly mailbox: Mailbox;
+  readonly effects: Effects;
+  readonly slots: Slots;
+  readonly hunger: Hunger;
+  readonly claimsMax: number;
+  /** Null until the worker is registered. */
+  readonly self: () => { readonly id: number; readonly ground: Ground } | null;
+  readonly log: Logger;
+}
+
+export class Worker {
+  readonly #parts: WorkerParts;
+  /** Fencing tokens of the claims that this process knows of: from before their commit until their outcome is written. */
+  readonly held = new Set<number>();
+  #claims = 0;
+  #stopping = false;
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#loops = Promise.all([this.#loop("ending"), this.#loop("row")]);
+  }
+
+  /** Ends when everything in the mailbox has been decided (or `giveUp` resolves). */
+  async stop(giveUp: Promise<unknown>): Promise<void> {
+    this.#stopping = true;
+    this.#parts.mailbox.nudge("ending");
+    this.#parts.mailbox.nudge("row");
+    await Promise.race([this.#loops, giveUp]);
+  }
+
+  async #loop(lane: Lane): Promise<void> {
+    const { mailbox } = this.#parts;
+    while (!(this.#stopping && mailbox.size(lane) === 0)) {
+      if (mailbox.size(lane) === 0 && !(lane === "row" && this.#mayClaim())) await mailbox.wait(lane);
+      const self = this.#parts.self();
+      if (self === null) {
+        await pause(50);
+        continue;
+      }
+      const items = mailbox.take(lane, limits.commandBatchMax, (item) => isWhole(item) || item.busy >= limits.busyTriesMax);
+      if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
+      const round = lane === "row" && this.#mayClaim() ? this.#round(self.id) : null;
+      if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);
+    }
+  }
+
+  #mayClaim(): boolean {
+    return !this.#stopping && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
+  }
+
+  #round(owner: number): ClaimRound {
+    const { slots, claimsMax, hunger } = this.#parts;
+    hunger.eat();
+    return new ClaimRound(slots, claimsMax, () => {
+      // Unique for ever: a worker id is never used again.
+      const claimId = owner * 2 ** 31 + ++this.#claims;
+      this.held.add(claimId);
+      return { owner, claimId };
+    });
+  }
+
+  async #attempt(lane: Lane, ground: Ground, items: readonly Item[], round: ClaimRound | null): Promise<void> {
+    const { db, mailbox, hunger, log } = this.#parts;
+    const started = performance.now();
+    try {
+      const decided = await turn(db, ground, lane, items, round);
+      if (round !== null) hunger.fed(decided.claimed.length, round.leftBehind);
+      this.#follow(lane, decided);
+      metrics.turns.add(1, lane);
+      metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
+    } catch (error) {
+      if (round !== null) {
+        for (const claimId of round.tokens) this.held.delete(claimId);
+        hunger.fed(0, true);
+      }
+      if (isTransient(error)) {
+        if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");
+        mailbox.putBack(lane, items);
+        await pause(Math.random() * (isBroken(error) ? 400 : 50));
+      } else if (items.length > 1) {
+        log.error({ err: error, lane, commands: items.length }, "a turn failed; looking for the command at fault");
+        const half = items.length >> 1;
+        await this.#attempt(lane, ground, items.slice(0, half), null);
+        await this.#attempt(lane, ground, items.slice(half), null);
+      } else {
+        log.error({ err: error, lane, command: items[0]?.command }, "a command could not be decided");
+        if (items[0]) this.#park(items[0], error);
+        else await pause(1_000);
+      }
+    }
+  }
+
+  #follow(lane: Lane, { scene, settled, busy, claimed }: Decided): void {
+    const { mailbox, effects } = this.#parts;
+    for (const { item, answer } of settled) {
+      if (item.from === "client") item.settle(answer);
+      else if ("claimId" in item.command) this.held.delete(item.command.claimId);
+      metrics.commands.add(1, item.from === "client" ? item.command.verb : item.command.type, outcomeOf(answer));
+    }
+    effects.flush();
+    for (const one of claimed) effects.start(one);
+    metrics.claims.add(claimed.length);
+    for (const event of scene.events) metrics.transitions.add(1, event.from, event.to);
+    for (const item of busy) {
+      item.busy++;
+      mailbox.put(item, lane);
+    }
+    if (scene.ready > 0) effects.ready();
+    if (scene.earliestDue !== null) effects.armed(scene.earliestDue);
+    if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
+  }
+
+  #park(item: Item, error: unknown): void {
+    metrics.poison.add(1);
+    this.#parts.effects.park(item, String(error));
+    if (item.from === "client") {
+      item.settle({ status: 503, id: item.command.target, error: "The command could not be decided and was parked" });
+      this.#parts.effects.flush();
+    }
+  }
+}
+
+const outcomeOf = (answer: Answer | null): string => (answer === null || answer.status < 300 ? "done" : "rejected");
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

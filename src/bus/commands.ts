@@ -1,0 +1,162 @@
+// What clients ask, as it comes from JetStream: parses each message into commands, sends the answers, acks a message when
+// its last command is settled. What cannot be parsed is answered where somebody waits, and parked in `baton.dead`.
+import type { JsMsg } from "@nats-io/jetstream";
+import { headers as newHeaders } from "@nats-io/transport-node";
+import { type Answer, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
+import { Invalid } from "#domain/errors";
+import { parseJson } from "#domain/json";
+import { Faults } from "#domain/schema/decode";
+import { readCommand, readPut } from "#domain/schema/report";
+import { isUuid } from "#domain/schema/text";
+import type { Bus } from "#bus/client";
+import { consume, InHand, type Intake } from "#bus/consume";
+import type { DoorMessage } from "#bus/door";
+import { consumers, headers, subjects } from "#bus/subjects";
+import type { Logger } from "#telemetry/log";
+
+/** A command with its way back. */
+export interface Asked {
+  readonly command: ClientCommand;
+  /** When JetStream stored it, ms. */
+  readonly storedAt: number;
+  /** Nobody waits for the answer any more after the deadline: then it must not take effect. */
+  readonly expires: boolean;
+  /** Once per command; null: dropped without an answer. */
+  readonly settle: (answer: Answer | null) => void;
+}
+
+/** A counter update that was published by itself. */
+export interface AskedProgress {
+  readonly update: Progress;
+  readonly storedAt: number;
+  readonly settle: (answer: Answer | null) => void;
+}
+
+export interface Handlers {
+  readonly command: (asked: Asked) => void;
+  readonly progress: (asked: AskedProgress) => void;
+  /** Resolves when there is room for more. */
+  readonly room: () => Promise<void>;
+}
+
+export interface CommandSource extends Intake {
+  /** Sends the answers of the last turn: one message for each inbox. */
+  flush(): void;
+  /** Parks a command that could not be decided, with the reason. */
+  park(command: ClientCommand, reason: string): void;
+  /** Gives back what has not been settled. */
+  close(): void;
+}
+
+export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): CommandSource {
+  const inHand = new InHand();
+  const answers = new Map<string, [string, Answer][]>();
+  const park = (subject: string, payload: Uint8Array | string, reason: string): void => {
+    const h = newHeaders();
+    h.set(headers.reason, reason.replace(/[\r\n]+/g, " ").slice(0, 500));
+    const parked = bus.js.publish(subjects.deadOf(subject), payload, { headers: h });
+    parked.catch((error) => log.error({ err: error, subject, reason }, "a message could not be parked"));
+  };
+  const reply = (to: string, answer: Answer): void => bus.nc.publish(to, JSON.stringify(answer));
+
+  const takeDoor = (message: JsMsg): void => {
+    const { inbox, commands } = message.json<DoorMessage>();
+    let open = commands.length;
+    for (const command of commands)
+      handlers.command({
+        command,
+        storedAt: Number(message.timestampNanos) / 1e6,
+        expires: true,
+        settle: (answer) => {
+          if (answer !== null) append(answers, inbox, [command.id, answer]);
+          if (--open === 0) inHand.ack(message);
+        },
+      });
+  };
+
+  const takeOne = (message: JsMsg): void => {
+    const to = message.headers?.get(headers.reply) || null;
+    const settle = (answer: Answer | null): void => {
+      if (answer !== null && to !== null) reply(to, answer);
+      inHand.ack(message);
+    };
+    const refuse = (reason: string, answer: Answer): void => {
+      park(message.subject, message.data, reason);
+      settle(answer);
+    };
+    const [, , id = "", verb = "", more] = message.subject.split(".");
+    const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
+    if (!isUuid(id) || !known) {
+      const error = known ? "Not a task id" : "Unknown command";
+      return refuse(`${error}: ${message.subject}`, { status: 400, id, error });
+    }
+    const target = id.toLowerCase();
+    const key = message.headers?.get(headers.msgId) || undefined;
+    const unique = `${message.seq}-${message.timestampNanos}`;
+    const storedAt = Number(message.timestampNanos) / 1e6;
+    const read = readPayload(message.data, verb);
+    if ("faults" in read) {
+      return refuse(read.faults.join("; "), { status: 400, id: target, error: "Validation failed", details: read.faults });
+    }
+    if ("counts" in read) {
+      const update = { id: key ?? unique, task: target, ...read.counts };
+      return handlers.progress({ update, storedAt, settle });
+    }
+    const command = { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) };
+    handlers.command({ command, storedAt, expires: false, settle });
+  };
+
+  const intake = consume({
+    bus,
+    source: consumers.commands,
+    log,
+    ahead: 256,
+    take: async (message) => {
+      inHand.add(message);
+      try {
+        if (message.subject === subjects.door) takeDoor(message);
+        else takeOne(message);
+      } catch (error) {
+        park(message.subject, message.data, String(error));
+        inHand.ack(message);
+      }
+      await handlers.room();
+    },
+  });
+
+  return {
+    stop: () => intake.stop(),
+    flush() {
+      for (const [inbox, list] of answers) bus.nc.publish(inbox, JSON.stringify(list));
+      answers.clear();
+    },
+    park: (command, reason) => park(subjects.taskOf(command.target, command.verb), JSON.stringify(command), reason),
+    close: () => inHand.close(),
+  };
+}
+
+type Read =
+  | { readonly fields: NonNullable<ClientCommand["fields"]>; readonly attempt?: number }
+  | { readonly counts: { readonly success: number; readonly failures: number } }
+  | { readonly faults: readonly string[] };
+
+function readPayload(data: Uint8Array, verb: string): Read {
+  const faults = new Faults();
+  try {
+    const body = data.length === 0 ? {} : parseJson(data);
+    if (verb === "progress") {
+      const counts = readPut(body, faults);
+      return counts ? { counts } : { faults: faults.list };
+    }
+    return readCommand(verb as TaskVerb, body, faults) ?? { faults: faults.list };
+  } catch (error) {
+    if (error instanceof Invalid) return { faults: [error.message, ...error.details] };
+    throw error;
+  }
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}

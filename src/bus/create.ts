@@ -1,0 +1,37 @@
+// `baton.batch.create`: request/reply for clients that speak NATS only. The answer is what HTTP gives, in one object.
+import type { Msg } from "@nats-io/transport-node";
+import type { Bus } from "#bus/client";
+import { subjects } from "#bus/subjects";
+import type { Logger } from "#telemetry/log";
+
+export interface Created {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** All api processes share the queue group, so one of them answers. */
+export function answerCreates(bus: Bus, create: (body: Uint8Array) => Promise<Created>, log: Logger): () => void {
+  let of: unknown = null;
+  let stopped = false;
+  const answer = async (message: Msg) => {
+    const { status, headers, body } = await create(message.data);
+    const batch_id = headers["x-batch-id"];
+    const result =
+      status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };
+    if (message.reply) bus.nc.publish(message.reply, JSON.stringify(result));
+  };
+  bus.onReady(() => {
+    if (stopped || of === bus.nc) return;
+    of = bus.nc;
+    bus.nc.subscribe(subjects.createBatch, {
+      queue: "api",
+      callback: (error, message) => {
+        if (!error && !stopped) answer(message).catch((err) => log.error({ err }, "a batch could not be created by NATS"));
+      },
+    });
+  });
+  return () => {
+    stopped = true;
+  };
+}

@@ -1,0 +1,202 @@
+// The way in for commands by HTTP: what is waiting goes into one JetStream message (at once when none is on its way, else
+// when the last is stored), each command with an id; answers come back batched to one inbox of this process.
+// A command that could not be stored, or got no answer in time, fails with `Unavailable`: repeating it is safe.
+import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { limits } from "#config";
+import type { Answer, ClientCommand, Progress } from "#domain/command";
+import { Unavailable } from "#domain/errors";
+import type { Bus } from "#bus/client";
+import { subjects } from "#bus/subjects";
+
+export interface Door {
+  /** Asks the task's actor and waits for its answer, 10 s at most. */
+  ask(command: ClientCommand): Promise<Answer>;
+  /** Resolves when JetStream has stored the update. Waits while BATCH_CHANNEL_CAPACITY updates are on their way. */
+  progress(update: Progress): Promise<void>;
+  /** Tells the dispatchers that there is work. */
+  ring(): void;
+  readonly up: boolean;
+}
+
+/** Payload of a message on `subjects.door`. */
+export interface DoorMessage {
+  readonly inbox: string;
+  readonly commands: readonly ClientCommand[];
+}
+
+interface Waiting {
+  readonly command: ClientCommand;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export function openDoor(bus: Bus, options: { readonly channelCapacity: number }): Door {
+  const commands = new CommandDoor(bus);
+  const counters = new ProgressDoor(bus, options.channelCapacity);
+  const bell = new Bell(bus);
+  return {
+    ask: (command) => commands.ask(command),
+    progress: (update) => counters.put(update),
+    ring: () => bell.ring(),
+    get up() {
+      return bus.up;
+    },
+  };
+}
+
+class CommandDoor {
+  readonly #bus: Bus;
+  readonly #waiting = new Map<string, Waiting>();
+  #queue: Waiting[] = [];
+  #publishing = false;
+  #inbox: { subject: string; of: NatsConnection } | null = null;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  ask(command: ClientCommand): Promise<Answer> {
+    if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(command.id);
+        reject(new Unavailable("no actor answered in time"));
+      }, limits.commandDeadlineMs);
+      const entry = { command, resolve, reject, timer };
+      this.#waiting.set(command.id, entry);
+      this.#queue.push(entry);
+      if (!this.#publishing) {
+        this.#publishing = true;
+        // What the same pass of the event loop brings goes along.
+        setImmediate(() => void this.#publish());
+      }
+    });
+  }
+
+  async #publish(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, limits.doorCommandsMax).filter(({ command }) => this.#waiting.has(command.id));
+      if (batch.length === 0) continue;
+      const message: DoorMessage = { inbox: this.#listen(), commands: batch.map(({ command }) => command) };
+      try {
+        await this.#bus.js.publish(subjects.door, JSON.stringify(message), { timeout: limits.publishTimeoutMs });
+      } catch (error) {
+        for (const { command } of batch) this.#fail(command.id, new Unavailable("NATS did not store the command", [], { cause: error }));
+      }
+    }
+    this.#publishing = false;
+  }
+
+  #listen(): string {
+    const { nc } = this.#bus;
+    if (this.#inbox?.of !== nc) {
+      this.#inbox = { subject: createInbox(), of: nc };
+      nc.subscribe(this.#inbox.subject, { callback: (error, message) => (error ? undefined : this.#answers(message)) });
+    }
+    return this.#inbox.subject;
+  }
+
+  #answers(message: Msg): void {
+    for (const [id, answer] of message.json<[string, Answer][]>()) {
+      const entry = this.#waiting.get(id);
+      if (!entry) continue;
+      this.#waiting.delete(id);
+      clearTimeout(entry.timer);
+      entry.resolve(answer);
+    }
+  }
+
+  #fail(id: string, error: Error): void {
+    const entry = this.#waiting.get(id);
+    if (!entry) return;
+    this.#waiting.delete(id);
+    clearTimeout(entry.timer);
+    entry.reject(error);
+  }
+}
+
+interface PendingUpdate {
+  readonly update: Progress;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+class ProgressDoor {
+  readonly #bus: Bus;
+  readonly #capacity: number;
+  /** Beyond the capacity: accepted only when an update before it is stored. */
+  readonly #outside: PendingUpdate[] = [];
+  #gathered: PendingUpdate[] = [];
+  #accepted = 0;
+  #publishing = false;
+
+  constructor(bus: Bus, capacity: number) {
+    this.#bus = bus;
+    this.#capacity = capacity;
+  }
+
+  put(update: Progress): Promise<void> {
+    if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
+    return new Promise((resolve, reject) => {
+      this.#outside.push({ update, resolve, reject });
+      this.#admit();
+    });
+  }
+
+  #admit(): void {
+    while (this.#accepted < this.#capacity && this.#outside.length > 0) {
+      this.#gathered.push(this.#outside.shift() as PendingUpdate);
+      this.#accepted++;
+    }
+    if (this.#publishing || this.#gathered.length === 0) return;
+    this.#publishing = true;
+    setImmediate(() => void this.#publish());
+  }
+
+  async #publish(): Promise<void> {
+    while (this.#gathered.length > 0) {
+      const batch = this.#gathered.splice(0, limits.progressUpdatesMax);
+      try {
+        const payload = JSON.stringify(batch.map(({ update }) => update));
+        await this.#bus.js.publish(subjects.progress, payload, { timeout: limits.publishTimeoutMs });
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(new Unavailable("NATS did not store the update", [], { cause: error }));
+      }
+      this.#accepted -= batch.length;
+      this.#admit();
+    }
+    this.#publishing = false;
+  }
+}
+
+/** Rings once however often it is asked while the last ring is on its way. A bell that is lost costs one sweep. */
+export class Bell {
+  readonly #bus: Bus;
+  #ringing = false;
+  #again = false;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  ring(): void {
+    if (!this.#bus.up) return;
+    if (this.#ringing) {
+      this.#again = true;
+      return;
+    }
+    this.#ringing = true;
+    void this.#bus.js
+      .publish(subjects.bell, "", { timeout: limits.publishTimeoutMs })
+      .catch(() => {})
+      .then(() => {
+        this.#ringing = false;
+        if (this.#again) {
+          this.#again = false;
+          this.ring();
+        }
+      });
+  }
+}

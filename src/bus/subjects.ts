@@ -1,0 +1,79 @@
+// Every subject, stream, consumer and limit of NATS in one table. Streams are bounded; when one is full, publishing is
+// refused (never silently dropped), which the door turns into a 503.
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  DiscardPolicy,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { taskVerbs } from "#domain/command";
+
+export const subjects = {
+  /** `baton.task.<id>.<verb>`: what any client may ask of a task. */
+  task: "baton.task.>",
+  taskOf: (id: string, verb: string) => `baton.task.${id}.${verb}`,
+  /** Many commands in one message, from the HTTP door. */
+  door: "baton.door",
+  /** There is work to claim. */
+  bell: "baton.start.bell",
+  /** Counter updates, many in one message, from the HTTP door. */
+  progress: "baton.progress",
+  /** Users' work: what `Nats` actions publish. */
+  work: "baton.work.>",
+  dead: "baton.dead.>",
+  deadOf: (subject: string) => `baton.dead.${subject.replace(/^baton\./, "")}`,
+  createBatch: "baton.batch.create",
+  /** A timer was armed by a process that runs none. */
+  timer: "baton.timer",
+} as const;
+
+export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;
+export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
+
+const second = 1_000_000_000;
+const megabyte = 1_048_576;
+
+const bounded = (name: string, on: string[], bytes: number, extra: Partial<StreamConfig> = {}): Partial<StreamConfig> & { name: string } => ({
+  name,
+  subjects: on,
+  retention: RetentionPolicy.Workqueue,
+  storage: StorageType.File,
+  discard: DiscardPolicy.New,
+  max_bytes: bytes,
+  duplicate_window: 120 * second,
+  ...extra,
+});
+
+/** No `max_age` on commands: what was accepted outlives any outage of Postgres. */
+export const streams = {
+  commands: bounded("BATON_COMMANDS", [subjects.task, subjects.door], 512 * megabyte),
+  progress: bounded("BATON_PROGRESS", [subjects.progress], 512 * megabyte),
+  bell: bounded("BATON_BELL", [subjects.bell], megabyte, { storage: StorageType.Memory, max_msgs: 256 }),
+  work: bounded("BATON_WORK", [subjects.work], 1024 * megabyte),
+  dead: bounded("BATON_DEAD", [subjects.dead], 64 * megabyte, {
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+  }),
+};
+
+const durable = (name: string, ackWaitSecs: number): Partial<ConsumerConfig> & { durable_name: string } => ({
+  durable_name: name,
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  ack_wait: ackWaitSecs * second,
+  max_ack_pending: 50_000,
+  max_deliver: -1,
+});
+
+/** Shared by all workers: each message goes to one of them. This is the queue group. */
+export const consumers = {
+  commands: { stream: streams.commands.name, config: durable("actors", 8) },
+  progress: { stream: streams.progress.name, config: durable("counters", 8) },
+  bell: { stream: streams.bell.name, config: durable("dispatchers", 5) },
+};
+
+/** Sent this often while a message is worked on, so that it is not given to another. */
+export const workingEveryMs = 2_500;

@@ -1,0 +1,18 @@
+// Reads the values of options. What is not allowed is a `Mistake`, which ends the program with the usage and exit code 2.
+export class Mistake extends Error {
+  override readonly name = "Mistake";
+}
+
+/** A number from `least` to `most`. */
+export function numberOf(option: string, text: string, least: number, most: number): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value >= least && value <= most) return value;
+  throw new Mistake(`--${option} takes a number from ${least} to ${most}, not "${text}"`);
+}
+
+/** An http or https URL, as it was given. */
+export function urlOf(option: string, text: string): string {
+  const { protocol } = URL.parse(text) ?? {};
+  if (protocol === "http:" || protocol === "https:") return text;
+  throw new Mistake(`--${option} takes a URL as http://127.0.0.1:8085, not "${text}"`);
+}

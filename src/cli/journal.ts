@@ -1,0 +1,39 @@
+// What is written instead of pictures where nothing can be redrawn (a pipe, a CI log): a line for each change that was
+// seen, or, for many tasks, a line a second.
+import { countersOf } from "./fan.ts";
+import { noteOf } from "./table.ts";
+import { seconds, type Terminal, thousands } from "./terminal.ts";
+import type { Seen } from "./watch.ts";
+
+const everyMs = 1000;
+
+/** `beganMs`: the batch's creation by the server's clock, which the times count from. */
+export function journal(terminal: Pick<Terminal, "print">, beganMs: number): (seen: Seen) => void {
+  const before = new Map<string, string>();
+  return ({ dag, trouble }) => {
+    if (trouble) terminal.print(`  ${trouble}`);
+    const note = noteOf(dag);
+    for (const task of dag.tasks) {
+      if (before.get(task.id) === task.status) continue;
+      before.set(task.id, task.status);
+      const time = seconds(Date.parse(task.last_updated) - beganMs).padStart(8);
+      terminal.print(`  ${time}  ${task.local_id.padEnd(16)} ${task.status.padEnd(9)} ${note(task)}`.trimEnd());
+    }
+  };
+}
+
+/** The same for batches of hundreds: totals only. */
+export function digest(terminal: Pick<Terminal, "print">): (seen: Seen) => void {
+  const beganMs = performance.now();
+  let lastMs = -everyMs;
+  return ({ dag, trouble }) => {
+    const nowMs = performance.now() - beganMs;
+    const done = dag.tasks.filter((task) => task.ended_at).length;
+    if (nowMs - lastMs < everyMs && done < dag.tasks.length) return;
+    lastMs = nowMs;
+    if (trouble) terminal.print(`  ${trouble}`);
+    const { counted, expected } = countersOf(dag.tasks);
+    const totals = `${done} of ${dag.tasks.length} tasks ended, ${thousands(counted)} of ${thousands(expected)} items counted`;
+    terminal.print(`  ${seconds(nowMs).padStart(8)}  ${totals}`);
+  };
+}

@@ -1,0 +1,64 @@
+// Draws a small DAG: one line a task, with its state, its time, when it ran, and what it waits for or how it ended. Pure.
+import { isFinal } from "#domain/row";
+import type { Dag, Task } from "../sdk/client.ts";
+import { headline, icon, looks, type Picture, type Scene, span } from "./scene.ts";
+import { cut, seconds, type Terminal } from "./terminal.ts";
+
+// The time line does not shrink from the first task's end on, which would look like going backwards.
+const shortestMs = 3000;
+
+export const table: Picture = (scene, terminal) => {
+  const { tasks } = scene.dag;
+  const names = Math.min(Math.max(...tasks.map((task) => task.local_id.length)), 24);
+  const fixed = 2 + 2 + names + 2 + 8 + 2 + 8 + 2;
+  const line = Math.min(Math.max(Math.floor((terminal.columns - fixed) * 0.45), 10), 44);
+  const rest = terminal.columns - fixed - line - 3;
+  const notes = noteOf(scene.dag);
+  const rows = tasks.map((task) => {
+    const { style } = looks[task.status];
+    const ran = span(task, scene.nowMs);
+    return [
+      `  ${terminal.paint(style, icon(task.status, scene.frame))}`,
+      ` ${terminal.paint(isFinal(task.status) ? [] : "bold", cut(task.local_id, names).padEnd(names))}`,
+      `  ${terminal.paint(style, task.status.padEnd(8))}`,
+      `  ${terminal.paint("dim", (ran ? seconds(ran.toMs - ran.fromMs) : "").padStart(8))}`,
+      `  ${timeline(scene, task, line, terminal)}`,
+      `  ${terminal.paint("dim", cut(notes(task), rest))}`,
+    ].join("");
+  });
+  return ["", headline(scene, terminal), "", ...rows, ""];
+};
+
+function timeline(scene: Scene, task: Task, columns: number, { paint }: Pick<Terminal, "paint">): string {
+  const ran = span(task, scene.nowMs);
+  if (!ran) return " ".repeat(columns);
+  const scale = columns / Math.max(scene.nowMs - scene.beganMs, shortestMs);
+  const from = Math.min(Math.max(Math.floor((ran.fromMs - scene.beganMs) * scale), 0), columns - 1);
+  const to = Math.min(Math.max(Math.ceil((ran.toMs - scene.beganMs) * scale), from + 1), columns);
+  return " ".repeat(from) + paint(looks[task.status].style, "━".repeat(to - from)) + " ".repeat(columns - to);
+}
+
+/** What to say of a task besides its state: whom it waits for, how far it is, why it ended so. */
+export function noteOf({ tasks, links }: Dag): (task: Task) => string {
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const parents = (task: Task) =>
+    links
+      .filter((link) => link.child_id === task.id)
+      .map((link) => byId.get(link.parent_id))
+      .filter((parent) => parent !== undefined);
+  return (task) => {
+    if (task.failure_reason) return named(task.failure_reason, byId);
+    if (task.status === "Waiting") {
+      const open = parents(task).filter((parent) => !isFinal(parent.status));
+      return open.length > 0 ? `after ${open.map((parent) => parent.local_id).join(", ")}` : "";
+    }
+    if (task.status === "Skipped") return "its condition could not be met";
+    if (task.expected_count === null || task.success + task.failures === 0) return "";
+    const failed = task.failures > 0 ? `, ${task.failures} failed` : "";
+    return `${task.success + task.failures}/${task.expected_count}${failed}`;
+  };
+}
+
+// Reasons name tasks by their ids; people know them by the names they gave.
+const named = (reason: string, byId: ReadonlyMap<string, Task>): string =>
+  reason.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => byId.get(id)?.local_id ?? id);

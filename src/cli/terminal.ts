@@ -1,0 +1,65 @@
+// Owns the terminal: colours (none with NO_COLOR or without a terminal), widths, and a screen that is redrawn in place.
+// Whatever happens, the cursor is shown again when the process ends.
+import { stripVTControlCharacters, styleText } from "node:util";
+
+export type Style = Parameters<typeof styleText>[0];
+
+export interface Terminal {
+  /** Whether lines can be redrawn in place. */
+  readonly live: boolean;
+  readonly columns: number;
+  paint(style: Style, text: string): string;
+  /** Draws these lines over the ones drawn last. Without a live terminal it does nothing. */
+  draw(lines: readonly string[]): void;
+  /** Writes a line that stays; what is drawn next comes below it. */
+  print(line?: string): void;
+}
+
+/** `plain`: no redrawing, also on a terminal. */
+export function openTerminal(out: NodeJS.WriteStream = process.stdout, plain = false): Terminal {
+  const colours = out.isTTY ? !process.env.NO_COLOR : Boolean(process.env.FORCE_COLOR);
+  const live = Boolean(out.isTTY) && !plain && process.env.TERM !== "dumb";
+  let drawn = 0;
+  if (live) process.once("exit", () => out.write("\x1b[?25h"));
+  return {
+    live,
+    get columns() {
+      return Math.max(out.columns ?? 100, 40);
+    },
+    paint: (style, text) => (colours && text ? styleText(style, text, { validateStream: false }) : text),
+    draw(lines) {
+      if (!live) return;
+      const room = Math.max((out.rows ?? 50) - 1, 1);
+      const shown = lines.length > room ? lines.slice(0, room) : lines;
+      const up = drawn > 0 ? `\x1b[${drawn}A` : "\x1b[?25l";
+      out.write(`${up}\r${shown.map((line) => `${line}\x1b[K`).join("\n")}\n\x1b[J`);
+      drawn = shown.length;
+    },
+    print(line = "") {
+      drawn = 0;
+      out.write(`${line}\n`);
+    },
+  };
+}
+
+/** The number of columns a text takes, colours aside. */
+export const width = (text: string): number => [...stripVTControlCharacters(text)].length;
+
+/** Cuts a text without colours to `columns`, the last one an ellipsis. */
+export function cut(text: string, columns: number): string {
+  const letters = [...text];
+  if (letters.length <= columns) return text;
+  return columns < 1 ? "" : `${letters.slice(0, columns - 1).join("")}…`;
+}
+
+/** A bar of `columns`, filled from the left to `share` (0..1) in eighths of a column. */
+export function bar(share: number, columns: number): { readonly full: string; readonly rest: string } {
+  const eighths = Math.round(Math.min(Math.max(share, 0), 1) * columns * 8);
+  const full = "█".repeat(eighths >> 3) + (" ▏▎▍▌▋▊▉"[eighths & 7] ?? "").trim();
+  return { full, rest: "░".repeat(columns - full.length) };
+}
+
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+/** 1234567 as "1,234,567". */
+export const thousands = (n: number): string => n.toLocaleString("en-US");

@@ -1,0 +1,17 @@
+// A claim that was committed: what the process that holds it needs to make the start call.
+import type { Action } from "#domain/action";
+
+export interface Claimed {
+  readonly task: string;
+  readonly batch: string;
+  readonly attempt: number;
+  /** The fencing token: an outcome under another one is refused. */
+  readonly claimId: number;
+  /** Its handles name the attempt. */
+  readonly hasRetry: boolean;
+  readonly timeoutSecs: number;
+  /** Scheme, host and port of the call; null where no HTTP call is made. */
+  readonly receiver: string | null;
+  /** None: the task only joins others. */
+  readonly action: Action | null;
+}

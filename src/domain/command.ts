@@ -1,0 +1,52 @@
+// What may be asked of an actor, and what it answers. The same shapes travel inside JetStream messages.
+
+/** Reported and changed fields of a task: the body of PATCH without `status`. */
+export interface Fields {
+  readonly new_success?: number;
+  readonly new_failures?: number;
+  readonly failure_reason?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly expected_count?: number;
+  readonly priority?: number;
+  readonly result?: unknown;
+}
+
+export const taskVerbs = ["succeed", "fail", "cancel", "pause", "resume", "update"] as const;
+export type TaskVerb = (typeof taskVerbs)[number];
+export const batchVerbs = ["stop_batch", "pause_batch", "resume_batch"] as const;
+export type BatchVerb = (typeof batchVerbs)[number];
+
+/** A command as a client asked for it. `target` is a task id, or a batch id for batch verbs. */
+export interface ClientCommand {
+  /** Unique per asking; the answer is sent under this id. */
+  readonly id: string;
+  readonly verb: TaskVerb | BatchVerb;
+  readonly target: string;
+  readonly fields?: Fields;
+  /** The attempt that the report speaks of; none means the present one. */
+  readonly attempt?: number;
+  /** The client's own idempotency key (`Idempotency-Key` or `Nats-Msg-Id`): its first answer is kept for 24 h. */
+  readonly key?: string;
+}
+
+/** The answer to a command. `status` is the HTTP code; the other fields are those of `contract` NATS answers. */
+export interface Answer {
+  readonly status: number;
+  readonly id: string;
+  readonly state?: string;
+  readonly attempt?: number;
+  readonly error?: string;
+  readonly details?: readonly string[];
+  /** With 409: what the machine accepts now. */
+  readonly allowed?: readonly TaskVerb[];
+  /** Of batch commands: how many tasks, by what happened to them. */
+  readonly counts?: Readonly<Record<string, number>>;
+}
+
+/** One counter update; `id` makes it count once. */
+export interface Progress {
+  readonly id: string;
+  readonly task: string;
+  readonly success: number;
+  readonly failures: number;
+}

@@ -1,0 +1,16 @@
+// Retry policies: how long the n-th retry waits. Pure; the jitter is passed in.
+import type { RetryCause } from "#machines/task";
+
+export interface RetryPolicy {
+  readonly max_retries: number;
+  readonly initial_delay_secs: number;
+  readonly backoff_multiplier: number;
+  readonly max_delay_secs: number;
+  readonly retry_on: readonly RetryCause[];
+}
+
+/** Milliseconds before retry `n` (from 1): never less than the policy says, at most a tenth more (`jitter` in 0..1). */
+export function retryDelayMs(policy: RetryPolicy, n: number, jitter: number): number {
+  const secs = Math.min(policy.initial_delay_secs * policy.backoff_multiplier ** (n - 1), policy.max_delay_secs);
+  return Math.ceil(secs * 1000 * (1 + 0.1 * jitter));
+}

@@ -1,0 +1,67 @@
+// The small words that the larger schemas are made of, each with the sentence a client is told when it is wrong.
+// Nothing is coerced and nothing is trimmed: what passes is kept as it was sent.
+import * as Schema from "effect/Schema";
+
+/** An optional field; `null` means left out. */
+export const opt = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema));
+
+/** A text of 1 to `max` code points that is not blank. */
+export const name = (max: number) =>
+  Schema.String.check(Schema.isPattern(/\S/u), Schema.isMaxCodePoints(max)).annotate({
+    message: `must be a text of 1 to ${max} characters that is not blank`,
+  });
+
+/** An integer from `minimum` to `maximum`, both included. */
+export const int = (minimum: number, maximum: number) =>
+  Schema.Number.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })).annotate({
+    message: `must be an integer from ${minimum} to ${maximum}`,
+  });
+
+/** A finite number from `minimum` to `maximum`, both included. */
+export const number = (minimum: number, maximum: number) =>
+  Schema.Number.check(Schema.isFinite(), Schema.isBetween({ minimum, maximum })).annotate({
+    message: `must be a number from ${minimum} to ${maximum}`,
+  });
+
+/** Sums are kept exactly up to here. */
+export const countMax = Number.MAX_SAFE_INTEGER;
+/** The most that one update may add. */
+export const updateMax = 2 ** 31 - 1;
+export const count = int(0, countMax);
+export const update = int(0, updateMax);
+export const priority = int(-1000, 1000);
+
+const uuidPattern = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/u;
+export const isUuid = (text: unknown): text is string => typeof text === "string" && uuidPattern.test(text);
+export const uuid = Schema.String.check(Schema.isPattern(uuidPattern)).annotate({
+  message: "must be a UUID",
+  format: "uuid",
+});
+
+const timePattern =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/u;
+
+/** Milliseconds since 1970 of an RFC 3339 time with an offset; undefined when it is none (also the 30th of February). */
+export function readTime(text: unknown): number | undefined {
+  const parts = typeof text === "string" ? timePattern.exec(text) : null;
+  if (parts === null) return undefined;
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59) return undefined;
+  const ms = Date.parse(parts[0].toUpperCase());
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+export const time = Schema.String.check(
+  Schema.makeFilter((text: string) => readTime(text) !== undefined, {
+    toJsonSchema: () => ({ format: "date-time" }),
+  } as never),
+).annotate({ message: "must be an RFC 3339 time with an offset, such as 2030-01-31T12:00:00.000Z" });
+
+/** A JSON object of any content. */
+export const anyObject = Schema.Record(Schema.String, Schema.Unknown);
+export const any = Schema.Unknown;
+
+/** Largest metadata and result, in bytes of their compact form. */
+export const metadataBytesMax = 65_536;
+export const resultBytesMax = 65_536;

@@ -1,0 +1,241 @@
+// What one call to the outside looks like: its handle, key, URL, headers and body; and how its answer is read.
+// Pure: the same action and the same facts give the same bytes, so that a repetition cannot be told from the first try.
+import type { Action, NatsAction, Outcome, Verb, WebhookAction } from "#domain/action";
+
+export type Trigger = "start" | "end" | "cancel";
+
+/** What a call is about. `task` is null where a batch is complete: then there is no handle. */
+export interface About {
+  readonly hostUrl: string;
+  readonly key: string;
+  readonly trigger: Trigger;
+  readonly task: string | null;
+  readonly attempt: number;
+  readonly hasRetry: boolean;
+  /** The reserved key `baton` of the body; a start call has none. */
+  readonly facts: Readonly<Record<string, unknown>> | null;
+}
+
+export interface HttpRequest {
+  readonly origin: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly method: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body: string | null;
+}
+
+export interface WorkMessage {
+  readonly subject: string;
+  readonly payload: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+}
+
+export const startKey = (task: string, attempt: number): string => numbered(`${task}:start`, attempt);
+/** `nth` counts the actions of one list from 1. */
+export const endKey = (task: string, on: Outcome, nth = 1): string => listed(`${task}:end:${on}`, nth);
+export const cancelKey = (task: string, attempt: number, nth = 1): string =>
+  listed(numbered(`${task}:cancel`, attempt), nth);
+export const batchKey = (batch: string, nth = 1): string => listed(`batch:${batch}:complete`, nth);
+
+/** Where the service reports to. A task with retries names the attempt, so that a report of an earlier one is told apart. */
+export function handleOf(hostUrl: string, task: string, attempt: number, hasRetry: boolean): string {
+  return hasRetry ? `${hostUrl}/task/${task}?attempt=${attempt}` : `${hostUrl}/task/${task}`;
+}
+
+/** The user's URL with `handle=` set: one that it has is replaced, the rest of the query stays as it was written. */
+export function withHandle(url: string, handle: string): string {
+  const hash = url.indexOf("#");
+  const bare = hash < 0 ? url : url.slice(0, hash);
+  const mark = bare.indexOf("?");
+  const own = `handle=${encodeURIComponent(handle)}`;
+  if (mark < 0) return `${bare}?${own}`;
+  const kept = bare
+    .slice(mark + 1)
+    .split("&")
+    .filter((part) => !isHandle(part))
+    .join("&");
+  return `${bare.slice(0, mark)}?${kept === "" ? "" : `${kept}&`}${own}`;
+}
+
+export function httpRequest(action: WebhookAction, about: About): HttpRequest {
+  const { url, verb, body, headers } = action.params;
+  const handle = handleFor(about);
+  const target = new URL(handle === null ? url : withHandle(url, handle));
+  const text = verb === "Get" ? null : bodyText(body, about);
+  return {
+    origin: target.origin,
+    path: target.pathname + target.search,
+    method: methods[verb],
+    headers: headerList(headers, about, text !== null),
+    body: text,
+  };
+}
+
+export function workMessage(action: NatsAction, about: About): WorkMessage {
+  const { subject, body, headers } = action.params;
+  const handle = handleFor(about);
+  const whole = about.facts === null ? (body ?? null) : { ...body, baton: about.facts };
+  const payload =
+    handle === null
+      ? { trigger: about.trigger, body: whole }
+      : { task_id: about.task, attempt: about.attempt, handle, trigger: about.trigger, body: whole };
+  return { subject, payload: JSON.stringify(payload), headers: headerList(headers, about, true) };
+}
+
+/** How long to wait before the next attempt, after `failures` failed ones: doubled each time up to the cap, at most a tenth more by `jitter` (0..1), never sooner than the receiver asked for. */
+export function backoffMs(
+  policy: { readonly baseSecs: number; readonly capSecs: number },
+  failures: number,
+  jitter: number,
+  retryAfterMs = 0,
+): number {
+  const secs = Math.min(policy.baseSecs * 2 ** (failures - 1), policy.capSecs);
+  return Math.max(Math.ceil(secs * 1000 * (1 + 0.1 * jitter)), retryAfterMs);
+}
+
+/** Milliseconds to wait by a `Retry-After` (seconds or an HTTP date), at most an hour, 0 for a past date; null for none or nonsense. */
+export function retryAfterMs(value: string | null | undefined, now: Date): number | null {
+  const text = value?.trim();
+  if (!text) return null;
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, retryAfterMaxMs);
+  // All three forms of an HTTP date begin with the name of a day; Date.parse alone would take "1.5" for a year.
+  const at = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? null : Math.min(Math.max(at - now.getTime(), 0), retryAfterMaxMs);
+}
+
+/** The action in the body of a start's answer; null where it holds none that is valid. */
+export function actionIn(body: string | null): Action | null {
+  const value = parsed(body);
+  if (!only(value, ["kind", "params"]) || !only(value.params, paramNames[value.kind as Action["kind"]] ?? []))
+    return null;
+  const { params } = value;
+  if (!isBody(params.body) || !isHeaders(params.headers)) return null;
+  if (value.kind === "Nats") return isWorkSubject(params.subject) ? (value as unknown as NatsAction) : null;
+  const { url, verb, completes } = params;
+  if (!isWebhookUrl(url) || typeof verb !== "string" || !Object.hasOwn(methods, verb)) return null;
+  if (!(completes === undefined || completes === null || completes === "on_callback")) return null;
+  return value as unknown as WebhookAction;
+}
+
+/** The answer of an `on_response` call as the task's result: a JSON object, else null. */
+export function resultIn(body: string | null): Readonly<Record<string, unknown>> | null {
+  const value = parsed(body);
+  return isObject(value) ? value : null;
+}
+
+/** Headers a user's action may not name: Baton's own, those of one connection, and those that frame the request. */
+export function isReservedHeader(name: string): boolean {
+  const lower = name.toLowerCase();
+  return reserved.has(lower) || /^(x-task-|webhook-|nats-)/.test(lower);
+}
+
+const retryAfterMaxMs = 3_600_000;
+const reserved = new Set(
+  "host content-length expect idempotency-key connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split(
+    " ",
+  ),
+);
+const paramNames: Readonly<Record<Action["kind"], readonly string[]>> = {
+  Webhook: ["url", "verb", "body", "headers", "completes"],
+  Nats: ["subject", "body", "headers"],
+};
+const methods: Record<Verb, string> = { Get: "GET", Post: "POST", Put: "PUT", Patch: "PATCH", Delete: "DELETE" };
+
+const numbered = (key: string, attempt: number) => (attempt === 0 ? key : `${key}:${attempt}`);
+const listed = (key: string, nth: number) => (nth < 2 ? key : `${key}#${nth}`);
+
+function handleFor(about: About): string | null {
+  return about.task === null ? null : handleOf(about.hostUrl, about.task, about.attempt, about.hasRetry);
+}
+
+function isHandle(part: string): boolean {
+  const end = part.indexOf("=");
+  const name = end < 0 ? part : part.slice(0, end);
+  if (name === "handle" || !name.includes("%")) return name === "handle";
+  try {
+    return decodeURIComponent(name) === "handle";
+  } catch {
+    return false;
+  }
+}
+
+function bodyText(body: Readonly<Record<string, unknown>> | null | undefined, about: About): string | null {
+  if (about.facts !== null) return JSON.stringify({ ...body, baton: about.facts });
+  return body === null || body === undefined ? null : JSON.stringify(body);
+}
+
+/** The user's headers first. Baton's own always win, also over an action that was kept before a name became reserved. */
+function headerList(
+  headers: Readonly<Record<string, string>> | null | undefined,
+  about: About,
+  hasBody: boolean,
+): string[] {
+  const list: string[] = [];
+  let typed = !hasBody;
+  for (const name in headers) {
+    const lower = name.toLowerCase();
+    if (isReservedHeader(lower)) continue;
+    if (lower === "content-type") typed = true;
+    list.push(name, headers[name] as string);
+  }
+  if (!typed) list.push("content-type", "application/json");
+  list.push("Idempotency-Key", about.key, "X-Task-Trigger", about.trigger);
+  if (about.task !== null) list.push("X-Task-Id", about.task);
+  return list;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const only = (value: unknown, names: readonly string[]): value is Json =>
+  isObject(value) && Object.keys(value).every((name) => names.includes(name));
+
+function parsed(body: string | null): unknown {
+  if (body === null || !/^\s*\{/.test(body)) return null;
+  try {
+    const value: unknown = JSON.parse(body);
+    return isStorable(value, 32) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a jsonb column takes and every reader can walk: no NUL, no lone surrogate, no endless nesting. */
+function isStorable(value: unknown, depth: number): boolean {
+  if (typeof value === "string") return isText(value);
+  if (typeof value !== "object" || value === null) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isStorable(item, depth - 1));
+  return Object.entries(value).every(
+    ([name, item]) => name !== "__proto__" && isText(name) && isStorable(item, depth - 1),
+  );
+}
+
+const isText = (text: string) => text.isWellFormed() && !text.includes("\0");
+const isBody = (body: unknown) => body === undefined || body === null || isObject(body);
+const isHeaders = (headers: unknown) =>
+  headers === undefined ||
+  headers === null ||
+  (isObject(headers) &&
+    Object.keys(headers).length <= 32 &&
+    Object.entries(headers).every(([name, value]) => isHeader(name, value)));
+
+function isHeader(name: string, value: unknown): boolean {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || isReservedHeader(name)) return false;
+  return typeof value === "string" && value.length <= 4096 && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
+function isWorkSubject(subject: unknown): boolean {
+  return typeof subject === "string" && subject.length <= 255 && /^baton\.work(\.[^\s.*>\p{Cc}]+)+$/u.test(subject);
+}
+
+function isWebhookUrl(url: unknown): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  if (typeof url !== "string" || url.length > 8192 || /[\x00-\x20\\]/.test(url)) return false;
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return username === "" && password === "";
+}

@@ -1,0 +1,30 @@
+// Wires the HTTP side: the API in role api, health and metrics in every role. Wiring only; nothing is decided here.
+import type { Bus } from "#bus/client";
+import { answerCreates } from "#bus/create";
+import { openDoor } from "#bus/door";
+import type { Config } from "#config";
+import { createBatch } from "#http/create";
+import { makeServer } from "#http/server";
+import type { Db } from "#store/client";
+import type { Logger } from "#telemetry/log";
+
+export interface Serving {
+  readonly url: string;
+  /** Finishes requests in flight, `graceMs` at most. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Promise<Serving> {
+  const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity });
+  const deps = { config, db, door, log };
+  const server = await makeServer(deps);
+  const stopCreates = config.roles.has("api") ? answerCreates(bus, (body) => createBatch(deps, body), log) : () => {};
+  const url = await server.listen({ port: config.port, host: "0.0.0.0" });
+  return {
+    url,
+    async stop(graceMs) {
+      stopCreates();
+      await Promise.race([server.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// The SQL of deliveries: taking a lease, writing outcomes, giving back. A lease is given to one process at a time; every
+// write of its outcome is fenced by `lease_id`, so the late word of a process that lost it changes nothing.
+// Times are Postgres's own: a lease or a wait is handed in as a duration.
+import type { Action } from "#domain/action";
+import type { Db, Sql } from "#store/client";
+
+/** What a sender needs of Postgres. */
+export type DeliveryDb = Pick<Db, "use">;
+
+/** A delivery that the caller may send, until its lease ends. */
+export interface Leased {
+  readonly id: string;
+  readonly key: string;
+  /** Null: a batch is complete. */
+  readonly task: string | null;
+  readonly batch: string;
+  readonly trigger: "end" | "cancel";
+  readonly action: Action;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly attempts: number;
+  readonly hasRetry: boolean;
+}
+
+export interface LeaseRequest {
+  readonly limit: number;
+  readonly leaseSecs: number;
+  readonly leaseId: number;
+  /** Receivers that no call may be made to now. */
+  readonly full: readonly string[];
+  /** How many calls may be made to each receiver that is in use, and to every other one. */
+  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
+  readonly roomMax: number;
+}
+
+/** How an attempt ended, as the sender saw it. */
+export interface DeliveryOutcome {
+  readonly id: string;
+  readonly leaseId: number;
+  /** As it was leased. */
+  readonly attempts: number;
+  readonly trigger: "end" | "cancel";
+  readonly ok: boolean;
+  readonly status: number | null;
+  readonly error: string | null;
+  /** What the receiver asked for; 0 if nothing. */
+  readonly retryAfterMs: number;
+}
+
+/** What the machine made of an outcome. */
+export interface Settled {
+  readonly id: string;
+  readonly leaseId: number;
+  readonly status: "pending" | "success" | "exhausted";
+  readonly attempts: number;
+  /** Before the next attempt, where it is pending. */
+  readonly waitMs: number;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+}
+
+/** Takes the lease of what is due, the longest due first, no more to a receiver than it has room for. */
+export async function lease(sql: Sql, want: LeaseRequest): Promise<Leased[]> {
+  return await sql<Leased[]>`
+    with seen as materialized (
+      -- Looked at without a lock, and further than needed: what stands in front may be for receivers with little room.
+      select id, next_at, receiver from (
+        select id, next_at, hold_until, lease_until,
+          lower(substring(action #>> '{params,url}' from '^[^/]+//[^/?#]+')) as receiver
+        from delivery where status = 'pending' and next_at <= now()
+      ) d
+      where (hold_until is null or hold_until <= now()) and (lease_until is null or lease_until < now())
+        and (receiver is null or not ${JSON.stringify(want.full)}::text::jsonb ? receiver)
+      order by next_at limit ${want.limit * 4}
+    ), fitting as materialized (
+      select id from (select *, row_number() over (partition by receiver order by next_at, id) as nth from seen) s
+      left join json_to_recordset(${JSON.stringify(want.rooms)}::text::json) as r(receiver text, room int) using (receiver)
+      where receiver is null or nth <= coalesce(room, ${want.roomMax}::int)
+      order by next_at limit ${want.limit}
+    ), taken as materialized (
+      -- Another process may have been faster: the conditions are looked at again on the locked row.
+      select d.id from delivery d where d.id in (select id from fitting) and d.status = 'pending' and d.next_at <= now()
+        and (d.hold_until is null or d.hold_until <= now()) and (d.lease_until is null or d.lease_until < now())
+      for no key update skip locked
+    )
+    update delivery d set lease_until = now() + ${want.leaseSecs}::float8 * interval '1 s', lease_id = ${want.leaseId}::int8
+    from taken where d.id = taken.id
+    returning d.id, d.key, d.task_id as task, d.batch_id as batch, d.trigger, d.action, d.facts, d.attempts,
+      coalesce((select t.retry is not null from task t where t.id = d.task_id), false) as "hasRetry"`;
+}
+
+/** Milliseconds until the next one becomes due by its time alone; null where none waits. */
+export async function nextDue(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ ms: number }[]>`
+    select ceil(extract(epoch from next_at - now()) * 1000)::float8 as ms from delivery
+    where status = 'pending' and next_at > now() order by next_at limit 1`;
+  return row?.ms ?? null;
+}
+
+/** Writes outcomes, and ends their leases. Returns the ids that were still the caller's. */
+export async function settle(sql: Sql, outcomes: readonly Settled[]): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    update delivery d set status = u.status, attempts = u.attempts, last_status = u."lastStatus", last_error = u."lastError",
+      next_at = case when u.status = 'pending' then now() + u."waitMs" * interval '1 ms' else d.next_at end,
+      done_at = case when u.status = 'pending' then null else now() end, lease_until = null, lease_id = null
+    from json_to_recordset(${JSON.stringify(outcomes)}::text::json) as u(id uuid, "leaseId" int8, status delivery_status,
+      attempts int, "waitMs" float8, "lastStatus" int, "lastError" text)
+    where d.id = u.id and d.lease_id = u."leaseId" and d.status = 'pending'
+    returning d.id`;
+  return rows.map(({ id }) => id);
+}
+
+/** Ends leases of deliveries that were not sent: due again after `waitMs`, no attempt used up. */
+export async function giveBack(sql: Sql, leaseId: number, ids: readonly string[], waitMs = 0): Promise<void> {
+  await sql`
+    update delivery d set lease_until = null, lease_id = null, next_at = greatest(next_at, now() + ${waitMs}::float8 * interval '1 ms')
+    from json_array_elements_text(${JSON.stringify(ids)}::text::json) as u(id)
+    where d.id = u.id::uuid and d.lease_id = ${leaseId}::int8 and d.status = 'pending'`;
+}

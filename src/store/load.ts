@@ -1,0 +1,173 @@
+// What a turn reads, and locks. Lock order: ending turns lock the batch rows of their tasks, in id order, then only rows
+// of these batches, in any order, waiting. Row turns lock their rows alone, skipping what is busy: they never wait while
+// they hold something. So no cycle of waiting can exist. What must be exact is read in a statement after the lock.
+import type { Fragment, PendingQuery, Row } from "postgres";
+import type { Action, LaterAction } from "#domain/action";
+import type { Link, TaskRow } from "#domain/row";
+import type { Sql } from "#store/client";
+
+export interface BatchRow {
+  readonly id: string;
+  readonly total: number;
+  unfinished: number;
+}
+
+const columns = (sql: Sql): Fragment => sql`
+  t.id, t.batch_id as "batchId", t.kind, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
+  t.run_at as "runAt", t.status, t.priority, t.wait_finished as "waitFinished", t.wait_success as "waitSuccess",
+  t.success, t.failures, t.expected_count as "expectedCount", t.attempt, t.acts, t.pause_requested as "pauseRequested",
+  t.in_doubt as "inDoubt", t.owner, t.claim_id as "claimId", t.started_at as "startedAt", t.ended_at as "endedAt",
+  t.last_updated as "lastUpdated", t.due_at as "dueAt", t.next_retry_at as "nextRetryAt",
+  t.failure_reason as "failureReason", t.rejected`;
+
+const unfinished = (sql: Sql): Fragment => sql`t.status not in ('Success', 'Failure', 'Canceled', 'Skipped')`;
+
+/** Ids as one text parameter: spares building and parsing array types. */
+export const idList = (ids: Iterable<string>): string => `{${[...ids].join(",")}}`;
+
+/** The clock that all times are written by; ask after the lock. */
+export const clock = async (sql: Sql): Promise<Date> => {
+  const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`.execute();
+  return (row as { now: Date }).now;
+};
+
+/** Row turns: the rows that nobody else holds right now. */
+export const rowsUnlessBusy = (sql: Sql, ids: string[]): Promise<TaskRow[]> =>
+  rows(sql`select ${columns(sql)} from task t where t.id = any(${idList(ids)}::uuid[]) for no key update skip locked`);
+
+/** Row turns, alone: waits for the one row. */
+export const rowWaiting = (sql: Sql, id: string): Promise<TaskRow[]> =>
+  rows(sql`select ${columns(sql)} from task t where t.id = ${id} for no key update`);
+
+/** Ending turns, first: the batches of these tasks, and these batches; in id order. Busy ones are skipped, or waited for. */
+export async function lockBatches(sql: Sql, tasks: string[], batches: string[], wait: boolean): Promise<BatchRow[]> {
+  return sql<BatchRow[]>`
+    select b.id, b.total, b.unfinished from batch b
+    where b.id in (select t.batch_id from task t where t.id = any(${idList(tasks)}::uuid[])
+                   union all select unnest(${idList(batches)}::uuid[]))
+    order by b.id for no key update of b ${wait ? sql`` : sql`skip locked`}`;
+}
+
+/** Ending turns, then: those of these tasks that lie in the locked batches. */
+export const rowsOf = (sql: Sql, tasks: string[], batches: string[]): Promise<TaskRow[]> =>
+  rows(sql`
+    select ${columns(sql)} from task t
+    where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[]) for no key update of t`);
+
+/** Which of these tasks (or batches) exist at all: tells busy from unknown. */
+export async function existing(sql: Sql, ids: string[]): Promise<Set<string>> {
+  const found = await sql<{ id: string }[]>`
+    select id from task where id = any(${idList(ids)}::uuid[])
+    union all select id from batch where id = any(${idList(ids)}::uuid[])`;
+  return new Set(found.map((row) => row.id));
+}
+
+/** Every unfinished task of a batch whose row the caller has locked. */
+export const unfinishedOf = (sql: Sql, batch: string): Promise<TaskRow[]> =>
+  rows(sql`select ${columns(sql)} from task t where t.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`);
+
+type LinkColumns = { parent: string; child: string; requiresSuccess: boolean | null; condition: string | null };
+
+/** Links to the unfinished children of these tasks, and these children. One level, or all levels below at once. */
+export async function childrenOf(sql: Sql, parents: string[], deep: boolean): Promise<{ links: Link[]; rows: TaskRow[] }> {
+  const from = deep
+    ? sql`
+      with recursive down (id) as (
+        select unnest(${idList(parents)}::uuid[])
+        union
+        select l.child_id from down d join link l on l.parent_id = d.id join task t on t.id = l.child_id
+        where ${unfinished(sql)})
+      select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
+      from link l join task t on t.id = l.child_id where l.parent_id in (select id from down)`
+    : sql`
+      select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
+      from link l join task t on t.id = l.child_id where l.parent_id = any(${idList(parents)}::uuid[])`;
+  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (LinkColumns & TaskRow)[];
+  const links = found.map((row) => ({ parent: row.parent, child: row.child, needs: needsOf(row) }));
+  return { links, rows: found };
+}
+
+/** Links to the unfinished parents of these tasks, these parents, and which unfinished children each has. One level, or all above. */
+export async function parentsOf(
+  sql: Sql,
+  children: string[],
+  deep: boolean,
+): Promise<{ rows: TaskRow[]; links: Kin[]; open: Kin[] }> {
+  const from = deep
+    ? sql`
+      with recursive up (id) as (
+        select unnest(${idList(children)}::uuid[])
+        union
+        select l.parent_id from up u join link l on l.child_id = u.id join task t on t.id = l.parent_id
+        where ${unfinished(sql)})
+      select ${columns(sql)}, l.parent_id as parent, l.child_id as child
+      from link l join task t on t.id = l.parent_id where l.child_id in (select id from up)`
+    : sql`
+      select ${columns(sql)}, l.parent_id as parent, l.child_id as child
+      from link l join task t on t.id = l.parent_id where l.child_id = any(${idList(children)}::uuid[])`;
+  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (Kin & TaskRow)[];
+  if (found.length === 0) return { rows: [], links: [], open: [] };
+  const open = await sql<Kin[]>`
+    select l.parent_id as parent, l.child_id as child from link l join task t on t.id = l.child_id
+    where l.parent_id = any(${idList(new Set(found.map((row) => row.parent)))}::uuid[]) and ${unfinished(sql)}`;
+  return { rows: found, links: found.map(({ parent, child }) => ({ parent, child })), open };
+}
+
+interface Kin {
+  readonly parent: string;
+  readonly child: string;
+}
+
+/** Claimable tasks, best first: priority, then creation, then position; never one that goes to a receiver in `full`. */
+export async function claimable(
+  sql: Sql,
+  limit: number,
+  full: string[],
+): Promise<(TaskRow & { action: Action | null })[]> {
+  const found = await sql`
+    select ${columns(sql)}, s.start_action as action from task t join task_spec s on s.id = t.id
+    where t.lane = 0 and t.status = 'Pending' and t.due_at is null
+      ${full.length > 0 ? sql`and (t.receiver is null or t.receiver <> all (select json_array_elements_text(${JSON.stringify(full)}::text::json)))` : sql``}
+    order by t.priority desc, t.created_at, t.pos limit ${limit}
+    for no key update of t skip locked`;
+  return found as unknown as (TaskRow & { action: Action | null })[];
+}
+
+/** The later actions of these tasks. */
+export async function laterActions(sql: Sql, ids: string[]): Promise<Map<string, LaterAction[]>> {
+  const found = await sql<{ id: string; actions: LaterAction[] }[]>`
+    select id, actions from task_spec where id = any(${idList(ids)}::uuid[])`;
+  return new Map(found.map((row) => [row.id, row.actions]));
+}
+
+/** What was asked to be told when these batches are complete, and how their tasks ended. */
+export async function completeActions(sql: Sql, batches: string[]): Promise<Map<string, Action[]>> {
+  const found = await sql<{ id: string; actions: Action[] }[]>`
+    select id, on_complete as actions from batch_spec
+    where id = any(${idList(batches)}::uuid[]) and on_complete <> '[]'::jsonb`;
+  return new Map(found.map((row) => [row.id, row.actions]));
+}
+
+/** How many tasks of these batches are in which state, as written so far. */
+export async function countsOf(sql: Sql, batches: string[]): Promise<{ batch: string; status: string; count: number }[]> {
+  return sql<{ batch: string; status: string; count: number }[]>`
+    select batch_id as batch, status, count(*)::int as count from task
+    where batch_id = any(${idList(batches)}::uuid[]) group by 1, 2`;
+}
+
+/** Answers that were given before under these ids; ask after the lock. */
+export async function answered(sql: Sql, ids: string[]): Promise<Map<string, { hash: string | null; answer: unknown }>> {
+  const found = await sql<{ id: string; hash: string | null; answer: unknown }[]>`
+    select id, hash, answer from command where id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json))`;
+  return new Map(found.map((row) => [row.id, row]));
+}
+
+async function rows(query: PendingQuery<Row[]>): Promise<TaskRow[]> {
+  return (await query.execute()) as unknown as TaskRow[];
+}
+
+function needsOf(link: LinkColumns): Link["needs"] {
+  if (link.requiresSuccess) return "required";
+  if (link.condition === "on_success") return "success";
+  return link.condition === "on_failure" ? "failure" : "finish";
+}

@@ -1,0 +1,81 @@
+// Keeps this worker's lease, and finds claims that nobody holds: its own that it does not know of (a commit whose reply
+// was lost), and those of workers that died. It takes over from others only if it has itself renewed without a gap for one
+// whole lease: after an outage of Postgres every lease looks expired, and nobody is dead.
+import type { LocalCommand } from "#actor/mailbox";
+import { limits } from "#config";
+import type { Db } from "#store/client";
+import * as due from "#store/due";
+import type { Logger } from "#telemetry/log";
+import { metrics } from "#telemetry/metrics";
+import { type Loop, loop } from "#timers/loop";
+
+interface Parts {
+  readonly db: Db;
+  readonly name: string;
+  readonly leaseSecs: number;
+  readonly sweepMs: number;
+  /** Fencing tokens of the claims that this process knows of. */
+  readonly held: () => ReadonlySet<number>;
+  readonly tell: (command: LocalCommand) => void;
+  readonly log: Logger;
+}
+
+export class Leases {
+  readonly #parts: Parts;
+  readonly #renewing: Loop;
+  readonly #sweeping: Loop;
+  #id: number | null = null;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #gaplessSince = 0;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#renewing = loop("renew", parts.log, () => this.#renew());
+    this.#sweeping = loop("leases", parts.log, () => this.#sweep());
+  }
+
+  /** The worker's id; null until it is registered. */
+  get id(): number | null {
+    return this.#id;
+  }
+
+  /** Whether the lease is good, by the monotonic clock: only then may something new be sent. */
+  readonly good = (): boolean => performance.now() - this.#renewedAt < this.#parts.leaseSecs * 1000;
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#renewing.stop(), this.#sweeping.stop()]);
+  }
+
+  /** The last word: others may take over at once. */
+  async resign(): Promise<void> {
+    if (this.#id !== null) await due.resign(this.#parts.db, this.#id).catch(() => {});
+  }
+
+  async #renew(): Promise<number> {
+    const { db, name, leaseSecs, held, tell, log } = this.#parts;
+    const asked = performance.now();
+    const leaseMs = leaseSecs * 1000;
+    if (this.#id === null || !(await due.renew(db, this.#id, leaseSecs))) {
+      this.#id = await due.register(db, name, leaseSecs);
+      log.info({ worker: this.#id }, "registered");
+    }
+    if (asked - this.#renewedAt > leaseMs) this.#gaplessSince = asked;
+    this.#renewedAt = asked;
+    const mine = await due.claimsOf(db, this.#id);
+    const lost = mine.filter(({ claimId }) => !held().has(claimId));
+    for (const { task, claimId } of lost) tell({ type: "released", task, claimId });
+    metrics.sweepRepairs.add(lost.length, "own_claims");
+    return leaseMs / 3;
+  }
+
+  async #sweep(): Promise<number> {
+    const { db, leaseSecs, sweepMs, tell, log } = this.#parts;
+    if (this.good() && performance.now() - this.#gaplessSince > leaseSecs * 1000) {
+      const orphans = await due.orphans(db, limits.sweepRowsMax);
+      for (const { task, claimId } of orphans) tell({ type: "lease_expired", task, claimId });
+      if (orphans.length > 0) log.warn({ tasks: orphans.length }, "took over the claims of a dead worker");
+      metrics.sweepRepairs.add(orphans.length, "leases");
+    }
+    return sweepMs;
+  }
+}

@@ -1,0 +1,33 @@
+// What the benchmark demands, and how large it may get. Each threshold with its reason.
+
+/**
+ * Lives per second as a share of the floor. A prototype of the bare hot path reached 0.30 to 0.40 on two cores that also
+ * carry the load, Postgres and NATS; a tenth of the floor's spread, validation and the rest of the product cost some of it.
+ */
+export const leastRatio = 0.2;
+
+/**
+ * A chain of 20 tasks whose service reports at once, from the POST to the last report's answer. The prototype needed 5.3 ms
+ * an edge, 110 to 150 ms in all; anything that polls on the way costs at least its interval an edge and cannot pass.
+ */
+export const chainUnderMs = 250;
+export const chainLength = 20;
+export const chainRuns = 15;
+
+export const livesDefault = 20_000;
+export const livesMax = 200_000;
+/** Tasks in one POST; the default MAX_TASKS_PER_BATCH is 1,000. */
+export const batchSize = 500;
+/** Creating calls open at once. */
+export const creators = 2;
+/** Start calls one worker process has open to one receiver: the default of WEBHOOK_HOST_CONCURRENCY, for the floor too. */
+export const callsPerWorker = 64;
+/** Connections on which the receiver reports. */
+export const reportConnections = 128;
+/** Runs that count, before and after; of the system warm. One more floor run warms its processes up and does not count. */
+export const floorRuns = 3;
+export const warmRuns = 3;
+
+export const runLimitMs = 180_000;
+export const startLimitMs = 60_000;
+export const stopLimitMs = 35_000;

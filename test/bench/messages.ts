@@ -1,0 +1,24 @@
+// What the benchmark's processes tell each other by IPC.
+
+/** What the receiver saw of one run. */
+export interface Received {
+  readonly starts: number;
+  /** Reports answered 200. */
+  readonly success: number;
+  /** Reports answered otherwise, by what was answered. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** How long a report waited for its answer. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export type ReceiverAsk = { readonly expect: number } | { readonly sofar: true };
+export type ReceiverTell =
+  | { readonly url: string }
+  | { readonly expecting: number }
+  | { readonly done: Received }
+  | { readonly sofar: Received };
+
+export type FloorApiTell = { readonly url: string };
+export type FloorWorkerAsk = { readonly receiver: string; readonly api: string; readonly lives: number };
+export type FloorWorkerTell = { readonly ready: true } | { readonly called: number };

@@ -1,0 +1,77 @@
+// A process of its own: the user's service, as fast as Node makes it. Answers each start call 200, then reports Success to
+// its handle on a keep-alive connection. Used alike for the floor and for Baton. Told by IPC how many lives to expect;
+// tells when so many reports were answered, and how. Ends with its parent.
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Pool } from "undici";
+import { reportConnections } from "./limits.ts";
+import type { Received, ReceiverAsk, ReceiverTell } from "./messages.ts";
+
+const tell = (message: ReceiverTell) => void process.send?.(message);
+const report = {
+  method: "PATCH",
+  headers: { "content-type": "application/json" },
+  body: '{"status":"Success"}',
+} as const;
+
+let pool: Pool | undefined;
+let origin = "";
+let waits: number[] = [];
+let now: { expected: number; starts: number; success: number; refused: Record<string, number> };
+reset(0);
+
+function reset(expected: number): void {
+  now = { expected, starts: 0, success: 0, refused: {} };
+  waits = [];
+}
+
+const server = createServer((request, response: ServerResponse) => {
+  request.resume();
+  response.writeHead(200, { "content-length": 0 }).end();
+  now.starts += 1;
+  const query = request.url ?? "";
+  const from = query.indexOf("handle=") + 7;
+  const to = query.indexOf("&", from);
+  answer(decodeURIComponent(query.slice(from, to < 0 ? undefined : to)));
+});
+
+async function answer(handle: string): Promise<void> {
+  const began = performance.now();
+  let outcome = "";
+  try {
+    const slash = handle.indexOf("/", 8);
+    const { statusCode, body } = await to(handle.slice(0, slash)).request({ ...report, path: handle.slice(slash) });
+    if (statusCode !== 200) outcome = `${statusCode} ${(await body.text()).slice(0, 200)}`;
+    else await body.dump();
+  } catch (error) {
+    outcome = (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+  waits.push(performance.now() - began);
+  if (outcome === "") now.success += 1;
+  else now.refused[outcome] = (now.refused[outcome] ?? 0) + 1;
+  if (waits.length === now.expected) tell({ done: received() });
+}
+
+function to(target: string): Pool {
+  if (pool && target === origin) return pool;
+  pool?.destroy();
+  origin = target;
+  pool = new Pool(target, { connections: reportConnections, pipelining: 1 });
+  return pool;
+}
+
+function received(): Received {
+  const sorted = Float64Array.from(waits).sort();
+  const at = (share: number) => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;
+  return { starts: now.starts, success: now.success, refused: now.refused, p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+process.on("message", (message: ReceiverAsk) => {
+  if ("expect" in message) {
+    reset(message.expect);
+    tell({ expecting: message.expect });
+  } else tell({ sofar: received() });
+});
+process.on("disconnect", () => process.exit(0));
+server.keepAliveTimeout = 120_000;
+server.listen(0, "127.0.0.1", () => tell({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));

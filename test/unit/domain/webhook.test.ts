@@ -1,0 +1,285 @@
+// What a call looks like, byte for byte, and how an answer is read.
+import { describe, expect, it } from "vitest";
+import type { WebhookAction } from "#domain/action";
+import {
+  type About,
+  actionIn,
+  backoffMs,
+  batchKey,
+  cancelKey,
+  endKey,
+  handleOf,
+  httpRequest,
+  isReservedHeader,
+  resultIn,
+  retryAfterMs,
+  startKey,
+  withHandle,
+  workMessage,
+} from "#domain/webhook";
+
+const id = "0197b0a0-0000-7000-8000-000000000000";
+const host = "https://baton.example.org/base";
+const start: About = {
+  hostUrl: host,
+  key: startKey(id, 0),
+  trigger: "start",
+  task: id,
+  attempt: 0,
+  hasRetry: false,
+  facts: null,
+};
+const webhook = (params: Partial<WebhookAction["params"]> = {}): WebhookAction => ({
+  kind: "Webhook",
+  params: { url: "https://service.example.org/run", verb: "Post", ...params },
+});
+const headersOf = (list: readonly string[]) =>
+  Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[name.toLowerCase(), list[i + 1]]] : [])));
+
+describe("keys and handles", () => {
+  it("say what caused them", () => {
+    expect([startKey(id, 0), startKey(id, 2)]).toEqual([`${id}:start`, `${id}:start:2`]);
+    expect([endKey(id, "success"), endKey(id, "failure", 2)]).toEqual([`${id}:end:success`, `${id}:end:failure#2`]);
+    expect([cancelKey(id, 0), cancelKey(id, 3), cancelKey(id, 1, 3)]).toEqual([
+      `${id}:cancel`,
+      `${id}:cancel:3`,
+      `${id}:cancel:1#3`,
+    ]);
+    expect([batchKey(id), batchKey(id, 1), batchKey(id, 4)]).toEqual([
+      `batch:${id}:complete`,
+      `batch:${id}:complete`,
+      `batch:${id}:complete#4`,
+    ]);
+  });
+
+  it("name the attempt, from 0, only where the task may retry", () => {
+    expect(handleOf(host, id, 0, false)).toBe(`${host}/task/${id}`);
+    expect(handleOf(host, id, 0, true)).toBe(`${host}/task/${id}?attempt=0`);
+  });
+
+  it.each([
+    ["http://h/p", "http://h/p?handle=H%3Fa%3D1%261"],
+    ["http://h/p?", "http://h/p?handle=H%3Fa%3D1%261"],
+    ["http://h/p?a=1&b=%20+%2B&c", "http://h/p?a=1&b=%20+%2B&c&handle=H%3Fa%3D1%261"],
+    ["http://h/p?handle=old&a=1", "http://h/p?a=1&handle=H%3Fa%3D1%261"],
+    ["http://h/p?a=1&%68andle=old&handle&b=2&handle=x#frag?handle=y", "http://h/p?a=1&b=2&handle=H%3Fa%3D1%261"],
+    ["http://h/p?handles=1&%zz=1&xhandle=2", "http://h/p?handles=1&%zz=1&xhandle=2&handle=H%3Fa%3D1%261"],
+  ])("are set in the URL %s", (url, expected) => {
+    expect(withHandle(url, "H?a=1&1")).toBe(expected);
+  });
+});
+
+describe("an HTTP call", () => {
+  it("starts with the user's body as it is", () => {
+    const request = httpRequest(webhook({ body: { b: 1, a: [null, "ü"] }, headers: { "X-Own": "1" } }), start);
+    expect(request).toMatchObject({
+      origin: "https://service.example.org",
+      path: `/run?handle=${encodeURIComponent(`${host}/task/${id}`)}`,
+      method: "POST",
+      body: '{"b":1,"a":[null,"ü"]}',
+    });
+    expect(headersOf(request.headers)).toEqual({
+      "x-own": "1",
+      "content-type": "application/json",
+      "idempotency-key": `${id}:start`,
+      "x-task-trigger": "start",
+      "x-task-id": id,
+    });
+  });
+
+  it("has a body only where there is one to send", () => {
+    for (const verb of ["Post", "Put", "Patch", "Delete"] as const) {
+      expect(httpRequest(webhook({ verb }), start)).toMatchObject({ method: verb.toUpperCase(), body: null });
+      expect(httpRequest(webhook({ verb, body: {} }), start).body).toBe("{}");
+    }
+    const get = httpRequest(webhook({ verb: "Get", body: { a: 1 } }), {
+      ...start,
+      trigger: "end",
+      facts: { task_id: id },
+    });
+    expect(get.body).toBeNull();
+    expect(headersOf(get.headers)["content-type"]).toBeUndefined();
+  });
+
+  it("lets users set the content type, and nothing of Baton's", () => {
+    const headers = { "Content-Type": "text/x", "idempotency-KEY": "mine", "x-task-id": "mine", Host: "evil" };
+    const sent = headersOf(httpRequest(webhook({ body: {}, headers }), start).headers);
+    expect(sent).toEqual({
+      "content-type": "text/x",
+      "idempotency-key": `${id}:start`,
+      "x-task-trigger": "start",
+      "x-task-id": id,
+    });
+  });
+
+  it("adds what happened under the reserved key, and always the same bytes", () => {
+    const facts = { task_id: id, status: "Success", attempt: 1 };
+    const about: About = { ...start, key: endKey(id, "success"), trigger: "end", attempt: 1, hasRetry: true, facts };
+    const request = httpRequest(webhook({ body: { a: 1, baton: "mine" } }), about);
+    expect(request.body).toBe(JSON.stringify({ a: 1, baton: facts }));
+    expect(httpRequest(webhook({ body: { a: 1, baton: "mine" } }), about)).toEqual(request);
+    expect(request.path).toContain(encodeURIComponent("?attempt=1"));
+    expect(httpRequest(webhook(), about).body).toBe(JSON.stringify({ baton: facts }));
+  });
+
+  it("has no handle and no task when a batch is complete", () => {
+    const about: About = { ...start, key: batchKey(id), trigger: "end", task: null, facts: { batch_id: id } };
+    const request = httpRequest(webhook({ url: "http://h:81/done?handle=kept" }), about);
+    expect(request).toMatchObject({ origin: "http://h:81", path: "/done?handle=kept" });
+    expect(headersOf(request.headers)).toEqual({
+      "content-type": "application/json",
+      "idempotency-key": `batch:${id}:complete`,
+      "x-task-trigger": "end",
+    });
+  });
+});
+
+describe("a NATS message", () => {
+  const action = {
+    kind: "Nats",
+    params: { subject: "baton.work.build", body: { a: 1 }, headers: { "X-Own": "1", "Nats-TTL": "1" } },
+  } as const;
+
+  it("says the same in its payload", () => {
+    const message = workMessage(action, { ...start, hasRetry: true });
+    expect(JSON.parse(message.payload)).toEqual({
+      task_id: id,
+      attempt: 0,
+      handle: `${host}/task/${id}?attempt=0`,
+      trigger: "start",
+      body: { a: 1 },
+    });
+    expect(headersOf(message.headers)).toEqual({
+      "x-own": "1",
+      "content-type": "application/json",
+      "idempotency-key": `${id}:start`,
+      "x-task-trigger": "start",
+      "x-task-id": id,
+    });
+  });
+
+  it("carries the facts of an end, and null for no body", () => {
+    const end = workMessage(action, { ...start, trigger: "end", facts: { status: "Failure" } });
+    expect(JSON.parse(end.payload).body).toEqual({ a: 1, baton: { status: "Failure" } });
+    expect(
+      JSON.parse(workMessage({ kind: "Nats", params: { subject: "baton.work.x" } }, start).payload).body,
+    ).toBeNull();
+  });
+});
+
+describe("Retry-After", () => {
+  const now = new Date("2026-11-23T10:00:00.250Z");
+  it.each([
+    ["0", 0],
+    ["7", 7_000],
+    [" 7 ", 7_000],
+    ["999999", 3_600_000],
+    ["99999999999999999999", 3_600_000],
+    ["Mon, 23 Nov 2026 10:00:10 GMT", 9_750],
+    ["Monday, 23-Nov-26 10:00:10 GMT", 9_750],
+    ["Mon Nov 23 10:00:10 2026 GMT", 9_750],
+    ["Mon, 23 Nov 2026 09:00:00 GMT", 0],
+    ["Tue, 24 Nov 2026 10:00:10 GMT", 3_600_000],
+    ["", null],
+    ["1.5", null],
+    ["-1", null],
+    ["soon", null],
+    ["Monday morning", null],
+    ["2026-11-23T10:00:10Z", null],
+    [null, null],
+  ])("%j", (value, ms) => {
+    expect(retryAfterMs(value, now)).toBe(ms);
+  });
+});
+
+describe("the wait before another attempt", () => {
+  const policy = { baseSecs: 2, capSecs: 300 };
+  it("doubles up to the cap, and is at most a tenth longer", () => {
+    expect([1, 2, 3, 8, 9, 100, 2000].map((n) => backoffMs(policy, n, 0))).toEqual(
+      [2, 4, 8, 256, 300, 300, 300].map((secs) => secs * 1000),
+    );
+    expect(backoffMs(policy, 1, 1)).toBe(2_200);
+  });
+  it("is never shorter than the receiver asked for", () => {
+    expect(backoffMs(policy, 1, 1, 60_000)).toBe(60_000);
+    expect(backoffMs(policy, 9, 0, 60_000)).toBe(300_000);
+  });
+});
+
+describe("an action in a start's answer", () => {
+  const url = "https://service.example.org/stop";
+  it.each([
+    { kind: "Webhook", params: { url, verb: "Post" } },
+    {
+      kind: "Webhook",
+      params: { url, verb: "Delete", body: { run: 7 }, headers: { "X-A": "1" }, completes: "on_callback" },
+    },
+    { kind: "Webhook", params: { url, verb: "Get", body: null, headers: null } },
+    { kind: "Nats", params: { subject: "baton.work.stop.now", body: {} } },
+  ])("is taken: %j", (action) => {
+    expect(actionIn(` ${JSON.stringify(action)}`)).toEqual(action);
+  });
+
+  const params = { url, verb: "Post" };
+  it.each([
+    null,
+    "",
+    "ok",
+    "[]",
+    "null",
+    '{"kind":',
+    '{"ok":true}',
+    ...[
+      { kind: "Webhook" },
+      { kind: "Webhook", params: [] },
+      { kind: "Mail", params },
+      { kind: "constructor", params: {} },
+      { kind: "Webhook", params, more: 1 },
+      { kind: "Webhook", params: { ...params, more: 1 } },
+      { kind: "Webhook", params: { url } },
+      { kind: "Webhook", params: { url, verb: "POST" } },
+      { kind: "Webhook", params: { url, verb: "toString" } },
+      { kind: "Webhook", params: { ...params, url: "ftp://h/" } },
+      { kind: "Webhook", params: { ...params, url: "http://u:p@h/" } },
+      { kind: "Webhook", params: { ...params, url: "http://h/a b" } },
+      { kind: "Webhook", params: { ...params, url: "http:\\\\h/" } },
+      { kind: "Webhook", params: { ...params, body: [1] } },
+      { kind: "Webhook", params: { ...params, body: "x" } },
+      { kind: "Webhook", params: { ...params, body: { a: "\0" } } },
+      { kind: "Webhook", params: { ...params, body: { a: "\ud800" } } },
+      { kind: "Webhook", params: { ...params, headers: { "X-Task-Id": "1" } } },
+      { kind: "Webhook", params: { ...params, headers: { "X-A": "1\r\nX-B: 2" } } },
+      { kind: "Webhook", params: { ...params, headers: { "X A": "1" } } },
+      { kind: "Webhook", params: { ...params, headers: { "X-A": 1 } } },
+      { kind: "Webhook", params: { ...params, completes: "on_response" } },
+      { kind: "Nats", params: { subject: "baton.work" } },
+      { kind: "Nats", params: { subject: "baton.work.*" } },
+      { kind: "Nats", params: { subject: "baton.work.a.>" } },
+      { kind: "Nats", params: { subject: "baton.work..a" } },
+      { kind: "Nats", params: { subject: "baton.task.x" } },
+    ].map((value) => JSON.stringify(value)),
+    '{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":{"__proto__":{}}}}',
+    `{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":${'{"a":'.repeat(40)}1${"}".repeat(40)}}}`,
+  ])("is ignored: %s", (body) => {
+    expect(actionIn(body)).toBeNull();
+  });
+});
+
+it("an answer that is the report becomes the result only where it is a JSON object", () => {
+  expect(resultIn('{"rows":7}')).toEqual({ rows: 7 });
+  for (const body of [null, "", "[1]", "7", "nonsense", '{"a":"\\u0000"}']) expect(resultIn(body)).toBeNull();
+});
+
+it("reserved headers are known in any case", () => {
+  for (const name of [
+    "Host",
+    "CONTENT-LENGTH",
+    "te",
+    "Webhook-Id",
+    "x-task-anything",
+    "Idempotency-Key",
+    "Nats-Msg-Id",
+  ])
+    expect(isReservedHeader(name)).toBe(true);
+  for (const name of ["Content-Type", "Authorization", "X-Own"]) expect(isReservedHeader(name)).toBe(false);
+});
