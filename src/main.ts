@@ -1,8 +1,8 @@
 // One program: reads the environment, opens Postgres and NATS (which may come later), runs the roles, drains on SIGTERM.
 // Wrong configuration ends it with code 78 and one line per fault; everything else that is away is waited for.
 import * as Effect from "effect/Effect";
-import { type Config, ConfigError, describeConfig, loadConfig } from "#config";
 import { openBus } from "#bus/client";
+import { type Config, ConfigError, describeConfig, loadConfig } from "#config";
 import { serve } from "#roles/api";
 import { startWorker } from "#roles/worker";
 import { openDb } from "#store/client";
@@ -16,11 +16,24 @@ const program = (config: Config) =>
     const log = makeLogger(config, "baton");
     const graceMs = config.shutdownTimeoutSecs * 1000 * 0.9;
     log.info({ config: describeConfig(config) }, "starting");
-    const pool = yield* held(() => openDb(config, log), (it) => it.close());
-    const bus = yield* held(() => openBus(config, `baton ${process.pid}`, log), (it) => it.close());
+    const pool = yield* held(
+      () => openDb(config, log),
+      (it) => it.close(),
+    );
+    const bus = yield* held(
+      () => openBus(config, `baton ${process.pid}`, log),
+      (it) => it.close(),
+    );
     const db = withSchema(pool, log);
-    const server = yield* held(() => serve(config, db, bus, log), (it) => it.stop(graceMs / 2));
-    if (config.roles.has("worker")) yield* held(() => startWorker(config, db, bus, log), (it) => it.stop(graceMs / 2));
+    const server = yield* held(
+      () => serve(config, db, bus, log),
+      (it) => it.stop(graceMs / 2),
+    );
+    if (config.roles.has("worker"))
+      yield* held(
+        () => startWorker(config, db, bus, log),
+        (it) => it.stop(graceMs / 2),
+      );
     log.info({ url: server.url, roles: [...config.roles] }, "serving");
     const signal = yield* stopSignal;
     log.info({ signal }, "stopping");

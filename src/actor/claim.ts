@@ -1,11 +1,12 @@
 // The claim is the take: a worker claims only what it can send at once, and the process that commits the claim makes the
 // call. What is best is decided here, at the last moment: priority, then creation, then position.
+
+import type { Scene } from "#actor/scene";
+import { advance } from "#actor/step";
 import type { Claimed } from "#domain/claimed";
 import type { TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
-import type { Scene } from "#actor/scene";
-import { advance } from "#actor/step";
 
 /** Room for calls in this process: in all, and to each receiver. */
 export interface Slots {

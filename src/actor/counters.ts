@@ -112,7 +112,13 @@ function answerTo(item: CounterItem, row: CountRow | undefined): Answer {
   const id = item.update.task;
   if (row === undefined) return { status: 404, id, error: "Task not found" };
   if (countsFor(item, row)) return { status: 202, id, state: row.status };
-  return { status: 409, id, state: row.status, error: `A task that is ${row.status} does not accept progress`, allowed: [] };
+  return {
+    status: 409,
+    id,
+    state: row.status,
+    error: `A task that is ${row.status} does not accept progress`,
+    allowed: [],
+  };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

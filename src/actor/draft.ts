@@ -1,15 +1,19 @@
 // Turns what the transitions owe into delivery rows, so that they are written in the same transaction: end and cancel
 // actions of tasks, and the notification of a batch whose last task became final.
+
+import type { Owed, Scene } from "#actor/scene";
 import type { Action, LaterAction } from "#domain/action";
 import type { DeliveryRow } from "#domain/row";
 import { batchKey, cancelKey, endKey } from "#domain/webhook";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
-import type { Owed, Scene } from "#actor/scene";
 
 export async function draft(sql: Sql, scene: Scene): Promise<void> {
   if (scene.owed.length > 0) {
-    const actions = await load.laterActions(sql, scene.owed.map(({ row }) => row.id));
+    const actions = await load.laterActions(
+      sql,
+      scene.owed.map(({ row }) => row.id),
+    );
     for (const owed of scene.owed) draftTask(scene, owed, actions.get(owed.row.id) ?? []);
   }
   const complete = [...scene.changedBatches].filter((batch) => batch.unfinished === 0).map((batch) => batch.id);
@@ -66,7 +70,8 @@ async function countBatches(sql: Sql, scene: Scene, batches: string[]): Promise<
     if (of) of[status.toLowerCase()] = (of[status.toLowerCase()] ?? 0) + n;
   };
   const finals = new Set(["Success", "Failure", "Canceled", "Skipped"]);
-  for (const { batch, status, count } of await load.countsOf(sql, batches)) if (finals.has(status)) add(batch, status, count);
+  for (const { batch, status, count } of await load.countsOf(sql, batches))
+    if (finals.has(status)) add(batch, status, count);
   for (const row of scene.finished) add(row.batchId, row.status, 1);
   return counts;
 }

@@ -1,13 +1,14 @@
 // Takes what a turn needs: the locks and the rows of its commands, and the answers that were given before. Commands whose
 // row (or batch) another turn holds are busy: they come again. Commands about what does not exist stay without a row.
-import type { Sql } from "#store/client";
-import * as load from "#store/load";
+
 import type { Item, Lane } from "#actor/mailbox";
 import { targetOf } from "#actor/mailbox";
-import { type Ground, Scene } from "#actor/scene";
-import { batchVerbs } from "#domain/command";
-import { limits } from "#config";
 import { memoOf } from "#actor/memo";
+import { type Ground, Scene } from "#actor/scene";
+import { limits } from "#config";
+import { batchVerbs } from "#domain/command";
+import type { Sql } from "#store/client";
+import * as load from "#store/load";
 
 export interface Held {
   readonly scene: Scene;
@@ -26,7 +27,11 @@ export async function hold(sql: Sql, ground: Ground, lane: Lane, items: readonly
   const taken = missing.length === 0 ? new Set<string>() : await load.existing(sql, missing);
   const mine = items.filter((item) => !taken.has(targetOf(item)));
   const memos = mine.map((item) => memoOf(item, scene)).filter((memo) => memo !== null);
-  if (memos.length > 0) scene.memos = await load.answered(sql, memos.map((memo) => memo.id));
+  if (memos.length > 0)
+    scene.memos = await load.answered(
+      sql,
+      memos.map((memo) => memo.id),
+    );
   return { scene, items: mine, busy: items.filter((item) => taken.has(targetOf(item))) };
 }
 

@@ -1,13 +1,14 @@
 // What each kind of command means: the event it asks of the machine, the fields it changes, the answer it gets.
 // Pure: fills the scene. A command that is refused changes nothing; a refused report leaves one event behind.
+
+import type { LocalCommand } from "#actor/mailbox";
+import type { Scene } from "#actor/scene";
+import { accepts, advance, arm } from "#actor/step";
+import { limits } from "#config";
 import { acts, type LaterAction } from "#domain/action";
 import { type Answer, type ClientCommand, type Fields, taskVerbs } from "#domain/command";
 import { isFinal, type TaskRow } from "#domain/row";
-import { limits } from "#config";
 import type { TaskEvent } from "#machines/task";
-import type { LocalCommand } from "#actor/mailbox";
-import { accepts, advance, arm } from "#actor/step";
-import type { Scene } from "#actor/scene";
 
 /** Decides what a client asked of one task. */
 export function decide(scene: Scene, command: ClientCommand): Answer {
@@ -93,7 +94,8 @@ function defer(scene: Scene, row: TaskRow, until: Date): void {
 }
 
 function addCancel(scene: Scene, row: TaskRow, action: LaterAction): void {
-  if (row.status === "Canceled") scene.owed.push({ row, on: "cancel", attempt: row.attempt, holdUntil: null, only: action });
+  if (row.status === "Canceled")
+    scene.owed.push({ row, on: "cancel", attempt: row.attempt, holdUntil: null, only: action });
   if (isFinal(row.status) && row.status !== "Canceled") return;
   row.acts |= acts.cancel;
   scene.changed.add(row);
@@ -115,8 +117,10 @@ function change(scene: Scene, row: TaskRow, fields: Fields): void {
 
 /** A sum that JSON could not carry is refused, never clamped. */
 export function overflow(row: TaskRow, fields: Pick<Fields, "new_success" | "new_failures">): string | null {
-  if (row.success + (fields.new_success ?? 0) > Number.MAX_SAFE_INTEGER) return "new_success: the sum would exceed 2^53-1";
-  if (row.failures + (fields.new_failures ?? 0) > Number.MAX_SAFE_INTEGER) return "new_failures: the sum would exceed 2^53-1";
+  if (row.success + (fields.new_success ?? 0) > Number.MAX_SAFE_INTEGER)
+    return "new_success: the sum would exceed 2^53-1";
+  if (row.failures + (fields.new_failures ?? 0) > Number.MAX_SAFE_INTEGER)
+    return "new_failures: the sum would exceed 2^53-1";
   return null;
 }
 

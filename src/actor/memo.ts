@@ -1,9 +1,9 @@
 // Which commands must not take effect twice, and under which id their answer is kept: the guard against redelivery and
 // the idempotency key, in one. A command whose repetition changes nothing needs no memory.
 import { createHash } from "node:crypto";
-import type { Answer } from "#domain/command";
 import type { Item } from "#actor/mailbox";
 import type { Scene } from "#actor/scene";
+import type { Answer } from "#domain/command";
 
 export interface Memo {
   readonly id: string;

@@ -1,9 +1,10 @@
 // Walks from the tasks that ended to their relatives, level by level, until nobody is affected any more. One query a
 // level; after four levels the whole unfinished closure is read at once, so that a chain of a thousand is one query.
-import type { Sql } from "#store/client";
-import * as load from "#store/load";
+
 import type { Scene } from "#actor/scene";
 import { cancelStranded, mayStrandParents, tellChildren } from "#actor/spread";
+import type { Sql } from "#store/client";
+import * as load from "#store/load";
 
 const singleLevels = 4;
 
@@ -12,7 +13,12 @@ export async function relate(sql: Sql, scene: Scene): Promise<void> {
     const ended = scene.ended;
     scene.ended = [];
     scene.finished.push(...ended);
-    await loadChildren(sql, scene, ended.filter((row) => row.kids > 0).map((row) => row.id), level);
+    await loadChildren(
+      sql,
+      scene,
+      ended.filter((row) => row.kids > 0).map((row) => row.id),
+      level,
+    );
     tellChildren(scene, ended);
     if (!scene.ground.deadEnds) continue;
     const stranding = mayStrandParents(ended).map((row) => row.id);
@@ -38,7 +44,9 @@ async function loadParents(sql: Sql, scene: Scene, children: string[], level: nu
   if (wanted.length > 0) {
     const deep = level >= singleLevels;
     const { rows, links, open } = await load.parentsOf(sql, wanted, deep);
-    const fresh = new Set([...wanted, ...(deep ? rows.map((row) => row.id) : [])].filter((id) => !scene.parents.has(id)));
+    const fresh = new Set(
+      [...wanted, ...(deep ? rows.map((row) => row.id) : [])].filter((id) => !scene.parents.has(id)),
+    );
     for (const id of fresh) scene.parents.set(id, []);
     for (const link of links) if (fresh.has(link.child)) scene.parents.get(link.child)?.push(link.parent);
     scene.add(rows);

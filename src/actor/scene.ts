@@ -79,7 +79,17 @@ export class Scene {
   record(row: TaskRow, from: TaskRow["status"], event: string, reason: string | null): void {
     const { status: to, attempt } = row;
     const { now: at, ground } = this;
-    this.events.push({ task_id: row.id, batch_id: row.batchId, from, to, event, at, attempt, reason, actor: ground.actor });
+    this.events.push({
+      task_id: row.id,
+      batch_id: row.batchId,
+      from,
+      to,
+      event,
+      at,
+      attempt,
+      reason,
+      actor: ground.actor,
+    });
   }
 
   changeSpec(change: SpecChange): void {

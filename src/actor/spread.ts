@@ -1,9 +1,10 @@
 // What an ended task means for its relatives: children learn of it, and a parent whose children are all final has
 // nothing left to work for. Pure: works on the rows and links that the turn has loaded, one level at a time.
+
+import type { Scene } from "#actor/scene";
+import { advance } from "#actor/step";
 import type { Link, TaskRow } from "#domain/row";
 import { isFinal } from "#domain/row";
-import { advance } from "#actor/step";
-import type { Scene } from "#actor/scene";
 
 /** Tells the children of `parents`, which have just become final. Every link and child of theirs is loaded. */
 export function tellChildren(scene: Scene, parents: readonly TaskRow[]): void {
@@ -59,7 +60,8 @@ export function cancelStranded(scene: Scene, parents: Iterable<string>): void {
       const row = scene.rows.get(kid);
       return row === undefined || !isFinal(row.status);
     });
-    if (!open) advance(scene, parent, { type: "cancel" }, { reason: "All child tasks already terminated", name: "dead_end" });
+    if (!open)
+      advance(scene, parent, { type: "cancel" }, { reason: "All child tasks already terminated", name: "dead_end" });
   }
 }
 

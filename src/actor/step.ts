@@ -1,11 +1,11 @@
 // The only caller of the task machine: restores a task from its row, asks whether an event may happen, and writes what
 // the machine decided back into the row in memory. Pure but for the scene it fills. A refused event changes nothing.
 import { type AnyActorScope, createActor } from "xstate";
+import type { Scene } from "#actor/scene";
 import { acts } from "#domain/action";
 import { retryDelayMs } from "#domain/retry";
 import { isFinal, type TaskRow } from "#domain/row";
 import { type TaskContext, type TaskEvent, taskMachine } from "#machines/task";
-import type { Scene } from "#actor/scene";
 
 /** The transition, as events are recorded: what happened, why, and under which name. */
 export interface Note {

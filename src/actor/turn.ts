@@ -1,7 +1,6 @@
 // One turn: a batch of commands becomes one transaction. Load, step, commit, reply, act; this is the whole flow.
 // Until the commit nothing has happened: a turn that fails leaves no trace, and its commands come again.
-import type { Db } from "#store/client";
-import { write } from "#store/commit";
+
 import { admit, type ClaimRound } from "#actor/claim";
 import { draft } from "#actor/draft";
 import { hold, isWhole } from "#actor/hold";
@@ -12,9 +11,11 @@ import { relate } from "#actor/relate";
 import type { Ground, Scene } from "#actor/scene";
 import { countOff } from "#actor/spread";
 import { decideWhole } from "#actor/whole";
+import { limits } from "#config";
 import type { Claimed } from "#domain/claimed";
 import type { Answer, ClientCommand } from "#domain/command";
-import { limits } from "#config";
+import type { Db } from "#store/client";
+import { write } from "#store/commit";
 
 export interface Decided {
   readonly scene: Scene;

@@ -1,9 +1,10 @@
 // Commands for a whole batch. All its unfinished tasks are in hand, so each is asked itself, and nothing is passed on
 // between them: a stopped parent is no failed parent. Pure: fills the scene.
-import type { Answer, ClientCommand } from "#domain/command";
-import type { TaskRow } from "#domain/row";
+
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
+import type { Answer, ClientCommand } from "#domain/command";
+import type { TaskRow } from "#domain/row";
 
 export function decideWhole(scene: Scene, command: ClientCommand): Answer {
   const { target: id, verb } = command;

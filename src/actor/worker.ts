@@ -1,18 +1,19 @@
 // The loops round the turn: gather what is there, take the turn, then reply, ack and act. A turn that fails is tried
 // again with the same commands (time-outs, locks and lost connections are nobody's fault); where the error is a command's
 // own, the batch is halved until the culprit is alone, and that one is parked. Nothing waits for a sweep here.
-import { limits } from "#config";
-import type { Answer } from "#domain/command";
-import type { Claimed } from "#domain/claimed";
-import type { Db } from "#store/client";
-import { isBroken, isTransient } from "#store/faults";
-import type { Logger } from "#telemetry/log";
-import { metrics } from "#telemetry/metrics";
+
 import { ClaimRound, type Slots } from "#actor/claim";
 import { isWhole } from "#actor/hold";
 import { type Hunger, type Item, type Lane, type Mailbox, targetOf } from "#actor/mailbox";
 import type { Ground } from "#actor/scene";
 import { type Decided, turn } from "#actor/turn";
+import { limits } from "#config";
+import type { Claimed } from "#domain/claimed";
+import type { Answer } from "#domain/command";
+import type { Db } from "#store/client";
+import { isBroken, isTransient } from "#store/faults";
+import type { Logger } from "#telemetry/log";
+import { metrics } from "#telemetry/metrics";
 
 /** What follows a commit. Every one of these may be lost with the process; a sweep finds it again. */
 export interface Effects {
@@ -70,7 +71,11 @@ export class Worker {
         await pause(50);
         continue;
       }
-      const items = mailbox.take(lane, limits.commandBatchMax, (item) => isWhole(item) || item.busy >= limits.busyTriesMax);
+      const items = mailbox.take(
+        lane,
+        limits.commandBatchMax,
+        (item) => isWhole(item) || item.busy >= limits.busyTriesMax,
+      );
       if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
       const round = lane === "row" && this.#mayClaim() ? this.#round(self.id) : null;
       if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);

@@ -3,11 +3,11 @@
 // nothing any more, because the stream's tail was lost, is made anew.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { consumers, streams } from "#bus/subjects";
 import type { Config } from "#config";
 import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
-import { consumers, streams } from "#bus/subjects";
 
 const ensureEveryMs = 30_000;
 const retryEnsureMs = 500;
@@ -18,6 +18,8 @@ export interface Bus {
   readonly manager: () => Promise<JetStreamManager>;
   /** Connected, and the streams are there. */
   readonly up: boolean;
+  /** Something was missing: looks now, and makes it anew. */
+  ensure(): Promise<void>;
   /** Runs now if the streams are there, and each time they have been ensured again. */
   onReady(callback: () => void): void;
   close(): Promise<void>;
@@ -40,7 +42,7 @@ class Connection implements Bus {
 
   constructor(servers: readonly string[], name: string, log: Logger) {
     this.#log = log;
-    this.#timer = setInterval(() => void this.#ensure(), ensureEveryMs);
+    this.#timer = setInterval(() => void this.ensure(), ensureEveryMs);
     void this.#connect(servers, name);
   }
 
@@ -105,7 +107,7 @@ class Connection implements Bus {
     this.#connected = true;
     this.#log.info("connected to NATS");
     void this.#watch(nc);
-    await this.#ensure();
+    await this.ensure();
   }
 
   async #watch(nc: NatsConnection): Promise<void> {
@@ -118,24 +120,25 @@ class Connection implements Bus {
         metrics.busReconnects.add(1);
         this.#log.info("NATS is back");
         this.#connected = true;
-        void this.#ensure();
+        void this.ensure();
       }
     }
   }
 
-  async #ensure(): Promise<void> {
+  async ensure(): Promise<void> {
     if (this.#closed || !this.#connected) return;
     try {
       const manager = await this.manager();
       for (const config of Object.values(streams)) await ensureStream(manager, config);
-      for (const { stream, config } of Object.values(consumers)) await ensureConsumer(manager, stream, config, this.#log);
+      for (const { stream, config } of Object.values(consumers))
+        await ensureConsumer(manager, stream, config, this.#log);
       this.#ensured = true;
       for (const callback of this.#ready) callback();
     } catch (error) {
       if (this.#closed) return;
       this.#ensured = false;
       this.#log.warn({ err: error }, "the streams could not be ensured");
-      setTimeout(() => void this.#ensure(), retryEnsureMs).unref();
+      setTimeout(() => void this.ensure(), retryEnsureMs).unref();
     }
   }
 }

@@ -2,16 +2,16 @@
 // its last command is settled. What cannot be parsed is answered where somebody waits, and parked in `baton.dead`.
 import type { JsMsg } from "@nats-io/jetstream";
 import { headers as newHeaders } from "@nats-io/transport-node";
+import type { Bus } from "#bus/client";
+import { consume, InHand, type Intake } from "#bus/consume";
+import type { DoorMessage } from "#bus/door";
+import { consumers, headers, subjects } from "#bus/subjects";
 import { type Answer, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
 import { Invalid } from "#domain/errors";
 import { parseJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
 import { readCommand, readPut } from "#domain/schema/report";
 import { isUuid } from "#domain/schema/text";
-import type { Bus } from "#bus/client";
-import { consume, InHand, type Intake } from "#bus/consume";
-import type { DoorMessage } from "#bus/door";
-import { consumers, headers, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 
 /** A command with its way back. */
@@ -96,7 +96,12 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
     const storedAt = Number(message.timestampNanos) / 1e6;
     const read = readPayload(message.data, verb);
     if ("faults" in read) {
-      return refuse(read.faults.join("; "), { status: 400, id: target, error: "Validation failed", details: read.faults });
+      return refuse(read.faults.join("; "), {
+        status: 400,
+        id: target,
+        error: "Validation failed",
+        details: read.faults,
+      });
     }
     if ("counts" in read) {
       const update = { id: key ?? unique, task: target, ...read.counts };

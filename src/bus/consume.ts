@@ -50,7 +50,9 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
       for await (const status of messages.status()) {
         const gone = status.type === "consumer_deleted" || status.type === "consumer_not_found";
         const silent = status.type === "heartbeats_missed" && status.count >= missedHeartbeatsMax;
-        if (gone || silent || status.type === "stream_not_found") await messages.close();
+        if (!gone && !silent && status.type !== "stream_not_found") continue;
+        await messages.close();
+        await bus.ensure();
       }
     })();
     for await (const message of messages) await take(message);

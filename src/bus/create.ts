@@ -27,7 +27,8 @@ export function answerCreates(bus: Bus, create: (body: Uint8Array) => Promise<Cr
     bus.nc.subscribe(subjects.createBatch, {
       queue: "api",
       callback: (error, message) => {
-        if (!error && !stopped) answer(message).catch((err) => log.error({ err }, "a batch could not be created by NATS"));
+        if (!error && !stopped)
+          answer(message).catch((err) => log.error({ err }, "a batch could not be created by NATS"));
       },
     });
   });

@@ -2,11 +2,11 @@
 // when the last is stored), each command with an id; answers come back batched to one inbox of this process.
 // A command that could not be stored, or got no answer in time, fails with `Unavailable`: repeating it is safe.
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import type { Bus } from "#bus/client";
+import { subjects } from "#bus/subjects";
 import { limits } from "#config";
 import type { Answer, ClientCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
-import type { Bus } from "#bus/client";
-import { subjects } from "#bus/subjects";
 
 export interface Door {
   /** Asks the task's actor and waits for its answer, 10 s at most. */
@@ -76,13 +76,16 @@ class CommandDoor {
 
   async #publish(): Promise<void> {
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, limits.doorCommandsMax).filter(({ command }) => this.#waiting.has(command.id));
+      const batch = this.#queue
+        .splice(0, limits.doorCommandsMax)
+        .filter(({ command }) => this.#waiting.has(command.id));
       if (batch.length === 0) continue;
       const message: DoorMessage = { inbox: this.#listen(), commands: batch.map(({ command }) => command) };
       try {
         await this.#bus.js.publish(subjects.door, JSON.stringify(message), { timeout: limits.publishTimeoutMs });
       } catch (error) {
-        for (const { command } of batch) this.#fail(command.id, new Unavailable("NATS did not store the command", [], { cause: error }));
+        for (const { command } of batch)
+          this.#fail(command.id, new Unavailable("NATS did not store the command", [], { cause: error }));
       }
     }
     this.#publishing = false;

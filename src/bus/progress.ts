@@ -1,8 +1,9 @@
 // Takes counter updates that the HTTP door has stored. A message is acked when its last update has been applied.
-import type { Progress } from "#domain/command";
+
 import type { Bus } from "#bus/client";
 import { consume, InHand } from "#bus/consume";
 import { consumers } from "#bus/subjects";
+import type { Progress } from "#domain/command";
 import type { Logger } from "#telemetry/log";
 
 export interface ProgressSource {

@@ -36,7 +36,12 @@ export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 const second = 1_000_000_000;
 const megabyte = 1_048_576;
 
-const bounded = (name: string, on: string[], bytes: number, extra: Partial<StreamConfig> = {}): Partial<StreamConfig> & { name: string } => ({
+const bounded = (
+  name: string,
+  on: string[],
+  bytes: number,
+  extra: Partial<StreamConfig> = {},
+): Partial<StreamConfig> & { name: string } => ({
   name,
   subjects: on,
   retention: RetentionPolicy.Workqueue,

@@ -1,8 +1,7 @@
 // Draws a DAG that is too large for one line a task: totals, and a bar for each group of tasks. Pure.
 // A group is what stands before the last "-" of the tasks' names in the example (orders-17 is of orders).
-import { isFinal } from "#domain/row";
 import type { Task } from "../sdk/client.ts";
-import { headline, looks, type Picture, tally } from "./scene.ts";
+import { hasEnded, headline, looks, type Picture, tally } from "./scene.ts";
 import { bar, type Terminal, thousands } from "./terminal.ts";
 
 export const fan: Picture = (scene, terminal) => {
@@ -18,7 +17,7 @@ export const fan: Picture = (scene, terminal) => {
     return `  ${name.padEnd(names)}  ${filled}${terminal.paint("dim", rest)}  ${numbers}`;
   };
   const { counted, expected } = countersOf(tasks);
-  const finished = (group: readonly Task[]) => group.filter((task) => isFinal(task.status)).length;
+  const finished = (group: readonly Task[]) => group.filter((task) => hasEnded(task)).length;
   return [
     "",
     headline(scene, terminal),

@@ -1,6 +1,7 @@
 // What is written instead of pictures where nothing can be redrawn (a pipe, a CI log): a line for each change that was
 // seen, or, for many tasks, a line a second.
 import { countersOf } from "./fan.ts";
+import { hasEnded } from "./scene.ts";
 import { noteOf } from "./table.ts";
 import { seconds, type Terminal, thousands } from "./terminal.ts";
 import type { Seen } from "./watch.ts";
@@ -28,7 +29,7 @@ export function digest(terminal: Pick<Terminal, "print">): (seen: Seen) => void 
   let lastMs = -everyMs;
   return ({ dag, trouble }) => {
     const nowMs = performance.now() - beganMs;
-    const done = dag.tasks.filter((task) => task.ended_at).length;
+    const done = dag.tasks.filter(hasEnded).length;
     if (nowMs - lastMs < everyMs && done < dag.tasks.length) return;
     lastMs = nowMs;
     if (trouble) terminal.print(`  ${trouble}`);

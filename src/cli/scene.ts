@@ -40,6 +40,9 @@ const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 export const icon = (status: TaskStatus, frame: number): string =>
   status === "Running" ? (spinner[frame % spinner.length] as string) : looks[status].icon;
 
+/** Whether a task is final: final states, and only they, have an end. */
+export const hasEnded = (task: Task): boolean => task.ended_at !== null;
+
 /** How many tasks are in each state, the states in their order, empty ones left out. */
 export function tally(tasks: readonly Task[]): readonly (readonly [TaskStatus, number])[] {
   const counts = new Map<TaskStatus, number>();

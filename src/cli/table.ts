@@ -1,7 +1,6 @@
 // Draws a small DAG: one line a task, with its state, its time, when it ran, and what it waits for or how it ended. Pure.
-import { isFinal } from "#domain/row";
 import type { Dag, Task } from "../sdk/client.ts";
-import { headline, icon, looks, type Picture, type Scene, span } from "./scene.ts";
+import { hasEnded, headline, icon, looks, type Picture, type Scene, span } from "./scene.ts";
 import { cut, seconds, type Terminal } from "./terminal.ts";
 
 // The time line does not shrink from the first task's end on, which would look like going backwards.
@@ -19,7 +18,7 @@ export const table: Picture = (scene, terminal) => {
     const ran = span(task, scene.nowMs);
     return [
       `  ${terminal.paint(style, icon(task.status, scene.frame))}`,
-      ` ${terminal.paint(isFinal(task.status) ? [] : "bold", cut(task.local_id, names).padEnd(names))}`,
+      ` ${terminal.paint(hasEnded(task) ? [] : "bold", cut(task.local_id, names).padEnd(names))}`,
       `  ${terminal.paint(style, task.status.padEnd(8))}`,
       `  ${terminal.paint("dim", (ran ? seconds(ran.toMs - ran.fromMs) : "").padStart(8))}`,
       `  ${timeline(scene, task, line, terminal)}`,
@@ -49,7 +48,7 @@ export function noteOf({ tasks, links }: Dag): (task: Task) => string {
   return (task) => {
     if (task.failure_reason) return named(task.failure_reason, byId);
     if (task.status === "Waiting") {
-      const open = parents(task).filter((parent) => !isFinal(parent.status));
+      const open = parents(task).filter((parent) => !hasEnded(parent));
       return open.length > 0 ? `after ${open.map((parent) => parent.local_id).join(", ")}` : "";
     }
     if (task.status === "Skipped") return "its condition could not be met";

@@ -1,8 +1,8 @@
 // Watches a batch until all of its tasks are final, or the time is up: polls the DAG and shows each picture.
 // A server that does not answer for a while is asked again; whatever else it refuses ends the watching.
 import { setTimeout as sleep } from "node:timers/promises";
-import { isFinal } from "#domain/row";
 import { BatonRefused, BatonUnreachable, type Client, type Dag } from "../sdk/client.ts";
+import { hasEnded } from "./scene.ts";
 
 const pollMs = 120;
 
@@ -26,7 +26,7 @@ export async function watch(
     const next = await look(baton, first.tasks[0]?.batch_id ?? "");
     if (typeof next !== "string") dag = next;
     show({ dag, frame, trouble: typeof next === "string" ? next : undefined });
-    if (dag.tasks.every((task) => isFinal(task.status))) return { dag, ended: true };
+    if (dag.tasks.every((task) => hasEnded(task))) return { dag, ended: true };
     await sleep(pollMs);
   }
   return { dag, ended: false };

@@ -1,6 +1,6 @@
 // Plans a batch: from sound input to the rows that one transaction writes. Pure; it only makes ids.
 // Dependencies are wired to ids here, and what each task waits for is counted here and nowhere else.
-import { type Action, type LaterAction, acts, receiverOf } from "#domain/action";
+import { type Action, acts, type LaterAction, receiverOf } from "#domain/action";
 import type { RetryPolicy } from "#domain/retry";
 import { tidyAction } from "#domain/schema/action";
 import type { NewBatch } from "#domain/schema/batch";
@@ -112,7 +112,13 @@ export function levelsOf(plan: BatchPlan): string[][] {
   return levels;
 }
 
-function planTask(sent: NewTask, spec: PlannedSpec, pos: number, waitFinished: number, waitSuccess: number): PlannedTask {
+function planTask(
+  sent: NewTask,
+  spec: PlannedSpec,
+  pos: number,
+  waitFinished: number,
+  waitSuccess: number,
+): PlannedTask {
   let bits = spec.start_action === null ? 0 : acts.start;
   for (const action of spec.actions) {
     bits |= action.trigger === "Cancel" ? acts.cancel : action.on === "success" ? acts.success : acts.failure;
@@ -142,8 +148,10 @@ const defaultTimeoutSecs = 60;
 
 function planSpec(sent: NewTask, id: string): PlannedSpec {
   const actions: LaterAction[] = [];
-  for (const action of sent.on_success ?? []) actions.push({ ...tidyAction(action as Action), trigger: "End", on: "success" });
-  for (const action of sent.on_failure ?? []) actions.push({ ...tidyAction(action as Action), trigger: "End", on: "failure" });
+  for (const action of sent.on_success ?? [])
+    actions.push({ ...tidyAction(action as Action), trigger: "End", on: "success" });
+  for (const action of sent.on_failure ?? [])
+    actions.push({ ...tidyAction(action as Action), trigger: "End", on: "failure" });
   for (const action of sent.on_cancel ?? []) actions.push({ ...tidyAction(action as Action), trigger: "Cancel" });
   return {
     id,

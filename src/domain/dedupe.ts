@@ -11,7 +11,8 @@ export interface Probe {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-export const hasDedupe = (batch: NewBatch): boolean => batch.tasks.some((task) => (task.dedupe_strategy ?? []).length > 0);
+export const hasDedupe = (batch: NewBatch): boolean =>
+  batch.tasks.some((task) => (task.dedupe_strategy ?? []).length > 0);
 
 /** Kinds that no other deduplicating call may look at meanwhile: those asked about, and those of the tasks that ask. Sorted. */
 export function kindsToLock(batch: NewBatch): string[] {
@@ -34,7 +35,9 @@ export function omittedOf(batch: NewBatch, hits: ReadonlySet<string>): Set<numbe
   const created = new Map<string, string>();
   const sofar: { task: NewTask; status: string }[] = [];
   for (const [position, task] of batch.tasks.entries()) {
-    const twin = probesOfTask(task).some((probe) => hits.has(probe.key) || sofar.some((earlier) => isTwin(earlier, probe)));
+    const twin = probesOfTask(task).some(
+      (probe) => hits.has(probe.key) || sofar.some((earlier) => isTwin(earlier, probe)),
+    );
     if (twin) {
       omitted.add(position);
       continue;

@@ -1,6 +1,7 @@
 // A task as a turn sees it: the hot row, in memory. Times are Dates by the clock of Postgres.
-import type { TaskState } from "#machines/task";
+
 import type { RetryPolicy } from "#domain/retry";
+import type { TaskState } from "#machines/task";
 
 export interface TaskRow {
   readonly id: string;

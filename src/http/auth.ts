@@ -1,7 +1,7 @@
 // Who may call what: a bearer token, compared by its hash in constant time, and the right of its role.
 // Without AUTH_TOKEN and AUTH_TOKENS everything is allowed. Unknown routes need a token too, so that none can be probed.
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Config } from "#config";
 import type { Right } from "#http/route";
 
@@ -15,7 +15,8 @@ export function guard(app: FastifyInstance, config: Pick<Config, "authToken" | "
     const right = request.routeOptions.config.right ?? "read";
     if (right === "open") return;
     const role = roleOf(tokens, request.headers.authorization);
-    if (role === undefined) return refuse(out.header("www-authenticate", "Bearer"), 401, "A valid bearer token is needed");
+    if (role === undefined)
+      return refuse(out.header("www-authenticate", "Bearer"), 401, "A valid bearer token is needed");
     if (rank[role] < rank[right]) return refuse(out, 403, `The token's role, ${role}, does not allow this`);
   });
 }
@@ -44,6 +45,3 @@ function roleOf(tokens: readonly Token[], header: string | undefined): Role | un
 function refuse(out: FastifyReply, status: number, error: string): FastifyReply {
   return out.code(status).send({ error, details: [] });
 }
-
-/** The right a request needs; exported for the documentation. */
-export const rightOf = (request: FastifyRequest): Right => request.routeOptions.config.right ?? "read";

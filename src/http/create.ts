@@ -1,5 +1,7 @@
 // POST /task without a transport: from a body to the answer, for HTTP and for `baton.batch.create` alike.
 // One transaction or nothing; the same request sent again makes a second batch.
+
+import type { Door } from "#bus/door";
 import type { Config } from "#config";
 import { type BatchPlan, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
@@ -8,7 +10,6 @@ import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { Faults } from "#domain/schema/decode";
 import { wholeTask } from "#domain/task";
 import { uuidv7 } from "#domain/uuid";
-import type { Door } from "#bus/door";
 import { type Reply, reply, replyOf } from "#http/errors";
 import type { Db } from "#store/client";
 import { insertBatch, insertDeduplicated, probe } from "#store/create";

@@ -25,7 +25,8 @@ export function replyOf(error: unknown): Reply {
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const known = fastifyErrors[code];
   if (known) return reply(known[0], { error: known[1], details: [] });
-  if (busyDatabase.test(code)) return reply(503, { error: "The database is too busy", details: [] }, { "retry-after": "1" });
+  if (busyDatabase.test(code))
+    return reply(503, { error: "The database is too busy", details: [] }, { "retry-after": "1" });
   if (unstorable.test(code)) return reply(400, { error: "A value cannot be stored", details: [] });
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === "number" && status >= 400 && status < 500) {

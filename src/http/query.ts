@@ -99,8 +99,18 @@ export const flag = (what: string): Param<boolean> => ({
 });
 
 export const paging = {
-  page: { ...integer(0, Number.MAX_VALUE, "Page, from 0."), read: whole, must: "must be an integer from 0" , schema: { type: "integer", minimum: 0, default: 0 } },
-  page_size: { ...integer(1, Number.MAX_VALUE, "Rows on a page; more than the server allows is clamped to what it allows."), read: atLeastOne, must: "must be an integer from 1", schema: { type: "integer", minimum: 1 } },
+  page: {
+    ...integer(0, Number.MAX_VALUE, "Page, from 0."),
+    read: whole,
+    must: "must be an integer from 0",
+    schema: { type: "integer", minimum: 0, default: 0 },
+  },
+  page_size: {
+    ...integer(1, Number.MAX_VALUE, "Rows on a page; more than the server allows is clamped to what it allows."),
+    read: atLeastOne,
+    must: "must be an integer from 1",
+    schema: { type: "integer", minimum: 1 },
+  },
 } satisfies Params;
 
 function atLeastOne(sent: string): number | undefined {
@@ -110,7 +120,7 @@ function atLeastOne(sent: string): number | undefined {
 
 /** The page that was asked for, within what the configuration allows. */
 export function pageOf(
-  sent: { readonly page?: number; readonly page_size?: number },
+  sent: { readonly page?: number | undefined; readonly page_size?: number | undefined },
   config: { readonly paginationDefault: number; readonly paginationMax: number },
 ): { page: number; size: number } {
   return { page: sent.page ?? 0, size: Math.min(sent.page_size ?? config.paginationDefault, config.paginationMax) };

@@ -1,11 +1,11 @@
 // What every route has in common: who may call it, how it is documented, how it reads its id and sends its answer.
 // A route without documentation does not start: the OpenAPI document is made from these.
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Door } from "#bus/door";
 import type { Config } from "#config";
 import type { Answer } from "#domain/command";
 import { Invalid, NotFound } from "#domain/errors";
 import { isUuid } from "#domain/schema/text";
-import type { Door } from "#bus/door";
 import { type Reply, reply } from "#http/errors";
 import type { Params } from "#http/query";
 import type { Db } from "#store/client";
@@ -29,7 +29,18 @@ export interface RouteDoc {
   readonly query?: Params;
   readonly body?: JsonSchema;
   /** By HTTP status. A text alone is an answer in the common error form. */
-  readonly answers: Readonly<Record<number, string | { readonly what: string; readonly schema?: JsonSchema; readonly type?: string; readonly headers?: Readonly<Record<string, string>> }>>;
+  readonly answers: Readonly<
+    Record<
+      number,
+      | string
+      | {
+          readonly what: string;
+          readonly schema?: JsonSchema;
+          readonly type?: string;
+          readonly headers?: Readonly<Record<string, string>>;
+        }
+    >
+  >;
   /** Takes an `Idempotency-Key` header. */
   readonly keyed?: boolean;
 }

@@ -46,7 +46,16 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     held: () => worker.held,
   });
   const dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, ring: () => bell.ring() });
-  const starter = makeStarter({ config, lanes, send: sender.send, work, tell, mayStart: leases.good, log, answered: tell });
+  const starter = makeStarter({
+    config,
+    lanes,
+    send: sender.send,
+    work,
+    tell,
+    mayStart: leases.good,
+    log,
+    answered: tell,
+  });
   const deliveries = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
   const deliverer: Deliverer = new Deliverer({
     ...{ config, db, work, log },
@@ -104,7 +113,12 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     room,
     log,
   );
-  const bells = listenToBell({ bus, hasRoom: () => lanes.free() > 0 && leases.good(), look: () => dispatcher.look(), log });
+  const bells = listenToBell({
+    bus,
+    hasRoom: () => lanes.free() > 0 && leases.good(),
+    look: () => dispatcher.look(),
+    log,
+  });
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   worker.start();
 

@@ -2,10 +2,6 @@
  * A small typed client of Baton's HTTP API, on nothing but `fetch`. One method a call; no retries, no state.
  * What Baton refuses is a `BatonRefused` (its HTTP status, short error and details); no answer at all is a
  * `BatonUnreachable`. Every call ends within `timeoutMs`.
- *
- *   const baton = connect("http://127.0.0.1:8085");
- *   const { batchId } = await baton.create([{ id: "a", name: "hello", kind: "demo" }]);
- *   const { status_counts } = await baton.batch(batchId);
  */
 import type { Batch, BatchInput, Counters, Dag, Task, TaskEvent, TaskInput, TaskPatch } from "./types.ts";
 
@@ -25,7 +21,13 @@ export interface ReportOptions extends ClientOptions {
 
 export type Client = ReturnType<typeof connect>;
 
-/** A client of the Baton at `url`; connects with the first call. */
+/**
+ * A client of the Baton at `url`; connects with the first call.
+ *
+ *     const baton = connect("http://127.0.0.1:8085");
+ *     const { batchId } = await baton.create([{ id: "a", name: "hello", kind: "demo" }]);
+ *     const { status_counts } = await baton.batch(batchId);
+ */
 export function connect(url: string, { token, timeoutMs = 30_000 }: ClientOptions = {}) {
   const base = url.replace(/\/+$/, "");
   const call = <T>(method: string, path: string, body?: unknown, more: Record<string, string> = {}) =>

@@ -172,7 +172,10 @@ class Pool implements Db {
     for (let attempt = 0; ; attempt++) {
       const client = openClient(this.#settings);
       try {
-        await within(Math.max(1, Math.min(limits.connectTimeoutMs + 500, giveUpAt - performance.now())), client`select 1`);
+        await within(
+          Math.max(1, Math.min(limits.connectTimeoutMs + 500, giveUpAt - performance.now())),
+          client`select 1`,
+        );
         this.#answered();
         return client;
       } catch (error) {

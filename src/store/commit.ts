@@ -102,7 +102,12 @@ function writeDeliveries(sql: Sql, deliveries: readonly DeliveryRow[], now: Date
 }
 
 function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {
-  const values = changes.map((change) => ({ i: change.id, m: change.metadata, r: change.result, a: change.addActions }));
+  const values = changes.map((change) => ({
+    i: change.id,
+    m: change.metadata,
+    r: change.result,
+    a: change.addActions,
+  }));
   return sql`
     update task_spec s set metadata = coalesce(u.m, s.metadata), result = coalesce(u.r, s.result),
       actions = s.actions || coalesce(u.a, '[]')

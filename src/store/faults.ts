@@ -1,7 +1,8 @@
 // What an error of Postgres means: the connection is broken, or trying again may help, or the input is at fault.
 import { Unavailable } from "#domain/errors";
 
-const brokenCodes = /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0|25P03|0A000)/;
+const brokenCodes =
+  /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0|25P03|0A000)/;
 const transientCodes = /^(40001|40P01|55P03|57014|53300|53100|53200|25P02)/;
 
 export const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? "");

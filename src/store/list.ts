@@ -117,7 +117,10 @@ export interface ListedLink {
 }
 
 /** Tasks in the order sent, and every edge as it was sent; undefined when there is no such batch. */
-export async function findDag(db: Db, batch: string): Promise<{ tasks: TaskRecord[]; links: ListedLink[] } | undefined> {
+export async function findDag(
+  db: Db,
+  batch: string,
+): Promise<{ tasks: TaskRecord[]; links: ListedLink[] } | undefined> {
   return db.use(async (sql) => {
     const [found, tasks, links] = await Promise.all([
       sql`select from batch where id = ${batch}`,

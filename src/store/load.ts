@@ -64,12 +64,18 @@ export async function existing(sql: Sql, ids: string[]): Promise<Set<string>> {
 
 /** Every unfinished task of a batch whose row the caller has locked. */
 export const unfinishedOf = (sql: Sql, batch: string): Promise<TaskRow[]> =>
-  rows(sql`select ${columns(sql)} from task t where t.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`);
+  rows(
+    sql`select ${columns(sql)} from task t where t.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`,
+  );
 
 type LinkColumns = { parent: string; child: string; requiresSuccess: boolean | null; condition: string | null };
 
 /** Links to the unfinished children of these tasks, and these children. One level, or all levels below at once. */
-export async function childrenOf(sql: Sql, parents: string[], deep: boolean): Promise<{ links: Link[]; rows: TaskRow[] }> {
+export async function childrenOf(
+  sql: Sql,
+  parents: string[],
+  deep: boolean,
+): Promise<{ links: Link[]; rows: TaskRow[] }> {
   const from = deep
     ? sql`
       with recursive down (id) as (
@@ -82,7 +88,8 @@ export async function childrenOf(sql: Sql, parents: string[], deep: boolean): Pr
     : sql`
       select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
       from link l join task t on t.id = l.child_id where l.parent_id = any(${idList(parents)}::uuid[])`;
-  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (LinkColumns & TaskRow)[];
+  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (LinkColumns &
+    TaskRow)[];
   const links = found.map((row) => ({ parent: row.parent, child: row.child, needs: needsOf(row) }));
   return { links, rows: found };
 }
@@ -149,14 +156,20 @@ export async function completeActions(sql: Sql, batches: string[]): Promise<Map<
 }
 
 /** How many tasks of these batches are in which state, as written so far. */
-export async function countsOf(sql: Sql, batches: string[]): Promise<{ batch: string; status: string; count: number }[]> {
+export async function countsOf(
+  sql: Sql,
+  batches: string[],
+): Promise<{ batch: string; status: string; count: number }[]> {
   return sql<{ batch: string; status: string; count: number }[]>`
     select batch_id as batch, status, count(*)::int as count from task
     where batch_id = any(${idList(batches)}::uuid[]) group by 1, 2`;
 }
 
 /** Answers that were given before under these ids; ask after the lock. */
-export async function answered(sql: Sql, ids: string[]): Promise<Map<string, { hash: string | null; answer: unknown }>> {
+export async function answered(
+  sql: Sql,
+  ids: string[],
+): Promise<Map<string, { hash: string | null; answer: unknown }>> {
   const found = await sql<{ id: string; hash: string | null; answer: unknown }[]>`
     select id, hash, answer from command where id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json))`;
   return new Map(found.map((row) => [row.id, row]));

@@ -19,7 +19,9 @@ export async function migrate(db: Db): Promise<string[]> {
   return db.tx(async (sql) => {
     await sql.unsafe("set local statement_timeout = 0; set local lock_timeout = 0");
     await sql`select pg_advisory_xact_lock(${lockKey})`;
-    await sql.unsafe("create table if not exists migration (name text primary key, at timestamptz not null default now())");
+    await sql.unsafe(
+      "create table if not exists migration (name text primary key, at timestamptz not null default now())",
+    );
     const done = new Set((await sql<{ name: string }[]>`select name from migration`).map((row) => row.name));
     const applied: string[] = [];
     for (const { name, text } of files) {

@@ -20,6 +20,8 @@ interface Parts {
   readonly log: Logger;
 }
 
+const gapOfLease = 0.45;
+
 export class Leases {
   readonly #parts: Parts;
   readonly #renewing: Loop;
@@ -30,7 +32,7 @@ export class Leases {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#renewing = loop("renew", parts.log, () => this.#renew());
+    this.#renewing = loop("renew", parts.log, () => this.#renew(), parts.leaseSecs * 50);
     this.#sweeping = loop("leases", parts.log, () => this.#sweep());
   }
 
@@ -59,7 +61,8 @@ export class Leases {
       this.#id = await due.register(db, name, leaseSecs);
       log.info({ worker: this.#id }, "registered");
     }
-    if (asked - this.#renewedAt > leaseMs) this.#gaplessSince = asked;
+    // Whoever was kept from renewing for half a lease cannot tell the dead from those who were kept from it as well.
+    if (asked - this.#renewedAt > leaseMs * gapOfLease) this.#gaplessSince = asked;
     this.#renewedAt = asked;
     const mine = await due.claimsOf(db, this.#id);
     const lost = mine.filter(({ claimId }) => !held().has(claimId));

@@ -11,9 +11,7 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-const failurePauseMs = 500;
-
-export function loop(name: string, log: Logger, tick: () => Promise<number>): Loop {
+export function loop(name: string, log: Logger, tick: () => Promise<number>, failurePauseMs = 500): Loop {
   let stopped = false;
   let wake: (() => void) | null = null;
   let wakeAt = 0;

@@ -149,6 +149,8 @@ export class Deliverer {
       .catch((error: unknown) => {
         log.warn({ err: error, deliveries: ids.length }, "leases could not be given back");
       });
+    // To sleep no longer than until they are due.
+    if (waitMs > 0) this.#bell.ring();
   }
 }
 

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { within } from "#test/until";
 import { runLimitMs, startLimitMs } from "./limits.ts";
 import type { Received, ReceiverTell } from "./messages.ts";
 
@@ -20,24 +21,18 @@ export function startPart(file: string): Part {
   return {
     child,
     send: (message) => void child.send(message),
-    hear: <M, T>(pick: (message: M) => T | undefined, limitMs: number, what: string) =>
-      new Promise<T>((resolve, reject) => {
-        const settle = (act: () => void) => {
-          clearTimeout(timer);
-          child.off("message", onMessage).off("exit", onExit);
-          act();
-        };
-        const onMessage = (message: unknown) => {
-          const picked = pick(message as M);
-          if (picked !== undefined) settle(() => resolve(picked));
-        };
-        const onExit = () => settle(() => reject(new Error(`${file} ended`)));
-        const timer = setTimeout(
-          () => settle(() => reject(new Error(`${what} took over ${limitMs / 1000} s`))),
-          limitMs,
-        );
-        child.on("message", onMessage).on("exit", onExit);
-      }),
+    hear: <M, T>(pick: (message: M) => T | undefined, limitMs: number, what: string) => {
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      const onMessage = (message: unknown) => {
+        const picked = pick(message as M);
+        if (picked !== undefined) resolve(picked);
+      };
+      const onExit = () => reject(new Error(`${file} ended`));
+      child.on("message", onMessage).on("exit", onExit);
+      return within(() => promise, limitMs, what).finally(() => {
+        child.off("message", onMessage).off("exit", onExit);
+      });
+    },
     async end() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, "exit");

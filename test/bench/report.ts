@@ -25,66 +25,67 @@ export const median = (values: readonly number[]): number => {
 
 /** What the run comes to; `passed` says whether it meets limits.ts. The ratio judged is that of the warm runs. */
 export function figures(results: Results) {
-  const floor = median([...results.floorBefore, ...results.floorAfter]);
-  const warm = median(results.warm.map((run) => run.perSecond));
-  const loaded = results.warm.length > 0;
-  const ratio = loaded ? warm / floor : undefined;
-  const chainMedianMs = results.chainMs.length > 0 ? median(results.chainMs) : undefined;
+  const { floorBefore, floorAfter, fresh, warm: runs, chainMs } = results;
+  const load = runs.length === 0 ? undefined : loadFigures([...floorBefore, ...floorAfter], fresh, runs);
+  const chain = chainMs.length === 0 ? undefined : { minMs: Math.min(...chainMs), medianMs: median(chainMs) };
+  return {
+    load,
+    chain,
+    ratioPassed: load === undefined || load.ratio >= leastRatio,
+    chainPassed: chain === undefined || chain.medianMs < chainUnderMs,
+  };
+}
+
+function loadFigures(floors: readonly number[], fresh: Run | undefined, runs: readonly Run[]) {
+  const floor = median(floors);
+  const warm = median(runs.map((run) => run.perSecond));
   return {
     floor,
     warm,
-    ratio,
-    freshRatio: results.fresh ? results.fresh.perSecond / floor : undefined,
-    reportP50Ms: median(results.warm.map((run) => run.p50Ms)),
-    reportP99Ms: median(results.warm.map((run) => run.p99Ms)),
-    chainMinMs: chainMedianMs === undefined ? undefined : Math.min(...results.chainMs),
-    chainMedianMs,
-    ratioPassed: ratio === undefined || ratio >= leastRatio,
-    chainPassed: chainMedianMs === undefined || chainMedianMs < chainUnderMs,
+    ratio: warm / floor,
+    ...(fresh ? { fresh: fresh.perSecond, freshRatio: fresh.perSecond / floor } : {}),
+    reportP50Ms: median(runs.map((run) => run.p50Ms)),
+    reportP99Ms: median(runs.map((run) => run.p99Ms)),
   };
 }
 
 /** The lines to print. */
 export function present(results: Results): string[] {
-  const f = figures(results);
+  const { load, chain, ratioPassed, chainPassed } = figures(results);
   const rates = (values: readonly number[]) => values.map((n) => whole(n).padStart(7)).join(" ");
   const lines = [""];
-  if (f.ratio !== undefined) {
-    lines.push(
-      `  floor  before  ${rates(results.floorBefore)}  lives/s: both HTTP exchanges, no state`,
-      `         after   ${rates(results.floorAfter)}  median ${whole(f.floor)}`,
-      ...(results.fresh
-        ? [`  Baton  fresh   ${rates([results.fresh.perSecond])}  lives/s: first run, empty database`]
-        : []),
-      `  Baton  warm    ${rates(results.warm.map((run) => run.perSecond))}  median ${whole(f.warm)}`,
-      `  report         p50 ${f.reportP50Ms.toFixed(1)} ms, p99 ${f.reportP99Ms.toFixed(1)} ms from PATCH to its answer, under this load`,
-    );
+  if (load) {
+    const { floorBefore, floorAfter, fresh, warm } = results;
+    const first = fresh ? [`  Baton  fresh   ${rates([fresh.perSecond])}  lives/s: first run, empty database`] : [];
     const cpu = Object.entries(results.cpu).map(([role, us]) => `${role} ${us}`);
-    if (cpu.length > 0) lines.push(`  CPU            ${cpu.join(", ")} µs a life`);
-    const fresh = f.freshRatio === undefined ? "" : ` (fresh ${f.freshRatio.toFixed(2)})`;
     lines.push(
+      `  floor  before  ${rates(floorBefore)}  lives/s: both HTTP exchanges, no state`,
+      `         after   ${rates(floorAfter)}  median ${whole(load.floor)}`,
+      ...first,
+      `  Baton  warm    ${rates(warm.map((run) => run.perSecond))}  median ${whole(load.warm)}`,
+      `  report         p50 ${load.reportP50Ms.toFixed(1)} ms, p99 ${load.reportP99Ms.toFixed(1)} ms from PATCH to answer`,
+      ...(cpu.length > 0 ? [`  CPU            ${cpu.join(", ")} µs a life`] : []),
       "",
-      `  ratio          ${f.ratio.toFixed(2)}${fresh}  at least ${leastRatio.toFixed(2)}: ${verdict(f.ratioPassed)}`,
+      `  ratio          ${load.ratio.toFixed(2)}${load.freshRatio ? ` (fresh ${load.freshRatio.toFixed(2)})` : ""}` +
+        `  at least ${leastRatio.toFixed(2)}: ${verdict(ratioPassed)}`,
     );
   }
-  if (f.chainMedianMs !== undefined) {
-    const times = `min ${f.chainMinMs?.toFixed(0)} ms, median ${f.chainMedianMs.toFixed(0)} ms of ${results.chainMs.length}`;
-    lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(f.chainPassed)}`);
+  if (chain) {
+    const times = `min ${chain.minMs.toFixed(0)} ms, median ${chain.medianMs.toFixed(0)} ms of ${results.chainMs.length}`;
+    lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(chainPassed)}`);
   }
   return [...lines, "", JSON.stringify(machineReadable(results))];
 }
 
 function machineReadable(results: Results) {
-  const { lives, workers, cores, node, cpu } = results;
-  const rounded = Object.entries(figures(results)).map(([name, value]) => [
-    name,
-    typeof value === "number" ? Number(value.toPrecision(4)) : value,
-  ]);
-  const runs = [results.fresh, ...results.warm]
-    .filter((run) => run !== undefined)
-    .map((run) => Math.round(run.perSecond));
-  return { bench: "baton", lives, workers, cores, node, ...Object.fromEntries(rounded), runs, cpuMicrosPerLife: cpu };
+  const { lives, workers, cores, node, cpu, fresh, warm } = results;
+  const runs = [fresh, ...warm].filter((run) => run !== undefined).map((run) => Math.round(run.perSecond));
+  const { load, chain, ...passed } = figures(results);
+  const about = { bench: "baton", lives, workers, cores, node };
+  return { ...about, ...rounded(load), runs, cpuMicrosPerLife: cpu, chain: rounded(chain), ...passed };
 }
 
+const rounded = (numbers: Readonly<Record<string, number>> | undefined) =>
+  Object.fromEntries(Object.entries(numbers ?? {}).map(([name, n]) => [name, Number(n.toPrecision(4))]));
 const verdict = (passed: boolean) => (passed ? "passed" : "MISSED");
 const whole = (n: number) => Math.round(n).toLocaleString("en-US");

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { until, within } from "#test/until";
 import { type Service, startNats, startPostgres } from "../../scripts/services.mjs";
 import { startLimitMs, stopLimitMs } from "./limits.ts";
 
@@ -99,12 +99,9 @@ function startProgram(dir: string, name: string, port: number, urls: Readonly<Re
   return {
     pid: child.pid as number,
     async ready() {
-      const deadline = performance.now() + startLimitMs;
-      while (!over() && performance.now() < deadline) {
-        if (await answers(`http://127.0.0.1:${port}/ready`)) return;
-        await sleep(50);
-      }
-      throw new Error(`${name} did not become ready. Its log ends:\n${readFileSync(logFile, "utf8").slice(-3000)}`);
+      const up = () => over() || answers(`http://127.0.0.1:${port}/ready`);
+      await until(up, startLimitMs).catch(() => {});
+      if (over() || !(await up())) throw new Error(`${name} did not become ready. Its log ends:\n${tail(logFile)}`);
     },
     async stop() {
       if (over()) return;
@@ -116,14 +113,16 @@ function startProgram(dir: string, name: string, port: number, urls: Readonly<Re
 async function end(child: ChildProcess, logFile: string): Promise<void> {
   const gone = once(child, "exit");
   child.kill("SIGTERM");
-  const inTime = await Promise.race([gone.then(() => true), sleep(stopLimitMs, false, { ref: false })]);
-  if (inTime) return;
-  console.error(
-    `a process did not end in time and was killed; its log ends:\n${readFileSync(logFile, "utf8").slice(-1000)}`,
-  );
-  child.kill("SIGKILL");
-  await gone;
+  try {
+    await within(() => gone, stopLimitMs);
+  } catch {
+    console.error(`a process did not end in time and was killed; its log ends:\n${tail(logFile)}`);
+    child.kill("SIGKILL");
+    await gone;
+  }
 }
+
+const tail = (file: string) => readFileSync(file, "utf8").slice(-3000);
 
 async function answers(url: string): Promise<boolean> {
   try {

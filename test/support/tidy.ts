@@ -17,8 +17,11 @@ type Room = {
   readonly typesOnly?: readonly string[];
 };
 
+/** What a turn reads and writes with. */
+const turnStore = ["client", "faults", "load", "commit", "counters", "deliveries"].map((name) => `store/${name}`);
+
 const rim: Room = {
-  ours: ["domain", "store/due", "store/deliveries", "bus", "actor/mailbox", "telemetry", "config"],
+  ours: ["domain", "store/client", "store/due", "store/deliveries", "bus", "actor/mailbox", "telemetry", "config"],
   packages: ["effect"],
 };
 
@@ -31,14 +34,15 @@ export const rooms: Readonly<Record<string, Room>> = {
   store: { ours: ["domain", "config", "telemetry"], packages: ["effect", "postgres"] },
   bus: { ours: ["domain", "config", "telemetry"], packages: ["effect", "@nats-io/*"] },
   actor: {
-    ours: ["machines", "domain", "store/load", "store/commit", "bus", "telemetry", "config"],
-    packages: ["effect"],
+    ours: ["machines", "domain", ...turnStore, "bus", "telemetry", "config"],
+    // The machine is stepped in one place, and that place needs an actor scope.
+    packages: ["effect", "xstate"],
   },
   dispatch: rim,
   timers: rim,
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
-    ours: ["domain", "store/list", "store/create", "bus", "telemetry", "config"],
+    ours: ["domain", "store/client", "store/list", "store/create", "bus", "telemetry", "config"],
     packages: ["effect", "fastify", "@fastify/*"],
   },
   sdk: { ours: ["domain"], typesOnly: ["domain"], packages: [] },

@@ -3,7 +3,7 @@
 import * as Schema from "effect/Schema";
 import type { Action } from "#domain/action";
 import { childPath } from "#domain/json";
-import { type Faults, decoder } from "#domain/schema/decode";
+import { decoder, type Faults } from "#domain/schema/decode";
 import { any, anyObject, opt } from "#domain/schema/text";
 import { isReservedHeader } from "#domain/webhook";
 
@@ -72,7 +72,8 @@ function urlFault(url: string): string | undefined {
   if (url.length > urlCharsMax) return `must have at most ${urlCharsMax} characters`;
   const read = /^https?:\/\//i.test(url) ? URL.parse(url) : null;
   if (read === null || read.hostname === "") return "must be a URL that starts with http:// or https://";
-  if (read.username !== "" || read.password !== "" || /^https?:\/\/[^/?#]*@/i.test(url)) return "must not hold a user name or password";
+  if (read.username !== "" || read.password !== "" || /^https?:\/\/[^/?#]*@/i.test(url))
+    return "must not hold a user name or password";
   return undefined;
 }
 

@@ -3,7 +3,7 @@
 import type { Action } from "#domain/action";
 import { matcherFieldsMax, rulesMax } from "#domain/rule";
 import { actionFaults, tidyAction } from "#domain/schema/action";
-import { type Faults, decoder, sizeFault } from "#domain/schema/decode";
+import { decoder, type Faults, sizeFault } from "#domain/schema/decode";
 import { Envelope, NewTask } from "#domain/schema/task";
 import { metadataBytesMax, readTime } from "#domain/schema/text";
 
@@ -28,7 +28,13 @@ const decodeTask = decoder(NewTask);
 const smallBodyBytes = metadataBytesMax / 6;
 
 /** `bodyBytes`: length of the text that `body` was read from. Undefined when there were faults. */
-export function readBatch(body: unknown, bodyBytes: number, limits: BatchLimits, now: number, faults: Faults): NewBatch | undefined {
+export function readBatch(
+  body: unknown,
+  bodyBytes: number,
+  limits: BatchLimits,
+  now: number,
+  faults: Faults,
+): NewBatch | undefined {
   const envelope = Array.isArray(body) ? { tasks: body } : isObject(body) ? body : undefined;
   if (envelope === undefined) {
     faults.add("", "must be an array of tasks, or an object with tasks");
@@ -85,9 +91,11 @@ function taskFaults(task: Loose, i: number, path: string, around: Around): void 
     for (const [n, action] of list.entries()) actionFaults(action, `${path}.${key}[${n}]`, faults);
   }
   if (actions > limits.actionsMax) faults.add(path, `must have at most ${limits.actionsMax} actions, has ${actions}`);
-  if (isThere(task.run_at) && isThere(task.delay_secs)) faults.add(`${path}.delay_secs`, "must not be given together with run_at");
+  if (isThere(task.run_at) && isThere(task.delay_secs))
+    faults.add(`${path}.delay_secs`, "must not be given together with run_at");
   const runAt = task.run_at === undefined ? undefined : readTime(task.run_at);
-  if (runAt !== undefined && runAt > around.now + yearMs) faults.add(`${path}.run_at`, "must be at most one year ahead");
+  if (runAt !== undefined && runAt > around.now + yearMs)
+    faults.add(`${path}.run_at`, "must be at most one year ahead");
   if (around.isLarge) sizeFault(task.metadata, `${path}.metadata`, faults, metadataBytesMax);
   if (Array.isArray(task.rules)) ruleFaults(task, task.rules, `${path}.rules`, faults);
   if (Array.isArray(task.dedupe_strategy)) matcherFaults(task.dedupe_strategy, `${path}.dedupe_strategy`, faults);
@@ -98,7 +106,10 @@ const yearMs = 366 * 86_400_000;
 function dependencyFaults(task: Loose, dependencies: readonly unknown[], path: string, around: Around): void {
   const { earlier, later, faults, limits } = around;
   if (dependencies.length > limits.dependenciesMax) {
-    faults.add(`${path}.dependencies`, `must have at most ${limits.dependenciesMax} entries, has ${dependencies.length}`);
+    faults.add(
+      `${path}.dependencies`,
+      `must have at most ${limits.dependenciesMax} entries, has ${dependencies.length}`,
+    );
   }
   const named = new Set<string>();
   for (const [n, dependency] of dependencies.entries()) {
@@ -112,7 +123,12 @@ function dependencyFaults(task: Loose, dependencies: readonly unknown[], path: s
     if (named.has(id)) faults.add(`${at}.id`, "is named twice");
     else if (id === task.id) faults.add(`${at}.id`, "must not name the task itself");
     else if (!earlier.has(id)) {
-      faults.add(`${at}.id`, later.has(id) ? "must name an earlier task: this one comes later" : "must name an earlier task: there is none of this id");
+      faults.add(
+        `${at}.id`,
+        later.has(id)
+          ? "must name an earlier task: this one comes later"
+          : "must name an earlier task: there is none of this id",
+      );
     }
     named.add(id);
   }
@@ -122,7 +138,8 @@ function ruleFaults(task: Loose, rules: readonly unknown[], path: string, faults
   if (rules.length > rulesMax) faults.add(path, `must have at most ${rulesMax} entries`);
   for (const [n, rule] of rules.entries()) {
     if (!isObject(rule)) continue;
-    if (rule.type === "Capacity" && !isThere(task.expected_count)) faults.add(`${path}[${n}]`, "needs expected_count on the task");
+    if (rule.type === "Capacity" && !isThere(task.expected_count))
+      faults.add(`${path}[${n}]`, "needs expected_count on the task");
     if (isObject(rule.matcher)) fieldsFault(rule.matcher.fields, `${path}[${n}].matcher.fields`, faults);
   }
 }
@@ -135,13 +152,15 @@ function matcherFaults(matchers: readonly unknown[], path: string, faults: Fault
 }
 
 function fieldsFault(fields: unknown, path: string, faults: Faults): void {
-  if (Array.isArray(fields) && fields.length > matcherFieldsMax) faults.add(path, `must have at most ${matcherFieldsMax} entries`);
+  if (Array.isArray(fields) && fields.length > matcherFieldsMax)
+    faults.add(path, `must have at most ${matcherFieldsMax} entries`);
 }
 
 function completeFaults(value: unknown, limits: BatchLimits, faults: Faults): Action[] {
   if (!isThere(value)) return [];
   const list = Array.isArray(value) ? value : [value];
-  if (list.length > limits.actionsMax) faults.add("on_batch_complete", `must have at most ${limits.actionsMax} actions, has ${list.length}`);
+  if (list.length > limits.actionsMax)
+    faults.add("on_batch_complete", `must have at most ${limits.actionsMax} actions, has ${list.length}`);
   for (const [n, action] of list.entries()) {
     actionFaults(action, Array.isArray(value) ? `on_batch_complete[${n}]` : "on_batch_complete", faults);
   }
@@ -149,4 +168,5 @@ function completeFaults(value: unknown, limits: BatchLimits, faults: Faults): Ac
 }
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;
-const isObject = (value: unknown): value is Loose => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Loose =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -89,7 +89,8 @@ function noMember(ast: SchemaAST.AST, path: string, value: unknown, faults: Faul
 function said(issues: readonly SchemaIssue.Issue[]): string | undefined {
   for (const issue of issues) {
     const inner = issue._tag === "Filter" ? issue.issue : issue;
-    if (inner._tag === "InvalidValue" && typeof inner.annotations?.message === "string") return inner.annotations.message;
+    if (inner._tag === "InvalidValue" && typeof inner.annotations?.message === "string")
+      return inner.annotations.message;
   }
   return undefined;
 }

@@ -2,8 +2,19 @@
 // Pure; lists every fault. Whether the task accepts it is for its machine to say.
 import * as Schema from "effect/Schema";
 import type { Fields } from "#domain/command";
-import { type Faults, decoder, sizeFault } from "#domain/schema/decode";
-import { any, anyObject, count, int, metadataBytesMax, name, opt, priority, resultBytesMax, update } from "#domain/schema/text";
+import { decoder, type Faults, sizeFault } from "#domain/schema/decode";
+import {
+  any,
+  anyObject,
+  count,
+  int,
+  metadataBytesMax,
+  name,
+  opt,
+  priority,
+  resultBytesMax,
+  update,
+} from "#domain/schema/text";
 
 /** A reason may be a whole stack trace. */
 const reason = name(65_536);
@@ -54,7 +65,8 @@ export function readPut(body: unknown, faults: Faults): Counts | undefined {
   const sent = decodePut(body, "", faults);
   if (!isObject(body)) return undefined;
   const counts = { success: sent?.new_success ?? 0, failures: sent?.new_failures ?? 0 };
-  if (sent && counts.success === 0 && counts.failures === 0) faults.add("", "must count something: new_success or new_failures above 0");
+  if (sent && counts.success === 0 && counts.failures === 0)
+    faults.add("", "must count something: new_success or new_failures above 0");
   return faults.none ? counts : undefined;
 }
 
@@ -86,7 +98,9 @@ function fieldFaults(body: Record<string, unknown>, verb: Report["verb"] | undef
 
 function changesSomething(body: Record<string, unknown>): boolean {
   const counts = [body.new_success, body.new_failures].some((n) => isThere(n) && n !== 0);
-  return counts || ["metadata", "expected_count", "priority", "result", "failure_reason"].some((key) => isThere(body[key]));
+  return (
+    counts || ["metadata", "expected_count", "priority", "result", "failure_reason"].some((key) => isThere(body[key]))
+  );
 }
 
 function withoutNulls(sent: Record<string, unknown>, except: string): Fields {

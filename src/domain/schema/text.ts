@@ -45,7 +45,14 @@ const timePattern =
 export function readTime(text: unknown): number | undefined {
   const parts = typeof text === "string" ? timePattern.exec(text) : null;
   if (parts === null) return undefined;
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
   if (month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59) return undefined;
   const ms = Date.parse(parts[0].toUpperCase());

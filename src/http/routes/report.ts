@@ -1,0 +1,142 @@
+// What services and operators say about one task: validated here, decided by the task's actor, answered with its word.
+// No database on the way of PATCH. A 503 means that nothing was done or that it is not known; repeating is safe.
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { TaskVerb } from "#domain/command";
+import { Invalid, Unavailable } from "#domain/errors";
+import { isFinal } from "#domain/row";
+import { Faults } from "#domain/schema/decode";
+import { readPatch, readPut } from "#domain/schema/report";
+import { uuidv7 } from "#domain/uuid";
+import { type Reply, reply } from "#http/errors";
+import * as query from "#http/query";
+import { type Deps, found, idOf, keyOf, type RouteDoc, replyToTask, send } from "#http/route";
+import { ref } from "#http/shapes";
+import { statusOf } from "#store/list";
+
+const handle = {
+  attempt: query.integer(0, 2 ** 31 - 1, "The attempt that the report speaks of; none means the present one."),
+};
+
+const changed = {
+  what: "The task as it is now; propagation to its children is committed too.",
+  schema: ref("TaskState"),
+};
+const unknown = { 404: "No such task.", 503: "Postgres or NATS is away, or no worker answered: repeat the call." };
+const moved = (verb: string): RouteDoc => ({
+  tag: "tasks",
+  summary: `${verb} a task`,
+  keyed: true,
+  answers: {
+    200: changed,
+    400: { what: "The id is no UUID, or the task's state, which is named, does not allow it.", schema: ref("Error") },
+    ...unknown,
+  },
+});
+
+const docs = {
+  patch: {
+    tag: "tasks",
+    summary: "Report that a task succeeded or failed, or change its other fields (the handle)",
+    keyed: true,
+    query: handle,
+    body: ref("TaskPatch"),
+    answers: {
+      200: changed,
+      400: "Every fault of the body.",
+      409: { what: "The task does not accept it; nothing was changed.", schema: ref("Conflict") },
+      ...unknown,
+    },
+  },
+  put: {
+    tag: "tasks",
+    summary: "Add to the counters of a task",
+    keyed: true,
+    body: ref("Counters"),
+    answers: {
+      202: { what: "Stored; it will be counted exactly once.", schema: ref("Accepted") },
+      400: "Every fault of the body.",
+      409: { what: "The task has ended.", schema: ref("Conflict") },
+      ...unknown,
+    },
+  },
+} satisfies Record<string, RouteDoc>;
+
+export function reportRoutes(app: FastifyInstance, deps: Deps): void {
+  const { door } = deps;
+
+  app.patch("/task/:id", { config: { doc: docs.patch, right: "operate" } }, async (request, out) => {
+    const target = idOf(request);
+    const faults = new Faults();
+    const report = readPatch(request.body, faults);
+    if (!report) throw new Invalid("Validation failed", faults.list);
+    return send(out, replyToTask(await door.ask(command(request, report.verb, target, { fields: report.fields }))));
+  });
+
+  app.put("/task/:id", { config: { doc: docs.put, right: "operate" } }, async (request, out) => {
+    const task = idOf(request);
+    const key = keyOf(request);
+    const faults = new Faults();
+    const counts = readPut(request.body, faults);
+    if (!counts) throw new Invalid("Validation failed", faults.list);
+    const refused = await refusal(deps, task);
+    if (refused) return send(out, refused);
+    await door.progress({ id: key === undefined ? uuidv7(Date.now()) : `${task}:${key}`, task, ...counts });
+    return send(out, reply(202, { id: task }));
+  });
+
+  const moves = [
+    ["delete", "/task/:id", "cancel"],
+    ["patch", "/task/pause/:id", "pause"],
+    ["patch", "/task/resume/:id", "resume"],
+  ] as const;
+  for (const [method, path, verb] of moves) {
+    const doc = moved(`${verb[0]?.toUpperCase()}${verb.slice(1)}`);
+    app[method](path, { config: { doc, right: "operate" } }, async (request, out) => {
+      const answer = replyToTask(await door.ask(command(request, verb, idOf(request))));
+      return send(out, answer.status === 409 ? inWords(answer, verb) : answer);
+    });
+  }
+}
+
+function command(request: FastifyRequest, verb: TaskVerb, target: string, rest: { fields?: object } = {}) {
+  const { attempt } = query.readQuery(request.query, handle, false);
+  const key = keyOf(request);
+  return {
+    id: uuidv7(Date.now()),
+    verb,
+    target,
+    ...rest,
+    ...(attempt === undefined ? {} : { attempt }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+/** Of these calls a state that does not allow them is a 400 that names it. */
+function inWords({ body }: Reply, verb: TaskVerb): Reply {
+  const { error, current_status, allowed } = body as {
+    error?: string;
+    current_status?: string;
+    allowed?: readonly string[];
+  };
+  const detail = `status: ${current_status} does not allow ${verb}`;
+  return reply(400, {
+    error: error?.includes(String(current_status)) ? error : `A ${current_status} task does not allow ${verb}`,
+    details: [detail],
+    current_status,
+    allowed,
+  });
+}
+
+/** A look at the task before its counters are accepted. While Postgres is away there is none: settled when it is back. */
+async function refusal(deps: Deps, task: string): Promise<Reply | undefined> {
+  if (!deps.db.up) return undefined;
+  try {
+    const status = found(await statusOf(deps.db, task), "task");
+    return isFinal(status)
+      ? reply(409, { error: `The task has ended: ${status}`, current_status: status, allowed: [] })
+      : undefined;
+  } catch (error) {
+    if (error instanceof Unavailable) return undefined;
+    throw error;
+  }
+}

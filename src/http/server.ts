@@ -1,0 +1,91 @@
+// The HTTP servers: the whole API, and the three status pages that every role serves. Neither listens: the caller does.
+// Every error leaves as JSON through one handler. Closing waits for requests under way, and cuts what is still open
+// when the grace is over.
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { guard } from "#http/auth";
+import { acceptJson, drain } from "#http/body";
+import { allowOrigins } from "#http/cors";
+import { replyOf } from "#http/errors";
+import { documentRoutes } from "#http/openapi";
+import { type Deps, send } from "#http/route";
+import { batchRoutes } from "#http/routes/batch";
+import { deliveryRoutes } from "#http/routes/delivery";
+import { pageRoutes } from "#http/routes/pages";
+import { reportRoutes } from "#http/routes/report";
+import { type StatusDeps, systemRoutes } from "#http/routes/system";
+import { taskRoutes } from "#http/routes/task";
+import { metrics } from "#telemetry/metrics";
+
+export { createBatch } from "#http/create";
+export type { Deps } from "#http/route";
+
+const version = "0.1.0";
+
+/** The API and the status pages: role `api`. */
+export async function makeServer(deps: Deps): Promise<FastifyInstance> {
+  const app = bare(deps);
+  const document = documentRoutes(app, version);
+  systemRoutes(app, deps);
+  taskRoutes(app, deps);
+  reportRoutes(app, deps);
+  batchRoutes(app, deps);
+  deliveryRoutes(app, deps);
+  await pageRoutes(app, document);
+  await app.ready();
+  return app;
+}
+
+/** /health, /ready and /metrics alone: the other roles. */
+export async function makeStatusServer(deps: StatusDeps): Promise<FastifyInstance> {
+  const app = bare(deps);
+  systemRoutes(app, deps);
+  await app.ready();
+  return app;
+}
+
+function bare({ config, log }: StatusDeps): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: log as unknown as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: config.payloadMaxBytes,
+    routerOptions: { maxParamLength: 4096 },
+    frameworkErrors: (error, _request, out) => {
+      send(out as never, replyOf(error));
+    },
+  });
+  acceptJson(app);
+  allowOrigins(app, config.corsOrigins);
+  guard(app, config);
+  app.setNotFoundHandler((request, out) =>
+    out.code(404).send({ error: "No such route", details: [`${request.method} ${request.url.slice(0, 200)}`] }),
+  );
+  app.setErrorHandler(async (error, request, out) => {
+    const answer = replyOf(error);
+    if (answer.status === 500) log.error({ err: error, req: request }, "a request failed for a reason of ours");
+    if (answer.status === 413) await drain(request, drainMaxMs);
+    return send(out, answer);
+  });
+  app.addHook("onResponse", (request, out, done) => {
+    metrics.httpRequests.add(1, request.method, request.routeOptions.url ?? "none", String(out.statusCode));
+    done();
+  });
+  closeInTime(app, config.shutdownTimeoutSecs * 1000);
+  return app;
+}
+
+/** How long a client may go on sending a body that was refused. */
+const drainMaxMs = 2_000;
+
+/** Idle keep-alive connections would hold `close` for over a minute. */
+function closeInTime(app: FastifyInstance, graceMs: number): void {
+  let idle: NodeJS.Timeout | undefined;
+  let hard: NodeJS.Timeout | undefined;
+  app.addHook("preClose", async () => {
+    idle = setInterval(() => app.server.closeIdleConnections(), 50);
+    hard = setTimeout(() => app.server.closeAllConnections(), graceMs / 2);
+  });
+  app.addHook("onClose", async () => {
+    clearInterval(idle);
+    clearTimeout(hard);
+  });
+}

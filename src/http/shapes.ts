@@ -1,0 +1,177 @@
+// The JSON Schemas of what the API takes and answers, by name: the components of the OpenAPI document.
+// Requests are generated from the schemas that decode them; answers are written out here, and a test compares them.
+import * as Schema from "effect/Schema";
+import { taskVerbs } from "#domain/command";
+import { Patch, Put } from "#domain/schema/report";
+import { NewBatch } from "#domain/schema/task";
+import { taskStates } from "#domain/state";
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+const string = { type: "string" } as const;
+const integer = { type: "integer" } as const;
+const boolean = { type: "boolean" } as const;
+const uuid = { type: "string", format: "uuid" } as const;
+const time = { type: "string", format: "date-time", description: "RFC 3339 in UTC with milliseconds." } as const;
+const state = { type: "string", enum: taskStates } as const;
+const free = { type: "object", additionalProperties: true } as const;
+const orNull = (schema: JsonSchema) => ({ anyOf: [schema, { type: "null" }] });
+const list = (items: JsonSchema) => ({ type: "array", items });
+/** An object that always has all of these fields. */
+const object = (properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []) => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties).filter((key) => !optional.includes(key)),
+});
+
+function requestOf(schema: Schema.Top): JsonSchema {
+  const { schema: json } = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" } as never);
+  return withoutNulls(json) as JsonSchema;
+}
+
+/** `null` is only another way to leave a field out: documented once, in words, and not at every field. */
+function withoutNulls(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(withoutNulls);
+  if (typeof json !== "object" || json === null) return json;
+  const { anyOf, ...rest } = json as { anyOf?: { type?: string }[] };
+  const left = anyOf?.filter((member) => member.type !== "null");
+  if (anyOf && left?.length === 1) return withoutNulls({ ...rest, ...left[0] });
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, withoutNulls(value)]));
+}
+
+export const ref = (name: keyof typeof shapes): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
+export const listOf = (name: keyof typeof shapes): JsonSchema => list(ref(name));
+
+const listed = {
+  id: uuid,
+  local_id: { ...string, description: "The id by which the call named it." },
+  name: string,
+  kind: string,
+  status: state,
+  timeout: { ...integer, description: "Seconds without an update before a Running task is timed out." },
+  priority: integer,
+  created_at: time,
+  started_at: orNull(time),
+  ended_at: orNull(time),
+  last_updated: time,
+  success: integer,
+  failures: integer,
+  expected_count: orNull(integer),
+  failure_reason: orNull(string),
+  batch_id: uuid,
+  dead_end_barrier: boolean,
+  attempt: { ...integer, description: "0 for the first run, one more for each retry." },
+  next_retry_at: orNull(time),
+  run_at: orNull(time),
+  result: { description: "What the service reported; any JSON." },
+};
+
+const action = object(
+  {
+    kind: { type: "string", enum: ["Webhook", "Nats"] },
+    trigger: { type: "string", enum: ["Start", "End", "Cancel"] },
+    on: { type: "string", enum: ["success", "failure"] },
+    params: free,
+  },
+  ["on"],
+);
+
+const blocker = object(
+  {
+    type: { type: "string", enum: ["dependency", "rule", "run_at", "backoff", "paused", "circuit", "slots"] },
+    task_id: uuid,
+    until: time,
+  },
+  ["task_id", "until"],
+);
+
+const count = (what: string) => ({ ...integer, description: what });
+
+export const shapes = {
+  NewBatch: requestOf(NewBatch),
+  TaskPatch: requestOf(Patch),
+  Counters: requestOf(Put),
+  ListedTask: object(listed),
+  Task: object(
+    { ...listed, rules: list(free), metadata: orNull(free), actions: list(action), blocked_by: list(blocker) },
+    ["blocked_by"],
+  ),
+  Event: object({
+    id: integer,
+    task_id: uuid,
+    batch_id: uuid,
+    from: state,
+    to: state,
+    event: string,
+    at: time,
+    attempt: integer,
+    reason: orNull(string),
+    actor: string,
+  }),
+  Batch: object({
+    batch_id: uuid,
+    total_tasks: integer,
+    total_success: integer,
+    total_failures: integer,
+    total_expected: { ...orNull(integer), description: "null where any task has no expected_count." },
+    status_counts: object(Object.fromEntries(taskStates.map((name) => [name.toLowerCase(), integer]))),
+    scope: orNull(string),
+    metadata: orNull(free),
+    created_at: time,
+  }),
+  Dag: object({
+    tasks: list({ $ref: "#/components/schemas/ListedTask" }),
+    links: list(
+      object({
+        parent_id: uuid,
+        child_id: uuid,
+        requires_success: orNull(boolean),
+        condition: orNull({ type: "string", enum: ["always", "on_success", "on_failure"] }),
+      }),
+    ),
+  }),
+  Delivery: object({
+    id: uuid,
+    task_id: orNull(uuid),
+    batch_id: uuid,
+    trigger: { type: "string", enum: ["end", "cancel"] },
+    key: string,
+    status: { type: "string", enum: ["pending", "success", "exhausted"] },
+    attempts: integer,
+    next_at: time,
+    last_status: orNull(integer),
+    last_error: orNull(string),
+    created_at: time,
+  }),
+  DryRun: object({
+    levels: { ...list(list(string)), description: "Local ids, by how far each task is from the start." },
+    deduplicated: list(string),
+    rules: list(object({ id: string, rule: free })),
+  }),
+  TaskState: object({ id: uuid, status: state, attempt: integer }),
+  Stopped: object({
+    batch_id: uuid,
+    canceled_waiting: integer,
+    canceled_pending: integer,
+    canceled_claimed: integer,
+    canceled_running: integer,
+    canceled_paused: integer,
+    canceled_retrying: integer,
+    already_terminal: integer,
+  }),
+  Paused: object({ batch_id: uuid, paused: count("How many tasks were paused.") }),
+  Resumed: object({ batch_id: uuid, resumed: count("How many tasks were resumed.") }),
+  Accepted: object({ id: uuid }),
+  Health: object({ status: { type: "string", enum: ["ok", "degraded"] } }),
+  Ready: object({ ready: boolean, postgres: boolean, nats: boolean }),
+  Error: object({ error: string, details: list({ ...string, description: "<path>: <what is wrong>" }) }),
+  ValidationError: object({ error: string, batch_id: uuid, details: list(string) }),
+  Conflict: object({
+    error: string,
+    current_status: state,
+    allowed: {
+      ...list({ type: "string", enum: taskVerbs }),
+      description: "What the task accepts now; empty when it has ended.",
+    },
+  }),
+} as const;
