@@ -26,6 +26,8 @@ export class ClaimRound {
   readonly tokens: number[] = [];
   /** Whether there may be more to claim than this round took. */
   leftBehind = false;
+  /** How many to look at the next time: looking further than there is room for locks rows in vain. */
+  nextLook = Number.POSITIVE_INFINITY;
 
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
     this.#slots = slots;
@@ -47,6 +49,8 @@ export class ClaimRound {
   }
 }
 
+const lookMin = 16;
+
 /** Claims what the round has room for, in the scene; the calls are made after the commit. */
 export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
   const { limit } = round;
@@ -59,7 +63,7 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
     const token = round.take(row.receiver);
     if (token === null) continue;
     const task: TaskRow = row;
-    scene.rows.set(task.id, task);
+    scene.add([task]);
     if (!advance(scene, task, { type: "claim" })) throw new Error(`task ${task.id} is ${task.status}: not claimable`);
     task.owner = token.owner;
     task.claimId = token.claimId;
@@ -76,5 +80,6 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
     });
   }
   round.leftBehind = found.length === limit;
+  if (round.leftBehind && claimed.length < found.length) round.nextLook = Math.max(lookMin, claimed.length * 2);
   return claimed;
 }

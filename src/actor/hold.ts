@@ -54,7 +54,7 @@ async function holdBatches(sql: Sql, ground: Ground, items: readonly Item[], tar
   let batches = await load.lockBatches(sql, tasks, whole, patient);
   if (batches.length === 0 && !patient) batches = await load.lockBatches(sql, tasks, whole, true);
   const ids = batches.map((batch) => batch.id);
-  const [rows, now] = await Promise.all([load.rowsOf(sql, tasks, ids), load.clock(sql)]);
+  const [rows, now] = await Promise.all([load.rowsOf(sql, tasks, ids, patient), load.clock(sql)]);
   const scene = new Scene(ground, now);
   for (const batch of batches) scene.batches.set(batch.id, batch);
   scene.add(rows);

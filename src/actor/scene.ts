@@ -34,6 +34,8 @@ export class Scene {
   readonly rows = new Map<string, TaskRow>();
   readonly batches = new Map<string, BatchRow>();
   readonly changed = new Set<TaskRow>();
+  /** The rows as they were read. */
+  readonly before = new Map<string, TaskRow>();
   readonly changedBatches = new Set<BatchRow>();
   readonly events: TaskEventRow[] = [];
   readonly owed: Owed[] = [];
@@ -64,7 +66,11 @@ export class Scene {
 
   /** Rows that are already in hand are kept: they may have been changed. */
   add(rows: readonly TaskRow[]): void {
-    for (const row of rows) if (!this.rows.has(row.id)) this.rows.set(row.id, row);
+    for (const row of rows) {
+      if (this.rows.has(row.id)) continue;
+      this.rows.set(row.id, row);
+      this.before.set(row.id, { ...row });
+    }
   }
 
   later(ms: number): Date {

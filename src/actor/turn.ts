@@ -73,7 +73,7 @@ const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer =>
   isWhole(item) ? decideWhole(scene, command) : decide(scene, command);
 
 const changesOf = (scene: Scene) => ({
-  rows: [...scene.changed],
+  rows: [...scene.changed].map((row) => ({ row, before: scene.before.get(row.id) ?? row })),
   batches: [...scene.changedBatches],
   events: scene.events,
   deliveries: scene.deliveries,

@@ -18,7 +18,9 @@ export function journal(terminal: Pick<Terminal, "print">, beganMs: number): (se
       if (before.get(task.id) === task.status) continue;
       before.set(task.id, task.status);
       const time = seconds(Date.parse(task.last_updated) - beganMs).padStart(8);
-      terminal.print(`  ${time}  ${task.local_id.padEnd(16)} ${task.status.padEnd(9)} ${note(task)}`.trimEnd());
+      // Counters may still be on their way when a task succeeds; the summary has them all.
+      const said = task.status === "Success" ? "" : note(task);
+      terminal.print(`  ${time}  ${task.local_id.padEnd(16)} ${task.status.padEnd(9)} ${said}`.trimEnd());
     }
   };
 }

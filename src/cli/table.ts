@@ -10,7 +10,7 @@ export const table: Picture = (scene, terminal) => {
   const { tasks } = scene.dag;
   const names = Math.min(Math.max(...tasks.map((task) => task.local_id.length)), 24);
   const fixed = 2 + 2 + names + 2 + 8 + 2 + 8 + 2;
-  const line = Math.min(Math.max(Math.floor((terminal.columns - fixed) * 0.45), 10), 44);
+  const line = Math.min(Math.max(Math.floor((terminal.columns - fixed) * 0.4), 10), 44);
   const rest = terminal.columns - fixed - line - 3;
   const notes = noteOf(scene.dag);
   const rows = tasks.map((task) => {
@@ -60,4 +60,6 @@ export function noteOf({ tasks, links }: Dag): (task: Task) => string {
 
 // Reasons name tasks by their ids; people know them by the names they gave.
 const named = (reason: string, byId: ReadonlyMap<string, Task>): string =>
-  reason.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => byId.get(id)?.local_id ?? id);
+  reason
+    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => byId.get(id)?.local_id ?? id)
+    .replace(" of parent task ", " of ");

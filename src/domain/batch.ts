@@ -107,7 +107,9 @@ export function levelsOf(plan: BatchPlan): string[][] {
   for (const spec of plan.specs) {
     const level = Math.max(-1, ...(parents.get(spec.id) ?? []).map((link) => depth.get(link.parent_id) ?? -1)) + 1;
     depth.set(spec.id, level);
-    (levels[level] ??= []).push(spec.local_id);
+    const here = levels[level];
+    if (here) here.push(spec.local_id);
+    else levels[level] = [spec.local_id];
   }
   return levels;
 }

@@ -24,7 +24,8 @@ export function documentRoutes(app: FastifyInstance, version: string): Json {
     const { doc, right = "read" } = route.config ?? {};
     if (!doc) throw new Error(`${methods} ${route.url} has no documentation`);
     const path = route.url.replace(/:(\w+)/g, "{$1}");
-    const item = (paths[path] ??= {});
+    const item = paths[path] ?? {};
+    paths[path] = item;
     for (const method of methods) item[method.toLowerCase()] = operation(route, doc, right);
   });
   return document;

@@ -1,7 +1,7 @@
 // The HTTP servers: the whole API, and the three status pages that every role serves. Neither listens: the caller does.
 // Every error leaves as JSON through one handler. Closing waits for requests under way, and cuts what is still open
 // when the grace is over.
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { guard } from "#http/auth";
 import { acceptJson, drain } from "#http/body";
 import { allowOrigins } from "#http/cors";
@@ -46,7 +46,7 @@ export async function makeStatusServer(deps: StatusDeps): Promise<FastifyInstanc
 function bare({ config, log }: StatusDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.payloadMaxBytes,
     routerOptions: { maxParamLength: 4096 },
     frameworkErrors: (error, _request, out) => {

@@ -2,8 +2,10 @@
 // Requests are generated from the schemas that decode them; answers are written out here, and a test compares them.
 import * as Schema from "effect/Schema";
 import { taskVerbs } from "#domain/command";
+import { Rule } from "#domain/rule";
+import { LaterAction, StartAction } from "#domain/schema/action";
 import { Patch, Put } from "#domain/schema/report";
-import { NewBatch } from "#domain/schema/task";
+import { NewBatch, NewTask } from "#domain/schema/task";
 import { taskStates } from "#domain/state";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -24,9 +26,19 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
   required: Object.keys(properties).filter((key) => !optional.includes(key)),
 });
 
-function requestOf(schema: Schema.Top): JsonSchema {
-  const { schema: json } = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" } as never);
-  return withoutNulls(json) as JsonSchema;
+/** Parts of the requests that are named, smallest first: where they occur, the larger ones refer to them. */
+const parts = { StartAction, LaterAction, Rule, NewTask };
+
+function requestsOf(): Record<keyof typeof parts | "NewBatch" | "TaskPatch" | "Counters", JsonSchema> {
+  const named = new Map<string, string>();
+  const made: Record<string, JsonSchema> = {};
+  for (const [name, schema] of Object.entries({ ...parts, NewBatch, TaskPatch: Patch, Counters: Put })) {
+    const { schema: json } = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" } as never);
+    const plain = withoutNulls(json);
+    made[name] = referring(plain, named) as JsonSchema;
+    named.set(JSON.stringify(plain), name);
+  }
+  return made as ReturnType<typeof requestsOf>;
 }
 
 /** `null` is only another way to leave a field out: documented once, in words, and not at every field. */
@@ -35,8 +47,17 @@ function withoutNulls(json: unknown): unknown {
   if (typeof json !== "object" || json === null) return json;
   const { anyOf, ...rest } = json as { anyOf?: { type?: string }[] };
   const left = anyOf?.filter((member) => member.type !== "null");
-  if (anyOf && left?.length === 1) return withoutNulls({ ...rest, ...left[0] });
-  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, withoutNulls(value)]));
+  if (left?.length === 1) return withoutNulls({ ...rest, ...left[0] });
+  const entries = Object.entries(left ? { ...rest, anyOf: left } : rest);
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutNulls(value)]));
+}
+
+function referring(json: unknown, named: ReadonlyMap<string, string>): unknown {
+  if (typeof json !== "object" || json === null) return json;
+  const name = named.get(JSON.stringify(json));
+  if (name !== undefined) return { $ref: `#/components/schemas/${name}` };
+  if (Array.isArray(json)) return json.map((item) => referring(item, named));
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, referring(value, named)]));
 }
 
 export const ref = (name: keyof typeof shapes): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
@@ -88,9 +109,7 @@ const blocker = object(
 const count = (what: string) => ({ ...integer, description: what });
 
 export const shapes = {
-  NewBatch: requestOf(NewBatch),
-  TaskPatch: requestOf(Patch),
-  Counters: requestOf(Put),
+  ...requestsOf(),
   ListedTask: object(listed),
   Task: object(
     { ...listed, rules: list(free), metadata: orNull(free), actions: list(action), blocked_by: list(blocker) },

@@ -48,11 +48,15 @@ export async function lockBatches(sql: Sql, tasks: string[], batches: string[], 
     order by b.id for no key update of b ${wait ? sql`` : sql`skip locked`}`;
 }
 
-/** Ending turns, then: those of these tasks that lie in the locked batches. */
-export const rowsOf = (sql: Sql, tasks: string[], batches: string[]): Promise<TaskRow[]> =>
+/**
+ * Ending turns, then: those of these tasks that lie in the locked batches. One that a row turn holds just now is skipped
+ * and comes again, unless `wait`: whoever holds it waits for nothing, so waiting is safe, but the whole turn would.
+ */
+export const rowsOf = (sql: Sql, tasks: string[], batches: string[], wait: boolean): Promise<TaskRow[]> =>
   rows(sql`
     select ${columns(sql)} from task t
-    where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[]) for no key update of t`);
+    where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[])
+    for no key update of t ${wait ? sql`` : sql`skip locked`}`);
 
 /** Which of these tasks (or batches) exist at all: tells busy from unknown. */
 export async function existing(sql: Sql, ids: string[]): Promise<Set<string>> {

@@ -32,7 +32,7 @@ export class Leases {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#renewing = loop("renew", parts.log, () => this.#renew(), parts.leaseSecs * 50);
+    this.#renewing = loop("renew", parts.log, () => this.#renew(), Math.min(500, parts.leaseSecs * 50));
     this.#sweeping = loop("leases", parts.log, () => this.#sweep());
   }
 

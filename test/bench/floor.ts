@@ -1,6 +1,6 @@
 // Measures the floor: the two HTTP exchanges of a task's life (start call out, report in) between bare processes laid out as
 // Baton's are, with no state behind them. What no task runner in Node can pass on this machine.
-import { floorRuns, runLimitMs, startLimitMs } from "./limits.ts";
+import { floorRuns, floorWarmUp, runLimitMs, startLimitMs } from "./limits.ts";
 import type { FloorApiTell, FloorWorkerTell } from "./messages.ts";
 import { type Part, type Receiver, startPart } from "./processes.ts";
 
@@ -13,7 +13,7 @@ export async function measureFloor(receiver: Receiver, lives: number, workers: n
       api.hear((m: FloorApiTell) => m.url, startLimitMs, "starting the bare API"),
       ...callers.map((part) => part.hear((m: FloorWorkerTell) => "ready" in m || undefined, startLimitMs, "starting")),
     ]);
-    await run(receiver, url, callers, Math.ceil(lives / 4));
+    await run(receiver, url, callers, floorWarmUp);
     const rates: number[] = [];
     for (let i = 0; i < floorRuns; i += 1) rates.push(await run(receiver, url, callers, lives));
     return rates;

@@ -24,7 +24,9 @@ export const creators = 2;
 export const callsPerWorker = 64;
 /** Connections on which the receiver reports. */
 export const reportConnections = 128;
-/** Runs that count, before and after; of the system warm. One more floor run warms its processes up and does not count. */
+/** Lives of the run that warms the floor's processes up and does not count. */
+export const floorWarmUp = 10_000;
+/** Runs that count: of the floor, before and after; of Baton, after its first. */
 export const floorRuns = 3;
 export const warmRuns = 3;
 

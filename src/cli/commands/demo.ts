@@ -33,7 +33,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     options: {
       example: { type: "string", default: "ci-pipeline" },
       file: { type: "string" },
-      url: { type: "string", default: process.env.BATON_URL || "http://127.0.0.1:8085" },
+      url: { type: "string", default: process.env.BATON_URL || `http://127.0.0.1:${process.env.PORT || 8085}` },
       token: { type: "string", default: process.env.AUTH_TOKEN },
       speed: { type: "string", default: "1" },
       timeout: { type: "string", default: "120" },

@@ -44,37 +44,31 @@ export function decoder<S extends Schema.Top & { readonly DecodingServices: neve
 
 /** `value` is what lies at `path`, as far as the issue tree was followed. */
 function walk(issue: SchemaIssue.Issue, path: string, value: unknown, faults: Faults): void {
-  switch (issue._tag) {
-    case "Pointer": {
-      let [at, inner] = [path, value];
-      for (const key of issue.path) {
-        at = childPath(at, key as string | number);
-        inner = (inner as Record<PropertyKey, unknown> | undefined)?.[key];
-      }
-      return walk(issue.issue, at, inner, faults);
+  if (issue._tag === "Pointer") {
+    let [at, inner] = [path, value];
+    for (const key of issue.path) {
+      at = childPath(at, key as string | number);
+      inner = (inner as Record<PropertyKey, unknown> | undefined)?.[key];
     }
-    case "Composite": {
-      const filtered = issue.issues.some((inner) => inner._tag === "Filter");
-      if (filtered) return faults.add(path, said(issue.issues) ?? describe(issue.ast));
-      for (const inner of issue.issues) walk(inner, path, value, faults);
-      return;
-    }
-    case "AnyOf":
-      if (issue.issues.length > 0) for (const inner of issue.issues) walk(inner, path, value, faults);
-      else noMember(issue.ast, path, value, faults);
-      return;
-    case "Filter":
-    case "Encoding":
-      return walk(issue.issue, path, value, faults);
-    case "MissingKey":
-      return faults.add(path, "is required");
-    case "UnexpectedKey":
-      return faults.add(path, "is not a known field");
-    case "InvalidType":
-      return faults.add(path, describe(issue.ast));
-    default:
-      return faults.add(path, said([issue]) ?? "is not valid");
+    walk(issue.issue, at, inner, faults);
+  } else if (issue._tag === "Filter" || issue._tag === "Encoding") {
+    walk(issue.issue, path, value, faults);
+  } else if (issue._tag === "AnyOf" && issue.issues.length === 0) {
+    noMember(issue.ast, path, value, faults);
+  } else if (issue._tag === "Composite" && issue.issues.some((inner) => inner._tag === "Filter")) {
+    faults.add(path, said(issue.issues) ?? describe(issue.ast));
+  } else if (issue._tag === "Composite" || issue._tag === "AnyOf") {
+    for (const inner of issue.issues) walk(inner, path, value, faults);
+  } else {
+    faults.add(path, leaf(issue));
   }
+}
+
+function leaf(issue: SchemaIssue.Issue): string {
+  if (issue._tag === "MissingKey") return "is required";
+  if (issue._tag === "UnexpectedKey") return "is not a known field";
+  if (issue._tag === "InvalidType") return describe(issue.ast);
+  return said([issue]) ?? "is not valid";
 }
 
 /** No member of a union fits: where the members are told apart by one field, that field is at fault. */

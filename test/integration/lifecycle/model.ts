@@ -3,6 +3,7 @@
 // another are left out.
 import { getAdjacencyMap, getShortestPaths } from "xstate/graph";
 import { type TaskContext, type TaskEvent, type TaskState, taskMachine } from "#machines/task";
+import { eventKey } from "#test/table";
 
 export interface Step {
   readonly event: TaskEvent;
@@ -71,7 +72,8 @@ export function pathsFrom(waitFinished: number, waitSuccess: number, maxRetries:
     .map((steps) => ({ title: titleOf(fromState.value, steps), context, steps }));
 }
 
-export const has = (path: Path, type: TaskEvent["type"]): boolean => path.steps.some(({ event }) => event.type === type);
+export const has = (path: Path, type: TaskEvent["type"]): boolean =>
+  path.steps.some(({ event }) => event.type === type);
 
 /** The late 2xx of a worker that was taken for dead: it can only come from one that lives again. */
 export const isLateStart = (path: Path): boolean =>
@@ -84,4 +86,4 @@ const stepOf = ({ event, state }: { event: TaskEvent; state: Snapshot }): Step =
 });
 
 const titleOf = (from: unknown, steps: readonly Step[]) =>
-  [from, ...steps.map(({ event, to }) => `-${event.type}-> ${to}`)].join(" ");
+  [from, ...steps.map(({ event, to }) => `-${eventKey(event)}-> ${to}`)].join(" ");
