@@ -7,7 +7,7 @@ export interface Received {
   readonly success: number;
   /** Reports answered otherwise, by what was answered. */
   readonly refused: Readonly<Record<string, number>>;
-  /** How long a report waited for its answer. */
+  /** From a start call's arrival to its report's answer, waiting for a free connection included. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }

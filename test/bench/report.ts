@@ -63,7 +63,7 @@ export function present(results: Results): string[] {
       `         after   ${rates(floorAfter)}  median ${whole(load.floor)}`,
       ...first,
       `  Baton  warm    ${rates(warm.map((run) => run.perSecond))}  median ${whole(load.warm)}`,
-      `  report         p50 ${load.reportP50Ms.toFixed(1)} ms, p99 ${load.reportP99Ms.toFixed(1)} ms from PATCH to answer`,
+      `  report         p50 ${load.reportP50Ms.toFixed(1)} ms, p99 ${load.reportP99Ms.toFixed(1)} ms from start call to answered report`,
       ...(cpu.length > 0 ? [`  CPU            ${cpu.join(", ")} µs a life`] : []),
       "",
       `  ratio          ${load.ratio.toFixed(2)}${load.freshRatio ? ` (fresh ${load.freshRatio.toFixed(2)})` : ""}` +

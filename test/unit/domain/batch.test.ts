@@ -10,7 +10,13 @@ const hook = (url = "http://h:81/x") => ({ kind: "Webhook", params: { url, verb:
 
 function plan(tasks: object[], omitted?: ReadonlySet<number>) {
   const faults = new Faults();
-  const batch = readBatch(tasks.map((task) => ({ name: "N", kind: "k", ...task })), 100_000, { tasksMax: 100, dependenciesMax: 9, actionsMax: 9 }, now, faults);
+  const batch = readBatch(
+    tasks.map((task) => ({ name: "N", kind: "k", ...task })),
+    100_000,
+    { tasksMax: 100, dependenciesMax: 9, actionsMax: 9 },
+    now,
+    faults,
+  );
   if (!batch) throw new Error(faults.list.join());
   return planBatch(batch, batchId, now, omitted);
 }
@@ -59,20 +65,50 @@ it("counts a dependency on an omitted task as met", () => {
 
 it("puts actions where they are looked for", () => {
   const { tasks, specs } = plan([
-    { id: "a", on_start: hook(), on_success: [hook("http://s/")], on_failure: [hook("http://f/")], on_cancel: [hook("http://c/")] },
+    {
+      id: "a",
+      on_start: hook(),
+      on_success: [hook("http://s/")],
+      on_failure: [hook("http://f/")],
+      on_cancel: [hook("http://c/")],
+    },
     { id: "b", on_start: { kind: "Nats", params: { subject: "baton.work.x", body: null } } },
     { id: "c" },
   ]);
-  expect(tasks.map((t) => [t.acts, t.receiver])).toEqual([[15, "http://h:81"], [1, null], [0, null]]);
-  expect(specs[0]?.actions.map((a) => [a.trigger, "on" in a ? a.on : null])).toEqual([["End", "success"], ["End", "failure"], ["Cancel", null]]);
+  expect(tasks.map((t) => [t.acts, t.receiver])).toEqual([
+    [15, "http://h:81"],
+    [1, null],
+    [0, null],
+  ]);
+  expect(specs[0]?.actions.map((a) => [a.trigger, "on" in a ? a.on : null])).toEqual([
+    ["End", "success"],
+    ["End", "failure"],
+    ["Cancel", null],
+  ]);
   expect(specs[1]?.start_action).toEqual({ kind: "Nats", params: { subject: "baton.work.x" } });
   expect(specs[2]?.start_action).toBeNull();
 });
 
 it("fills in what was left out", () => {
-  const { tasks, specs } = plan([{ id: "a", retry: { max_retries: 2, max_delay_secs: null }, run_at: "2026-11-23T14:00:00.5+02:00" }, { id: "b", delay_secs: 7, metadata: null }]);
-  expect(tasks[0]).toMatchObject({ timeout: 60, priority: 0, expected_count: null, dead_end_barrier: false, run_at: "2026-11-23T12:00:00.500Z", delay_secs: null });
-  expect(tasks[0]?.retry).toEqual({ max_retries: 2, initial_delay_secs: 5, backoff_multiplier: 2, max_delay_secs: 300, retry_on: ["timeout", "start_failure", "explicit"] });
+  const { tasks, specs } = plan([
+    { id: "a", retry: { max_retries: 2, max_delay_secs: null }, run_at: "2026-11-23T14:00:00.5+02:00" },
+    { id: "b", delay_secs: 7, metadata: null },
+  ]);
+  expect(tasks[0]).toMatchObject({
+    timeout: 60,
+    priority: 0,
+    expected_count: null,
+    dead_end_barrier: false,
+    run_at: "2026-11-23T12:00:00.500Z",
+    delay_secs: null,
+  });
+  expect(tasks[0]?.retry).toEqual({
+    max_retries: 2,
+    initial_delay_secs: 5,
+    backoff_multiplier: 2,
+    max_delay_secs: 300,
+    retry_on: ["timeout", "start_failure", "explicit"],
+  });
   expect(tasks[1]).toMatchObject({ retry: null, run_at: null, delay_secs: 7 });
   expect(specs[1]).toMatchObject({ metadata: null, rules: [], dedupe: [] });
 });

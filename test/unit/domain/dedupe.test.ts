@@ -24,22 +24,38 @@ it("leaves out what is there already, in the database or earlier in the call", (
 });
 
 it("does not apply without the fields, and compares the kind alone without any", () => {
-  expect([...omittedOf(batch({ id: "a", metadata: {} }, { id: "b", dedupe_strategy: by(["x"]) }), nothing)]).toEqual([]);
+  expect([...omittedOf(batch({ id: "a", metadata: {} }, { id: "b", dedupe_strategy: by(["x"]) }), nothing)]).toEqual(
+    [],
+  );
   expect(probesOf(batch({ id: "a", metadata: { y: 1 }, dedupe_strategy: by(["x"]) }))).toEqual([]);
   expect([...omittedOf(batch({ id: "a" }, { id: "b", metadata: {}, dedupe_strategy: by([]) }), nothing)]).toEqual([1]);
 });
 
 it("compares null as a value", () => {
-  const tasks = batch({ id: "a", metadata: {} }, { id: "b", metadata: { x: null }, dedupe_strategy: by(["x"]) }, { id: "c", metadata: { x: null }, dedupe_strategy: by(["x"]) });
+  const tasks = batch(
+    { id: "a", metadata: {} },
+    { id: "b", metadata: { x: null }, dedupe_strategy: by(["x"]) },
+    { id: "c", metadata: { x: null }, dedupe_strategy: by(["x"]) },
+  );
   expect([...omittedOf(tasks, nothing)]).toEqual([2]);
 });
 
 it("goes by the state an earlier task is created in", () => {
   const waits = { id: "b", metadata: { x: 1 }, dependencies: [{ id: "a" }] };
-  expect([...omittedOf(batch({ id: "a" }, waits, { id: "c", metadata: { x: 1 }, dedupe_strategy: by(["x"]) }), nothing)]).toEqual([]);
-  expect([...omittedOf(batch({ id: "a" }, waits, { id: "c", metadata: { x: 1 }, dedupe_strategy: by(["x"], "Waiting") }), nothing)]).toEqual([2]);
+  expect([
+    ...omittedOf(batch({ id: "a" }, waits, { id: "c", metadata: { x: 1 }, dedupe_strategy: by(["x"]) }), nothing),
+  ]).toEqual([]);
+  expect([
+    ...omittedOf(
+      batch({ id: "a" }, waits, { id: "c", metadata: { x: 1 }, dedupe_strategy: by(["x"], "Waiting") }),
+      nothing,
+    ),
+  ]).toEqual([2]);
 });
 
 it("locks the kinds asked about and those that ask, sorted", () => {
-  expect(kindsToLock(batch({ id: "a", kind: "z", dedupe_strategy: by([]) }, { id: "b", kind: "y" }))).toEqual(["k", "z"]);
+  expect(kindsToLock(batch({ id: "a", kind: "z", dedupe_strategy: by([]) }, { id: "b", kind: "y" }))).toEqual([
+    "k",
+    "z",
+  ]);
 });

@@ -9,7 +9,16 @@ const record: TaskRecord & TaskDetails = {
   ...{ id: "i", local_id: "l", name: "n", kind: "k", status: "Pending", timeout: 60, priority: 0, created_at: now },
   ...{ started_at: null, ended_at: null, last_updated: now, success: 0, failures: 0, expected_count: null },
   ...{ failure_reason: null, batch_id: "b", dead_end_barrier: false, attempt: 0, next_retry_at: null, run_at: null },
-  ...{ result: null, rules: [], metadata: { a: 1 }, start_action: hook, actions: [{ ...hook, trigger: "End", on: "success" }, { ...hook, trigger: "Cancel" }] },
+  ...{
+    result: null,
+    rules: [],
+    metadata: { a: 1 },
+    start_action: hook,
+    actions: [
+      { ...hook, trigger: "End", on: "success" },
+      { ...hook, trigger: "Cancel" },
+    ],
+  },
 };
 
 it("shows the whole task with its actions, and listings without", () => {
@@ -19,15 +28,27 @@ it("shows the whole task with its actions, and listings without", () => {
     { ...hook, trigger: "End", on: "success" },
     { ...hook, trigger: "Cancel" },
   ]);
-  expect(JSON.parse(JSON.stringify(whole))).toMatchObject({ created_at: "2026-11-23T12:00:00.000Z", metadata: { a: 1 } });
-  for (const key of ["actions", "rules", "metadata", "start_action"]) expect(listedTask(record)).not.toHaveProperty(key);
+  expect(JSON.parse(JSON.stringify(whole))).toMatchObject({
+    created_at: "2026-11-23T12:00:00.000Z",
+    metadata: { a: 1 },
+  });
+  for (const key of ["actions", "rules", "metadata", "start_action"])
+    expect(listedTask(record)).not.toHaveProperty(key);
 });
 
 it.each<[string, Partial<TaskRecord>, string[], object[]]>([
   ["ready", {}, [], [{ type: "slots" }]],
   ["timed", { run_at: later }, [], [{ type: "run_at", until: later }]],
   ["past its time", { run_at: now }, [], [{ type: "slots" }]],
-  ["waiting", { status: "Waiting", run_at: later }, ["p"], [{ type: "dependency", task_id: "p" }, { type: "run_at", until: later }]],
+  [
+    "waiting",
+    { status: "Waiting", run_at: later },
+    ["p"],
+    [
+      { type: "dependency", task_id: "p" },
+      { type: "run_at", until: later },
+    ],
+  ],
   ["retrying", { status: "Retrying", next_retry_at: later, run_at: now }, [], [{ type: "backoff", until: later }]],
   ["paused", { status: "Paused" }, ["p"], [{ type: "dependency", task_id: "p" }, { type: "paused" }]],
   ["running", { status: "Running", run_at: later }, [], []],

@@ -6,14 +6,20 @@ import { Faults } from "#domain/schema/decode";
 const limits = { tasksMax: 5, dependenciesMax: 2, actionsMax: 3 };
 const now = Date.parse("2026-11-23T12:00:00Z");
 
-function judge(body: unknown) {
+function judge(sent: unknown) {
+  const text = JSON.stringify(sent ?? null);
   const faults = new Faults();
-  const batch = readBatch(body, JSON.stringify(body)?.length ?? 0, limits, now, faults);
+  const batch = readBatch(JSON.parse(text), text.length, limits, now, faults);
   return { batch, faults: faults.list };
 }
 const task = (more: object = {}) => ({ id: "a", name: "A", kind: "k", ...more });
 const hook = (params: object = {}) => ({ kind: "Webhook", params: { url: "http://h/x", verb: "Post", ...params } });
-const rule = (more: object = {}) => ({ type: "Concurrency", max_concurrency: 1, matcher: { kind: "k", status: "Running", fields: [] }, ...more });
+const rule = (more: object = {}) => ({
+  type: "Concurrency",
+  max_concurrency: 1,
+  matcher: { kind: "k", status: "Running", fields: [] },
+  ...more,
+});
 const long = (n: number) => "😀".repeat(n);
 
 describe("a task that is wrong at one place", () => {
@@ -27,46 +33,150 @@ describe("a task that is wrong at one place", () => {
     ["a fraction", { priority: 1.5 }, "tasks[0].priority: must be an integer from -1000 to 1000"],
     ["too small", { timeout: 0 }, "tasks[0].timeout: must be an integer"],
     ["too large", { timeout: 86_401 }, "tasks[0].timeout: must be an integer"],
-    ["negative count", { expected_count: -1 }, "tasks[0].expected_count: must be an integer from 0 to 9007199254740991"],
+    [
+      "negative count",
+      { expected_count: -1 },
+      "tasks[0].expected_count: must be an integer from 0 to 9007199254740991",
+    ],
     ["inexact count", { expected_count: 2 ** 53 }, "tasks[0].expected_count: must be an integer"],
     ["an unknown field", { timeouts: 5 }, "tasks[0].timeouts: is not a known field"],
     ["metadata as an array", { metadata: [] }, "tasks[0].metadata: must be an object"],
     ["large metadata", { metadata: { a: "x".repeat(65_529) } }, "tasks[0].metadata: must take at most 65536 bytes"],
     ["barrier as a text", { dead_end_barrier: "yes" }, "tasks[0].dead_end_barrier: must be true or false"],
     ["an action of no kind", { on_start: { params: {} } }, "tasks[0].on_start.kind: is required"],
-    ["an action of another kind", { on_start: { kind: "Mail", params: {} } }, "tasks[0].on_start.kind: must be one of Webhook, Nats"],
+    [
+      "an action of another kind",
+      { on_start: { kind: "Mail", params: {} } },
+      "tasks[0].on_start.kind: must be one of Webhook, Nats",
+    ],
     ["an action as a text", { on_start: "x" }, "tasks[0].on_start: must be an object"],
-    ["another scheme", { on_start: hook({ url: "ftp://h/" }) }, "tasks[0].on_start.params.url: must be a URL that starts with"],
-    ["a password", { on_start: hook({ url: "http://u:p@h/" }) }, "tasks[0].on_start.params.url: must not hold a user name"],
+    [
+      "another scheme",
+      { on_start: hook({ url: "ftp://h/" }) },
+      "tasks[0].on_start.params.url: must be a URL that starts with",
+    ],
+    [
+      "a password",
+      { on_start: hook({ url: "http://u:p@h/" }) },
+      "tasks[0].on_start.params.url: must not hold a user name",
+    ],
     ["a backslash", { on_start: hook({ url: "http:\\\\h/" }) }, "tasks[0].on_start.params.url: must not hold blanks"],
-    ["a verb in capitals", { on_start: hook({ verb: "POST" }) }, "tasks[0].on_start.params.verb: must be one of Get, Post"],
+    [
+      "a verb in capitals",
+      { on_start: hook({ verb: "POST" }) },
+      "tasks[0].on_start.params.verb: must be one of Get, Post",
+    ],
     ["an unknown parameter", { on_start: hook({ uri: "" }) }, "tasks[0].on_start.params.uri: is not a known field"],
-    ["a header of Baton's own", { on_start: hook({ headers: { "x-task-id": "1" } }) }, "tasks[0].on_start.params.headers.x-task-id: is set by Baton"],
-    ["a header of the connection", { on_start: hook({ headers: { Connection: "close" } }) }, "headers.Connection: is set by Baton or by the connection"],
+    [
+      "a header of Baton's own",
+      { on_start: hook({ headers: { "x-task-id": "1" } }) },
+      "tasks[0].on_start.params.headers.x-task-id: is set by Baton",
+    ],
+    [
+      "a header of the connection",
+      { on_start: hook({ headers: { Connection: "close" } }) },
+      "headers.Connection: is set by Baton or by the connection",
+    ],
     ["a line break in a header", { on_start: hook({ headers: { a: "x\r\ny: z" } }) }, "headers.a: must hold printable"],
-    ["a header name with a blank", { on_start: hook({ headers: { "a b": "x" } }) }, 'headers["a b"]: is not a header name'],
-    ["a number as a header", { on_start: hook({ headers: { a: 1 } }) }, "tasks[0].on_start.params.headers.a: must be a text"],
-    ["an end body that is no object", { on_success: [hook({ body: [1] })] }, "tasks[0].on_success[0].params.body: must be an object"],
-    ["a subject elsewhere", { on_start: { kind: "Nats", params: { subject: "work.x" } } }, "tasks[0].on_start.params.subject: must be a subject under baton.work."],
-    ["a subject with a wildcard", { on_cancel: [{ kind: "Nats", params: { subject: "baton.work.*" } }] }, "tasks[0].on_cancel[0].params.subject: must be"],
-    ["too many actions", { on_start: hook(), on_success: [hook(), hook()], on_cancel: [hook()] }, "tasks[0]: must have at most 3 actions, has 4"],
-    ["an unknown dependency", { dependencies: [{ id: "z" }] }, "tasks[0].dependencies[0].id: must name an earlier task: there is none"],
-    ["itself as a dependency", { dependencies: [{ id: "a" }] }, "tasks[0].dependencies[0].id: must not name the task itself"],
-    ["an unknown condition", { dependencies: [{ id: "z", condition: "never" }] }, "tasks[0].dependencies[0].condition: must be one of always"],
-    ["condition and requires_success", { dependencies: [{ id: "z", condition: "always", requires_success: false }] }, "tasks[0].dependencies[0].condition: must not be given together"],
-    ["too many dependencies", { dependencies: [{ id: "x" }, { id: "y" }, { id: "z" }] }, "tasks[0].dependencies: must have at most 2 entries, has 3"],
-    ["run_at and delay_secs", { run_at: "2026-11-24T00:00:00Z", delay_secs: 5 }, "tasks[0].delay_secs: must not be given together with run_at"],
+    [
+      "a header name with a blank",
+      { on_start: hook({ headers: { "a b": "x" } }) },
+      'headers["a b"]: is not a header name',
+    ],
+    [
+      "a number as a header",
+      { on_start: hook({ headers: { a: 1 } }) },
+      "tasks[0].on_start.params.headers.a: must be a text",
+    ],
+    [
+      "an end body that is no object",
+      { on_success: [hook({ body: [1] })] },
+      "tasks[0].on_success[0].params.body: must be an object",
+    ],
+    [
+      "a subject elsewhere",
+      { on_start: { kind: "Nats", params: { subject: "work.x" } } },
+      "tasks[0].on_start.params.subject: must be a subject under baton.work.",
+    ],
+    [
+      "a subject with a wildcard",
+      { on_cancel: [{ kind: "Nats", params: { subject: "baton.work.*" } }] },
+      "tasks[0].on_cancel[0].params.subject: must be",
+    ],
+    [
+      "too many actions",
+      { on_start: hook(), on_success: [hook(), hook()], on_cancel: [hook()] },
+      "tasks[0]: must have at most 3 actions, has 4",
+    ],
+    [
+      "an unknown dependency",
+      { dependencies: [{ id: "z" }] },
+      "tasks[0].dependencies[0].id: must name an earlier task: there is none",
+    ],
+    [
+      "itself as a dependency",
+      { dependencies: [{ id: "a" }] },
+      "tasks[0].dependencies[0].id: must not name the task itself",
+    ],
+    [
+      "an unknown condition",
+      { dependencies: [{ id: "z", condition: "never" }] },
+      "tasks[0].dependencies[0].condition: must be one of always",
+    ],
+    [
+      "condition and requires_success",
+      { dependencies: [{ id: "z", condition: "always", requires_success: false }] },
+      "tasks[0].dependencies[0].condition: must not be given together",
+    ],
+    [
+      "too many dependencies",
+      { dependencies: [{ id: "x" }, { id: "y" }, { id: "z" }] },
+      "tasks[0].dependencies: must have at most 2 entries, has 3",
+    ],
+    [
+      "run_at and delay_secs",
+      { run_at: "2026-11-24T00:00:00Z", delay_secs: 5 },
+      "tasks[0].delay_secs: must not be given together with run_at",
+    ],
     ["a time without offset", { run_at: "2026-11-24T00:00:00" }, "tasks[0].run_at: must be an RFC 3339 time"],
     ["the 30th of February", { run_at: "2026-02-30T00:00:00Z" }, "tasks[0].run_at: must be an RFC 3339 time"],
     ["a time in two years", { run_at: "2028-11-24T00:00:00Z" }, "tasks[0].run_at: must be at most one year ahead"],
-    ["a delay of over a year", { delay_secs: 31_536_001 }, "tasks[0].delay_secs: must be an integer from 0 to 31536000"],
+    [
+      "a delay of over a year",
+      { delay_secs: 31_536_001 },
+      "tasks[0].delay_secs: must be an integer from 0 to 31536000",
+    ],
     ["retry without a number", { retry: {} }, "tasks[0].retry.max_retries: is required"],
-    ["retry on an unknown cause", { retry: { max_retries: 1, retry_on: ["rain"] } }, "tasks[0].retry.retry_on[0]: must be one of timeout, start_failure, explicit"],
-    ["a rule of another type", { rules: [rule({ type: "Speed" })] }, "tasks[0].rules[0].type: must be one of Concurrency, Concurency, Capacity"],
-    ["a limit of zero", { rules: [rule({ max_concurrency: 0 })] }, "tasks[0].rules[0].max_concurrency: must be an integer from 1"],
-    ["a rule about another status", { rules: [rule({ matcher: { kind: "k", status: "Pending", fields: [] } })] }, 'tasks[0].rules[0].matcher.status: must be "Running"'],
-    ["Capacity without expected_count", { rules: [{ type: "Capacity", max_capacity: 1, matcher: { kind: "k", status: "Running", fields: [] } }] }, "tasks[0].rules[0]: needs expected_count"],
-    ["dedupe by an unknown status", { dedupe_strategy: [{ kind: "k", status: "Done", fields: [] }] }, "tasks[0].dedupe_strategy[0].status: must be one of Waiting"],
+    [
+      "retry on an unknown cause",
+      { retry: { max_retries: 1, retry_on: ["rain"] } },
+      "tasks[0].retry.retry_on[0]: must be one of timeout, start_failure, explicit",
+    ],
+    [
+      "a rule of another type",
+      { rules: [rule({ type: "Speed" })] },
+      "tasks[0].rules[0].type: must be one of Concurrency, Concurency, Capacity",
+    ],
+    [
+      "a limit of zero",
+      { rules: [rule({ max_concurrency: 0 })] },
+      "tasks[0].rules[0].max_concurrency: must be an integer from 1",
+    ],
+    [
+      "a rule about another status",
+      { rules: [rule({ matcher: { kind: "k", status: "Pending", fields: [] } })] },
+      'tasks[0].rules[0].matcher.status: must be "Running"',
+    ],
+    [
+      "Capacity without expected_count",
+      { rules: [{ type: "Capacity", max_capacity: 1, matcher: { kind: "k", status: "Running", fields: [] } }] },
+      "tasks[0].rules[0]: needs expected_count",
+    ],
+    [
+      "dedupe by an unknown status",
+      { dedupe_strategy: [{ kind: "k", status: "Done", fields: [] }] },
+      "tasks[0].dedupe_strategy[0].status: must be one of Waiting",
+    ],
   ])("%s", (_what, more, fault) => {
     const { batch, faults } = judge([task(more)]);
     expect(batch).toBeUndefined();
@@ -82,12 +192,32 @@ describe("a batch that is wrong", () => {
     ["tasks that are none", [5, null], "tasks[1]: must be an object"],
     ["an unknown field", { tasks: [], scopes: 1 }, "scopes: is not a known field"],
     ["a blank scope", { tasks: [], scope: "" }, "scope: must be a text"],
-    ["too many tasks", Array.from({ length: 6 }, (_, i) => task({ id: `t${i}` })), "tasks: must have at most 5 entries, has 6"],
-    ["a wrong batch action", { tasks: [], on_batch_complete: [hook({ url: "x" })] }, "on_batch_complete[0].params.url: must be a URL"],
-    ["a wrong single batch action", { tasks: [], on_batch_complete: hook({ url: "x" }) }, "on_batch_complete.params.url: must be a URL"],
+    [
+      "too many tasks",
+      Array.from({ length: 6 }, (_, i) => task({ id: `t${i}` })),
+      "tasks: must have at most 5 entries, has 6",
+    ],
+    [
+      "a wrong batch action",
+      { tasks: [], on_batch_complete: [hook({ url: "x" })] },
+      "on_batch_complete[0].params.url: must be a URL",
+    ],
+    [
+      "a wrong single batch action",
+      { tasks: [], on_batch_complete: hook({ url: "x" }) },
+      "on_batch_complete.params.url: must be a URL",
+    ],
     ["one id twice", [task(), task()], "tasks[1].id: is already the id of tasks[0]"],
-    ["a later task", [task({ dependencies: [{ id: "b" }] }), task({ id: "b" })], "tasks[0].dependencies[0].id: must name an earlier task: this one comes later"],
-    ["a dependency twice", [task(), task({ id: "b", dependencies: [{ id: "a" }, { id: "a" }] })], "tasks[1].dependencies[1].id: is named twice"],
+    [
+      "a later task",
+      [task({ dependencies: [{ id: "b" }] }), task({ id: "b" })],
+      "tasks[0].dependencies[0].id: must name an earlier task: this one comes later",
+    ],
+    [
+      "a dependency twice",
+      [task(), task({ id: "b", dependencies: [{ id: "a" }, { id: "a" }] })],
+      "tasks[1].dependencies[1].id: is named twice",
+    ],
   ])("%s", (_what, body, fault) => {
     expect(judge(body).faults.join("\n")).toContain(fault);
   });
@@ -98,7 +228,12 @@ it("lists every fault at once, those between tasks included", () => {
     scopes: 1,
     tasks: [
       { id: "", name: 5, zzz: 1, on_start: hook({ url: "x", verb: "post" }), dependencies: [{ id: "q" }] },
-      task({ id: "b", run_at: "soon", delay_secs: -1, rules: [{ type: "Capacity", max_capacity: 0, matcher: { kind: "k", status: "Running", fields: [] } }] }),
+      task({
+        id: "b",
+        run_at: "soon",
+        delay_secs: -1,
+        rules: [{ type: "Capacity", max_capacity: 0, matcher: { kind: "k", status: "Running", fields: [] } }],
+      }),
       task({ id: "b", dependencies: [{ id: "b" }] }),
     ],
   });
@@ -126,8 +261,18 @@ it("lists every fault at once, those between tasks included", () => {
 describe("takes", () => {
   it.each<[string, object]>([
     ["the longest words, counted in code points", { name: long(255), kind: long(100) }],
-    ["every optional field as null", Object.fromEntries("timeout metadata on_start on_success on_failure on_cancel dependencies rules dedupe_strategy expected_count priority dead_end_barrier retry run_at delay_secs".split(" ").map((key) => [key, null]))],
-    ["ArcRun's spelling", { rules: [{ type: "Concurency", max_concurency: 1, matcher: { kind: "k", status: "Running", fields: ["a"] } }] }],
+    [
+      "every optional field as null",
+      Object.fromEntries(
+        "timeout metadata on_start on_success on_failure on_cancel dependencies rules dedupe_strategy expected_count priority dead_end_barrier retry run_at delay_secs"
+          .split(" ")
+          .map((key) => [key, null]),
+      ),
+    ],
+    [
+      "ArcRun's spelling",
+      { rules: [{ type: "Concurency", max_concurency: 1, matcher: { kind: "k", status: "Running", fields: ["a"] } }] },
+    ],
     ["metadata of exactly 64 KB", { metadata: { a: "x".repeat(65_528) } }],
     ["any JSON as a start body", { on_start: hook({ body: [1, "x", null] }) }],
     ["a content type", { on_start: hook({ headers: { "Content-Type": "text/plain" } }) }],
@@ -139,8 +284,17 @@ describe("takes", () => {
 
   it("both forms, and an empty batch", () => {
     expect(judge([]).batch).toEqual({ tasks: [], onComplete: [], scope: null, metadata: null });
-    const { batch } = judge({ tasks: [task()], on_batch_complete: hook({ body: null }), scope: "s", metadata: { a: 1 } });
-    expect(batch).toMatchObject({ scope: "s", metadata: { a: 1 }, onComplete: [{ kind: "Webhook", params: { url: "http://h/x", verb: "Post" } }] });
+    const { batch } = judge({
+      tasks: [task()],
+      on_batch_complete: hook({ body: null }),
+      scope: "s",
+      metadata: { a: 1 },
+    });
+    expect(batch).toMatchObject({
+      scope: "s",
+      metadata: { a: 1 },
+      onComplete: [{ kind: "Webhook", params: { url: "http://h/x", verb: "Post" } }],
+    });
     expect(batch?.onComplete[0]?.params).not.toHaveProperty("body");
   });
 });

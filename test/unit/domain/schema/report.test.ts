@@ -35,7 +35,9 @@ describe("PATCH refuses", () => {
   });
 
   it("with all faults at once", () => {
-    const { faults } = judge((list) => readPatch({ status: "Done", new_success: -1, priority: "high", x: 1, metadata: [] }, list));
+    const { faults } = judge((list) =>
+      readPatch({ status: "Done", new_success: -1, priority: "high", x: 1, metadata: [] }, list),
+    );
     expect(faults).toHaveLength(5);
   });
 });
@@ -43,10 +45,22 @@ describe("PATCH refuses", () => {
 describe("PATCH takes", () => {
   it.each([
     [{ status: "Success" }, { verb: "succeed", fields: {} }],
-    [{ status: "Success", result: 0, new_success: 0 }, { verb: "succeed", fields: { result: 0, new_success: 0 } }],
-    [{ status: "Failure", failure_reason: "x", metadata: null }, { verb: "fail", fields: { failure_reason: "x" } }],
-    [{ status: null, priority: 0 }, { verb: "update", fields: { priority: 0 } }],
-    [{ new_success: 0, metadata: {} }, { verb: "update", fields: { new_success: 0, metadata: {} } }],
+    [
+      { status: "Success", result: 0, new_success: 0 },
+      { verb: "succeed", fields: { result: 0, new_success: 0 } },
+    ],
+    [
+      { status: "Failure", failure_reason: "x", metadata: null },
+      { verb: "fail", fields: { failure_reason: "x" } },
+    ],
+    [
+      { status: null, priority: 0 },
+      { verb: "update", fields: { priority: 0 } },
+    ],
+    [
+      { new_success: 0, metadata: {} },
+      { verb: "update", fields: { new_success: 0, metadata: {} } },
+    ],
     [{ result: false }, { verb: "update", fields: { result: false } }],
   ])("%j", (body, report) => {
     expect(judge((faults) => readPatch(body, faults))).toEqual({ value: report, faults: [] });
@@ -54,14 +68,19 @@ describe("PATCH takes", () => {
 });
 
 describe("PUT", () => {
-  it.each([[{}], [{ new_success: 0 }], [{ new_success: null }], [{ new_success: 1.5 }], [{ new_success: 1, new_failures: -1 }], [[1]], [{ new_success: 1, x: 1 }]])(
-    "refuses %j",
-    (body) => {
-      const { value, faults } = judge((list) => readPut(body, list));
-      expect(value).toBeUndefined();
-      expect(faults).not.toEqual([]);
-    },
-  );
+  it.each([
+    [{}],
+    [{ new_success: 0 }],
+    [{ new_success: null }],
+    [{ new_success: 1.5 }],
+    [{ new_success: 1, new_failures: -1 }],
+    [[1]],
+    [{ new_success: 1, x: 1 }],
+  ])("refuses %j", (body) => {
+    const { value, faults } = judge((list) => readPut(body, list));
+    expect(value).toBeUndefined();
+    expect(faults).not.toEqual([]);
+  });
 
   it("counts what is left out as zero", () => {
     expect(judge((faults) => readPut({ new_failures: 3 }, faults)).value).toEqual({ success: 0, failures: 3 });
@@ -70,13 +89,22 @@ describe("PUT", () => {
 
 describe("a NATS command", () => {
   it("is the PATCH fields and the attempt", () => {
-    expect(judge((faults) => readCommand("succeed", { result: 1, attempt: 2 }, faults)).value).toEqual({ fields: { result: 1 }, attempt: 2 });
+    expect(judge((faults) => readCommand("succeed", { result: 1, attempt: 2 }, faults)).value).toEqual({
+      fields: { result: 1 },
+      attempt: 2,
+    });
     expect(judge((faults) => readCommand("cancel", {}, faults)).value).toEqual({ fields: {} });
   });
 
   it("says nothing that its verb has no use for", () => {
-    expect(judge((faults) => readCommand("fail", {}, faults)).faults).toEqual(["failure_reason: is required with status Failure"]);
-    expect(judge((faults) => readCommand("pause", { priority: 1 }, faults)).faults).toEqual(["priority: says nothing with pause"]);
-    expect(judge((faults) => readCommand("succeed", { status: "Success" }, faults)).faults).toEqual(["status: is not a known field"]);
+    expect(judge((faults) => readCommand("fail", {}, faults)).faults).toEqual([
+      "failure_reason: is required with status Failure",
+    ]);
+    expect(judge((faults) => readCommand("pause", { priority: 1 }, faults)).faults).toEqual([
+      "priority: says nothing with pause",
+    ]);
+    expect(judge((faults) => readCommand("succeed", { status: "Success" }, faults)).faults).toEqual([
+      "status: is not a known field",
+    ]);
   });
 });

@@ -1,0 +1,67 @@
+// Owns a server without services: a door that answers what it is told to, and a database that is away or answers rows.
+import { type Config, loadConfig } from "#config";
+import type { Answer, ClientCommand, Progress } from "#domain/command";
+import { Unavailable } from "#domain/errors";
+import { makeServer } from "#http/server";
+import { makeLogger } from "#telemetry/log";
+
+const required = {
+  DATABASE_URL: "postgres://localhost/x",
+  NATS_URL: "nats://localhost",
+  HOST_URL: "http://localhost:8085",
+};
+
+export async function fakeServer(env: Record<string, string> = {}) {
+  const config: Config = loadConfig({ ...required, LOG_LEVEL: "silent", ...env });
+  const asked: ClientCommand[] = [];
+  const counted: Progress[] = [];
+  const state = {
+    up: true,
+    rings: 0,
+    answer: (command: ClientCommand): Answer => ({ status: 200, id: command.target, state: "Success", attempt: 0 }),
+    /** What every query finds. */
+    rows: [] as object[],
+    fail: undefined as Error | undefined,
+  };
+  const use = async () => {
+    if (state.fail) throw state.fail;
+    if (!state.up) throw new Unavailable("Postgres cannot be reached");
+    const sql = () => Promise.resolve(state.rows);
+    return sql;
+  };
+  const db = {
+    use: async (work: (sql: never) => Promise<unknown>) => work((await use()) as never),
+    tx: async (work: (sql: never) => Promise<unknown>) => work((await use()) as never),
+    get up() {
+      return state.up;
+    },
+    close: async () => {},
+  };
+  const door = {
+    up: true,
+    ring: () => {
+      state.rings++;
+    },
+    ask: async (command: ClientCommand) => {
+      asked.push(command);
+      return state.answer(command);
+    },
+    progress: async (update: Progress) => {
+      counted.push(update);
+    },
+  };
+  const app = await makeServer({ config, db: db as never, door, log: makeLogger(config, "test") });
+  const json = (
+    method: "POST" | "PATCH" | "PUT" | "DELETE",
+    url: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) =>
+    app.inject({
+      method,
+      url,
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined ? {} : { payload: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+  return { app, state, door, asked, counted, json };
+}

@@ -1,0 +1,73 @@
+// What only shows on a socket: a refusal that arrives although the body was still being sent, a close that does not
+// wait for idle connections, bytes that are no HTTP, and the status pages alone.
+import { connect } from "node:net";
+import { afterAll, expect, it } from "vitest";
+import { loadConfig } from "#config";
+import { makeStatusServer } from "#http/server";
+import { makeLogger } from "#telemetry/log";
+import { fakeServer } from "./fakes.ts";
+
+const { app } = await fakeServer({ PAYLOAD_MAX_BYTES: "1000" });
+const base = await app.listen({ port: 0, host: "127.0.0.1" });
+const port = Number(new URL(base).port);
+afterAll(() => app.close());
+
+it("tells a client that its body is too large, however it is sent", async () => {
+  const huge = "x".repeat(5_000_000);
+  const headers = { "content-type": "application/json" };
+  const known = await fetch(`${base}/task`, { method: "POST", headers, body: huge });
+  expect([known.status, await known.json()]).toEqual([413, { error: "Body too large", details: [] }]);
+  const chunked = new ReadableStream({
+    start(controller) {
+      for (let i = 0; i < 50; i++) controller.enqueue(new TextEncoder().encode(huge.slice(0, 100_000)));
+      controller.close();
+    },
+  });
+  const streamed = await fetch(`${base}/task`, {
+    method: "POST",
+    headers,
+    body: chunked,
+    duplex: "half",
+  } as RequestInit);
+  expect(streamed.status).toBe(413);
+});
+
+it("answers bytes that are no HTTP with 400", async () => {
+  const answer = await new Promise<string>((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("nonsense\r\n\r\n"));
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk;
+    });
+    socket.on("close", () => resolve(text)).on("error", reject);
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+it("serves the status pages alone, and closes with idle connections open", async () => {
+  const required = {
+    DATABASE_URL: "postgres://localhost/x",
+    NATS_URL: "nats://localhost",
+    HOST_URL: "http://localhost",
+  };
+  const config = loadConfig({ ...required, LOG_LEVEL: "silent" });
+  const status = await makeStatusServer({
+    config,
+    log: makeLogger(config, "test"),
+    db: { up: true },
+    door: { up: false },
+  });
+  const url = await status.listen({ port: 0, host: "127.0.0.1" });
+  expect(await (await fetch(`${url}/health`)).json()).toEqual({ status: "degraded" });
+  expect([
+    (await fetch(`${url}/ready`)).status,
+    (await fetch(`${url}/metrics`)).status,
+    (await fetch(`${url}/task`)).status,
+  ]).toEqual([503, 200, 404]);
+  const silent = connect(Number(new URL(url).port), "127.0.0.1");
+  await new Promise((resolve) => silent.once("connect", resolve));
+  const before = performance.now();
+  await status.close();
+  expect(performance.now() - before).toBeLessThan(3_000);
+  silent.destroy();
+});
