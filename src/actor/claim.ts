@@ -4,82 +4,80 @@
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
 import type { Claimed } from "#domain/claimed";
-import type { TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
 
 /** Room for calls in this process: in all, and to each receiver. */
 export interface Slots {
   free(): number;
-  room(receiver: string | null): number;
-  fullReceivers(): string[];
+  rooms(): load.Rooms["rooms"];
+  readonly roomMax: number;
 }
 
-/** One look for work: counts what it plans against the room there is. Planning takes nothing; the calls do. */
+/** One look for work, with the room there is now. Looking takes no slot; the calls do. */
 export class ClaimRound {
   readonly limit: number;
-  readonly full: string[];
-  readonly #slots: Slots;
+  readonly rooms: load.Rooms;
   readonly #token: () => { owner: number; claimId: number };
-  readonly #planned = new Map<string, number>();
   /** Fencing tokens given out. */
   readonly tokens: number[] = [];
-  /** Whether there may be more to claim than this round took. */
-  leftBehind = false;
-  /** How many to look at the next time: looking further than there is room for locks rows in vain. */
-  nextLook = Number.POSITIVE_INFINITY;
+  /** There may be more to claim, and room for it here. */
+  moreHere = false;
+  /** There may be more to claim, for others: here a receiver, or this process, is full now. */
+  moreElsewhere = false;
 
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
-    this.#slots = slots;
-    this.#token = token;
     this.limit = Math.min(slots.free(), max);
-    this.full = slots.fullReceivers();
+    this.rooms = { rooms: slots.rooms(), roomMax: slots.roomMax };
+    this.moreHere = slots.free() > max;
+    this.#token = token;
   }
 
-  /** Owner and fencing token for one more call to this receiver; `null` if there is no room for it. */
-  take(receiver: string | null): { owner: number; claimId: number } | null {
-    if (receiver !== null) {
-      const planned = this.#planned.get(receiver) ?? 0;
-      if (this.#slots.room(receiver) <= planned) return null;
-      this.#planned.set(receiver, planned + 1);
-    }
+  take(): { owner: number; claimId: number } {
     const token = this.#token();
     this.tokens.push(token.claimId);
     return token;
   }
-}
 
-const lookMin = 16;
+  /** After the look: what it means that so many were found, by receiver. */
+  judge(found: readonly load.Claimable[]): void {
+    const filled = found.length === this.limit;
+    this.moreHere = this.moreHere && filled;
+    const room = new Map(this.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
+    for (const { receiver } of found)
+      if (receiver !== null) room.set(receiver, (room.get(receiver) ?? this.rooms.roomMax) - 1);
+    this.moreElsewhere = filled || [...room.values()].some((left) => left <= 0);
+  }
+}
 
 /** Claims what the round has room for, in the scene; the calls are made after the commit. */
 export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
-  const { limit } = round;
-  if (limit <= 0) return [];
-  const found = await load.claimable(sql, limit, round.full);
+  if (round.limit <= 0) return [];
+  const found = await load.claimable(sql, round.limit, round.rooms);
+  round.judge(found);
   const claimed: Claimed[] = [];
-  for (const { action, ...row } of found) {
+  for (const { action, ...task } of found) {
     // What this turn has already changed is written from the row in hand; it is taken the next time.
-    if (scene.rows.has(row.id)) continue;
-    const token = round.take(row.receiver);
-    if (token === null) continue;
-    const task: TaskRow = row;
+    if (scene.rows.has(task.id)) {
+      round.moreHere = true;
+      continue;
+    }
     scene.add([task]);
     if (!advance(scene, task, { type: "claim" })) throw new Error(`task ${task.id} is ${task.status}: not claimable`);
-    task.owner = token.owner;
-    task.claimId = token.claimId;
+    const { owner, claimId } = round.take();
+    task.owner = owner;
+    task.claimId = claimId;
     task.startedAt = scene.now;
     claimed.push({
       task: task.id,
       batch: task.batchId,
       attempt: task.attempt,
-      claimId: token.claimId,
+      claimId,
       hasRetry: task.retry !== null,
       timeoutSecs: task.timeout,
       receiver: task.receiver,
       action,
     });
   }
-  round.leftBehind = found.length === limit;
-  if (round.leftBehind && claimed.length < found.length) round.nextLook = Math.max(lookMin, claimed.length * 2);
   return claimed;
 }

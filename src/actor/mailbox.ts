@@ -55,7 +55,7 @@ export interface Hunger {
   /** There may be something to claim. A look clears it. */
   readonly hungry: boolean;
   eat(): void;
-  fed(claimed: number, leftBehind: boolean): void;
+  fed(claimed: number, left: { readonly moreHere: boolean; readonly moreElsewhere: boolean }): void;
 }
 
 export class Mailbox {

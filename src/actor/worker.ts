@@ -43,7 +43,6 @@ export class Worker {
   /** Fencing tokens of the claims that this process knows of: from before their commit until their outcome is written. */
   readonly held = new Set<number>();
   #claims = 0;
-  #look = Number.POSITIVE_INFINITY;
   #stopping = false;
   #loops: Promise<unknown> = Promise.resolve();
 
@@ -90,7 +89,7 @@ export class Worker {
   #round(owner: number): ClaimRound {
     const { slots, claimsMax, hunger } = this.#parts;
     hunger.eat();
-    return new ClaimRound(slots, Math.min(claimsMax, this.#look), () => {
+    return new ClaimRound(slots, claimsMax, () => {
       // Unique for ever: a worker id is never used again.
       const claimId = owner * 2 ** 31 + ++this.#claims;
       this.held.add(claimId);
@@ -103,17 +102,14 @@ export class Worker {
     const started = performance.now();
     try {
       const decided = await turn(db, ground, lane, items, round);
-      if (round !== null) {
-        this.#look = round.nextLook;
-        hunger.fed(decided.claimed.length, round.leftBehind);
-      }
+      if (round !== null) hunger.fed(decided.claimed.length, round);
       this.#follow(lane, decided);
       metrics.turns.add(1, lane);
       metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
     } catch (error) {
       if (round !== null) {
         for (const claimId of round.tokens) this.held.delete(claimId);
-        hunger.fed(0, true);
+        hunger.fed(0, { moreHere: true, moreElsewhere: false });
       }
       if (isTransient(error)) {
         if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");

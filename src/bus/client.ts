@@ -152,6 +152,9 @@ async function ensureStream(manager: JetStreamManager, config: (typeof streams)[
   }
 }
 
+/** Streams whose consumer seemed to be blind the last time. */
+const suspects = new Set<string>();
+
 async function ensureConsumer(
   manager: JetStreamManager,
   stream: string,
@@ -159,13 +162,17 @@ async function ensureConsumer(
   log: Logger,
 ): Promise<void> {
   try {
-    const [consumer, info] = await Promise.all([
-      manager.consumers.info(stream, config.durable_name),
-      manager.streams.info(stream),
-    ]);
-    if (consumer.delivered.stream_seq <= info.state.last_seq) return;
-    // The tail of the stream was lost: this consumer would never see what is stored from now on.
-    log.warn({ stream }, "a consumer is ahead of its stream and is made anew");
+    const consumer = await manager.consumers.info(stream, config.durable_name);
+    const { state } = await manager.streams.info(stream);
+    // The tail of the stream was lost: the consumer would never see what is stored from now on.
+    const ahead = consumer.delivered.stream_seq > state.last_seq;
+    // Messages are left that it neither holds nor will deliver (seen twice, as the two answers are not of one moment).
+    const blind = state.messages > 0 && consumer.num_pending === 0 && consumer.num_ack_pending === 0;
+    const recreate = ahead || (blind && suspects.has(stream));
+    if (blind && !recreate) suspects.add(stream);
+    else suspects.delete(stream);
+    if (!recreate) return;
+    log.warn({ stream, ahead }, "a consumer does not see all of its stream and is made anew");
     metrics.sweepRepairs.add(1, "consumer");
     await manager.consumers.delete(stream, config.durable_name);
   } catch (error) {

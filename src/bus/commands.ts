@@ -54,10 +54,10 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   const park = (subject: string, payload: Uint8Array | string, reason: string): void => {
     const h = newHeaders();
     h.set(headers.reason, reason.replace(/[\r\n]+/g, " ").slice(0, 500));
-    const parked = bus.js.publish(subjects.deadOf(subject), payload, { headers: h });
-    parked.catch((error) => log.error({ err: error, subject, reason }, "a message could not be parked"));
+    bus.js
+      .publish(subjects.deadOf(subject), payload, { headers: h })
+      .catch((error: unknown) => log.error({ err: error, subject, reason }, "a message could not be parked"));
   };
-  const reply = (to: string, answer: Answer): void => bus.nc.publish(to, JSON.stringify(answer));
 
   const takeDoor = (message: JsMsg): void => {
     const { inbox, commands } = message.json<DoorMessage>();
@@ -65,7 +65,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
     for (const command of commands)
       handlers.command({
         command,
-        storedAt: Number(message.timestampNanos) / 1e6,
+        storedAt: storedAt(message),
         expires: true,
         settle: (answer) => {
           if (answer !== null) append(answers, inbox, [command.id, answer]);
@@ -77,38 +77,15 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   const takeOne = (message: JsMsg): void => {
     const to = message.headers?.get(headers.reply) || null;
     const settle = (answer: Answer | null): void => {
-      if (answer !== null && to !== null) reply(to, answer);
+      if (answer !== null && to !== null) bus.nc.publish(to, JSON.stringify(answer));
       inHand.ack(message);
     };
-    const refuse = (reason: string, answer: Answer): void => {
-      park(message.subject, message.data, reason);
-      settle(answer);
-    };
-    const [, , id = "", verb = "", more] = message.subject.split(".");
-    const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
-    if (!isUuid(id) || !known) {
-      const error = known ? "Not a task id" : "Unknown command";
-      return refuse(`${error}: ${message.subject}`, { status: 400, id, error });
-    }
-    const target = id.toLowerCase();
-    const key = message.headers?.get(headers.msgId) || undefined;
-    const unique = `${message.seq}-${message.timestampNanos}`;
-    const storedAt = Number(message.timestampNanos) / 1e6;
-    const read = readPayload(message.data, verb);
-    if ("faults" in read) {
-      return refuse(read.faults.join("; "), {
-        status: 400,
-        id: target,
-        error: "Validation failed",
-        details: read.faults,
-      });
-    }
-    if ("counts" in read) {
-      const update = { id: key ?? unique, task: target, ...read.counts };
-      return handlers.progress({ update, storedAt, settle });
-    }
-    const command = { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) };
-    handlers.command({ command, storedAt, expires: false, settle });
+    const read = readMessage(message);
+    if ("refused" in read) {
+      park(message.subject, message.data, read.reason);
+      settle(read.refused);
+    } else if ("update" in read) handlers.progress({ ...read, storedAt: storedAt(message), settle });
+    else handlers.command({ ...read, storedAt: storedAt(message), expires: false, settle });
   };
 
   const intake = consume({
@@ -138,6 +115,33 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
     park: (command, reason) => park(subjects.taskOf(command.target, command.verb), JSON.stringify(command), reason),
     close: () => inHand.close(),
   };
+}
+
+const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
+
+/** A message that a client published by itself. */
+function readMessage(
+  message: JsMsg,
+):
+  | { readonly command: ClientCommand }
+  | { readonly update: Progress }
+  | { readonly refused: Answer; readonly reason: string } {
+  const [, , id = "", verb = "", more] = message.subject.split(".");
+  const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
+  if (!isUuid(id) || !known) {
+    const error = known ? "Not a task id" : "Unknown command";
+    return { refused: { status: 400, id, error }, reason: `${error}: ${message.subject}` };
+  }
+  const target = id.toLowerCase();
+  const key = message.headers?.get(headers.msgId) || undefined;
+  const unique = `${message.seq}-${message.timestampNanos}`;
+  const read = readPayload(message.data, verb);
+  if ("faults" in read) {
+    const details = read.faults;
+    return { refused: { status: 400, id: target, error: "Validation failed", details }, reason: details.join("; ") };
+  }
+  if ("counts" in read) return { update: { id: `${target}:${key ?? unique}`, task: target, ...read.counts } };
+  return { command: { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) } };
 }
 
 type Read =

@@ -31,10 +31,10 @@ export class Dispatcher implements Hunger {
     this.#wanted = false;
   }
 
-  fed(claimed: number, leftBehind: boolean): void {
-    if (!leftBehind) return;
-    this.look();
-    // Others may have room. Only a round that claimed something rings again, so the bell comes to rest.
-    if (claimed > 0) this.#parts.ring();
+  fed(claimed: number, left: { readonly moreHere: boolean; readonly moreElsewhere: boolean }): void {
+    // What waits for room here is looked for when a slot becomes free.
+    if (left.moreHere) this.look();
+    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest.
+    if (claimed > 0 && (left.moreHere || left.moreElsewhere)) this.#parts.ring();
   }
 }

@@ -11,6 +11,7 @@ import { batchKey } from "#domain/webhook";
 
 export interface PlannedTask {
   readonly id: string;
+  readonly batch_id: string;
   /** Position in the call, from 0: the last word in the order of starting. */
   readonly pos: number;
   readonly status: "Pending" | "Waiting";
@@ -79,7 +80,7 @@ export function planBatch(batch: NewBatch, id: string, now: number, omitted: Rea
       links.push({ parent_id: parent.id, child_id: taskId, requires_success, condition });
     }
     const spec = planSpec(sent, taskId);
-    const task = planTask(sent, spec, position, waitFinished, waitSuccess);
+    const task = planTask(sent, spec, { batch_id: id, pos: position }, waitFinished, waitSuccess);
     tasks.push(task);
     specs.push(spec);
     byName.set(sent.id, task);
@@ -93,6 +94,7 @@ const none: ReadonlySet<number> = new Set();
 export function completionOf(plan: BatchPlan, now: number) {
   return plan.onComplete.map((action, i) => ({
     id: uuidv7(now),
+    batch_id: plan.id,
     key: batchKey(plan.id, i + 1),
     action,
     counts: {},
@@ -117,7 +119,7 @@ export function levelsOf(plan: BatchPlan): string[][] {
 function planTask(
   sent: NewTask,
   spec: PlannedSpec,
-  pos: number,
+  place: { readonly batch_id: string; readonly pos: number },
   waitFinished: number,
   waitSuccess: number,
 ): PlannedTask {
@@ -128,7 +130,7 @@ function planTask(
   const runAt = readTime(sent.run_at);
   return {
     id: spec.id,
-    pos,
+    ...place,
     status: waitFinished === 0 ? "Pending" : "Waiting",
     kind: sent.kind,
     priority: sent.priority ?? 0,

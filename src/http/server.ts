@@ -76,12 +76,17 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
 /** How long a client may go on sending a body that was refused. */
 const drainMaxMs = 2_000;
 
-/** Idle keep-alive connections would hold `close` for over a minute. */
+/** Idle keep-alive connections, and those that never said a word, would hold `close` for over a minute. */
 function closeInTime(app: FastifyInstance, graceMs: number): void {
+  let open = 0;
   let idle: NodeJS.Timeout | undefined;
   let hard: NodeJS.Timeout | undefined;
+  app.server.on("request", (_request, response) => {
+    open++;
+    response.once("close", () => open--);
+  });
   app.addHook("preClose", async () => {
-    idle = setInterval(() => app.server.closeIdleConnections(), 50);
+    idle = setInterval(() => (open === 0 ? app.server.closeAllConnections() : app.server.closeIdleConnections()), 50);
     hard = setTimeout(() => app.server.closeAllConnections(), graceMs / 2);
   });
   app.addHook("onClose", async () => {

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { Counters } from "#actor/counters";
 import { DeliveryActor } from "#actor/deliveries";
-import { Mailbox } from "#actor/mailbox";
+import { type LocalCommand, Mailbox } from "#actor/mailbox";
 import { Worker } from "#actor/worker";
 import { appliedUntil } from "#bus/applied";
 import type { Bus } from "#bus/client";
@@ -14,6 +14,7 @@ import { makeWork } from "#bus/work";
 import { type Config, limits } from "#config";
 import { listenToBell } from "#dispatch/bell";
 import { Dispatcher } from "#dispatch/dispatcher";
+import type { Progress } from "#domain/command";
 import { uuidv7 } from "#domain/uuid";
 import type { Db } from "#store/client";
 import type { Logger } from "#telemetry/log";
@@ -33,11 +34,7 @@ export interface Running {
 export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Running {
   const mailbox = new Mailbox();
   const tell = mailbox.tell.bind(mailbox);
-  const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
-  const sender = makeSender(config);
-  const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
   const bell = new Bell(bus);
-
   const leases: Leases = new Leases({
     ...{ db, log, tell },
     name: `${hostname()}:${process.pid}`,
@@ -46,35 +43,11 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     held: () => worker.held,
   });
   const dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, ring: () => bell.ring() });
-  const starter = makeStarter({
-    config,
-    lanes,
-    send: sender.send,
-    work,
-    tell,
-    mayStart: leases.good,
-    log,
-    answered: tell,
-  });
-  const deliveries = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
-  const deliverer: Deliverer = new Deliverer({
-    ...{ config, db, work, log },
-    lanes: new Lanes(config.webhookDeliveryConcurrency, lanes),
-    send: sender.send,
-    tell: (outcome) => deliveries.tell(outcome),
-  });
-  const due = dueTimers({ db, sweepMs: config.workerLoopIntervalMs, tell, appliedUntil: () => appliedUntil(bus), log });
-  const sweep = loop("dispatch", log, async () => {
-    dispatcher.look();
-    return config.workerLoopIntervalMs;
-  });
+  const calls = openCalls(config, db, bus, tell, leases.good, log);
+  const timers = openTimers(config, db, bus, tell, () => dispatcher.look(), log);
+  const { lanes, starter, deliverer } = calls;
 
-  const ground = {
-    leaseMs: config.workerClaimTimeoutSecs * 1000,
-    deadEnds: config.deadEndCancelEnabled,
-    random: Math.random,
-    newId: () => uuidv7(Date.now()),
-  };
+  const ground = groundOf(config);
   const worker: Worker = new Worker({
     ...{ db, mailbox, log },
     slots: lanes,
@@ -83,17 +56,90 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     self: () => (leases.id === null ? null : { id: leases.id, ground: { ...ground, actor: `worker:${leases.id}` } }),
     effects: {
       start: (claimed) => starter.start(claimed),
-      flush: () => commands.flush(),
-      park: (item, reason) => item.from === "client" && commands.park(item.command, reason),
+      flush: () => intake.commands.flush(),
+      park: (item, reason) => item.from === "client" && intake.commands.park(item.command, reason),
       ready: () => dispatcher.look(),
-      armed: (at) => due.within(Math.max(0, at.getTime() - Date.now())),
+      armed: (at) => timers.armed(at),
       deliveries: () => deliverer.nudge(),
     },
   });
   lanes.onFree((_receiver, wasFull) => {
     if (wasFull) dispatcher.look();
   });
+  const intake = openIntake(config, db, bus, mailbox, log);
+  const bells = listenToBell({
+    bus,
+    hasRoom: () => lanes.free() > 0 && leases.good(),
+    look: () => dispatcher.look(),
+    log,
+  });
+  worker.start();
 
+  return {
+    async stop(graceMs) {
+      const giveUp = pause(graceMs);
+      bells.stop();
+      await Promise.all([intake.stop(), timers.stop()]);
+      await Promise.race([Promise.all([calls.drain(), intake.counters.idle()]), giveUp]);
+      await worker.stop(giveUp);
+      await Promise.race([calls.settled(), giveUp]);
+      intake.close();
+      await leases.stop();
+      if (worker.held.size === 0) await leases.resign();
+      await calls.close();
+    },
+  };
+}
+
+const groundOf = (config: Config) => ({
+  leaseMs: config.workerClaimTimeoutSecs * 1000,
+  deadEnds: config.deadEndCancelEnabled,
+  random: Math.random,
+  newId: () => uuidv7(Date.now()),
+});
+
+type Tell = (command: LocalCommand) => void;
+
+/** Calls to the outside: starts, and deliveries, which share the receivers. */
+function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: () => boolean, log: Logger) {
+  const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
+  const sender = makeSender(config);
+  const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
+  const starter = makeStarter({ config, lanes, send: sender.send, work, tell, mayStart, log, answered: tell });
+  const outcomes = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
+  const deliverer: Deliverer = new Deliverer({
+    ...{ config, db, work, log },
+    lanes: new Lanes(config.webhookDeliveryConcurrency, lanes),
+    send: sender.send,
+    tell: (outcome) => outcomes.tell(outcome),
+  });
+  return {
+    ...{ lanes, starter, deliverer },
+    drain: () => Promise.all([starter.drain(), deliverer.stop()]),
+    settled: () => outcomes.idle(),
+    close: () => sender.close(),
+  };
+}
+
+/** Timers of tasks, and the sweep for lost bells. */
+function openTimers(config: Config, db: Db, bus: Bus, tell: Tell, look: () => void, log: Logger) {
+  const due = dueTimers({ db, sweepMs: config.workerLoopIntervalMs, tell, appliedUntil: () => appliedUntil(bus), log });
+  const sweep = loop("dispatch", log, async () => {
+    look();
+    return config.workerLoopIntervalMs;
+  });
+  const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
+  return {
+    armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
+    async stop() {
+      unlisten();
+      await Promise.all([due.stop(), sweep.stop()]);
+    },
+  };
+}
+
+/** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox has room. */
+function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, log: Logger) {
   const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, log });
   const room = async () => {
     while (mailbox.size("ending") + mailbox.size("row") + counters.size > limits.mailboxMax || !db.up) await pause(20);
@@ -107,36 +153,15 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     },
     log,
   );
-  const progress = takeProgress(
-    bus,
-    (update, settled) => counters.put({ update, storedAt: null, settle: settled }),
-    room,
-    log,
-  );
-  const bells = listenToBell({
-    bus,
-    hasRoom: () => lanes.free() > 0 && leases.good(),
-    look: () => dispatcher.look(),
-    log,
-  });
-  const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
-  worker.start();
-
+  const put = (update: Progress, settled: () => void) => counters.put({ update, storedAt: null, settle: settled });
+  const progress = takeProgress(bus, put, room, log);
   return {
-    async stop(graceMs) {
-      const giveUp = pause(graceMs);
-      bells.stop();
-      unlisten();
-      await Promise.all([commands.stop(), progress.stop(), sweep.stop(), due.stop()]);
-      await Promise.race([Promise.all([starter.drain(), deliverer.stop(), counters.idle()]), giveUp]);
-      await worker.stop(giveUp);
-      await Promise.race([deliveries.idle(), giveUp]);
+    ...{ commands, counters },
+    stop: () => Promise.all([commands.stop(), progress.stop()]),
+    close() {
       commands.flush();
       commands.close();
       progress.close();
-      await leases.stop();
-      if (worker.held.size === 0) await leases.resign();
-      await sender.close();
     },
   };
 }

@@ -1,17 +1,19 @@
-// Inserts a planned batch: one statement, hence one transaction, that touches no row of another batch. All or none.
+// Inserts a planned batch: one transaction that changes no row of another batch. All or none.
 // Throws `Unavailable` when Postgres cannot be reached: then nothing was created, unless only the answer to the commit
 // was lost. Times count from the clock of Postgres; the caller is told which time that was.
-import { type BatchPlan, completionOf } from "#domain/batch";
+import type { BatchPlan } from "#domain/batch";
 import type { Probe } from "#domain/dedupe";
 import type { Db, Sql } from "#store/client";
+import { groupOf } from "#store/create-group";
+import { insertPlans } from "#store/create-rows";
 
 /** Returns the time of creation. `now`: wall clock in ms, for the ids of deliveries. */
 export async function insertBatch(db: Db, plan: BatchPlan, now: number): Promise<Date> {
   const n = plan.tasks.length;
-  if (n <= bulkTasksMin) return db.use((sql) => insert(sql, plan, now));
+  if (n <= bulkTasksMin) return groupOf(db).insert(plan, now);
   const created = await db.tx((sql) => {
     void allow(sql, bulkMs);
-    return insert(sql, plan, now);
+    return insertPlans(sql, [plan], now);
   }, bulkMs);
   await settle(db, n);
   return created;
@@ -33,7 +35,7 @@ export async function insertDeduplicated(
       from (select kind from json_array_elements_text(${json(asked.kinds)}::text::json) as u (kind) order by hashtext(kind)) k`;
     // Asked after the lock was got, in a statement of its own: an earlier snapshot would not see the other call's tasks.
     const plan = decide(await findTwins(sql, asked.probes));
-    return { plan, created: await insert(sql, plan, asked.now) };
+    return { plan, created: await insertPlans(sql, [plan], asked.now) };
   }, bulkMs);
   await settle(db, result.plan.tasks.length);
   return result;
@@ -80,54 +82,3 @@ async function settle(db: Db, tasks: number): Promise<void> {
   if (tasks < analyzeTasksMin) return;
   await db.use((sql) => sql`analyze task, task_spec, link`, 60_000).catch(() => {});
 }
-
-/** One statement for all tables: foreign keys are checked at its end, so the order of its parts does not matter. */
-async function insert(sql: Sql, plan: BatchPlan, now: number): Promise<Date> {
-  const n = plan.tasks.length;
-  const hasSpec = plan.scope !== null || plan.metadata !== null || plan.onComplete.length > 0;
-  const deliveries = n === 0 ? completionOf(plan, now) : [];
-  const found = await sql<{ created_at: Date }[]>`
-    with b as (
-      insert into batch (id, total, unfinished, completed_at)
-      values (${plan.id}, ${n}, ${n}, case when ${n} = 0 then now() end) returning created_at)
-    ${hasSpec ? sql`, bs as (${specOfBatch(sql, plan)})` : sql``}
-    ${n > 0 ? sql`, t as (${tasks(sql, plan)}), s as (${specs(sql, plan)})` : sql``}
-    ${plan.links.length > 0 ? sql`, l as (${links(sql, plan)})` : sql``}
-    ${deliveries.length > 0 ? sql`, d as (${complete(sql, plan.id, deliveries)})` : sql``}
-    select created_at from b`;
-  return (found[0] as { created_at: Date }).created_at;
-}
-
-const specOfBatch = (sql: Sql, plan: BatchPlan) => sql`
-  insert into batch_spec (id, scope, metadata, on_complete)
-  values (${plan.id}, ${plan.scope}, ${plan.metadata && json(plan.metadata)}::text::jsonb, ${json(plan.onComplete)}::text::jsonb)`;
-
-const tasks = (sql: Sql, plan: BatchPlan) => sql`
-  insert into task (id, batch_id, pos, status, kind, priority, receiver, wait_finished, wait_success, kids,
-    expected_count, timeout, retry, acts, dead_end_barrier, last_updated, run_at, due_at)
-  select u.id, ${plan.id}::uuid, u.pos, u.status, u.kind, u.priority, u.receiver, u.wait_finished, u.wait_success, u.kids,
-    u.expected_count, u.timeout, u.retry, u.acts, u.dead_end_barrier, t.created, r.run_at,
-    -- the timer of Pending; a Waiting task gets it when it becomes Pending
-    case when u.status = 'Pending' and r.run_at > t.created then r.run_at end
-  from json_to_recordset(${json(plan.tasks)}::text::json) as u (id uuid, pos int, status task_status, kind text,
-      priority smallint, receiver text, wait_finished int, wait_success int, kids int, expected_count bigint, timeout int,
-      retry jsonb, acts smallint, dead_end_barrier boolean, run_at timestamptz, delay_secs int)
-    cross join (select date_trunc('milliseconds', now()) as created) t
-    cross join lateral (select coalesce(u.run_at, t.created + u.delay_secs * interval '1 second') as run_at) r`;
-
-const specs = (sql: Sql, plan: BatchPlan) => sql`
-  insert into task_spec (id, local_id, name, metadata, rules, dedupe, start_action, actions)
-  select id, local_id, name, metadata, rules, dedupe, start_action, actions
-  from json_to_recordset(${json(plan.specs)}::text::json) as u (id uuid, local_id text, name text, metadata jsonb,
-    rules jsonb, dedupe jsonb, start_action jsonb, actions jsonb)`;
-
-const links = (sql: Sql, plan: BatchPlan) => sql`
-  insert into link (parent_id, child_id, requires_success, condition)
-  select parent_id, child_id, requires_success, condition
-  from json_to_recordset(${json(plan.links)}::text::json) as u (parent_id uuid, child_id uuid, requires_success boolean, condition text)`;
-
-const complete = (sql: Sql, batchId: string, deliveries: ReturnType<typeof completionOf>) => sql`
-  insert into delivery (id, key, batch_id, trigger, action, facts)
-  select u.id, u.key, ${batchId}::uuid, 'end', u.action, jsonb_build_object('batch_id', ${batchId}::uuid, 'counts', u.counts,
-    'completed_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-  from json_to_recordset(${json(deliveries)}::text::json) as u (id uuid, key text, action jsonb, counts jsonb)`;

@@ -129,19 +129,41 @@ interface Kin {
   readonly child: string;
 }
 
-/** Claimable tasks, best first: priority, then creation, then position; never one that goes to a receiver in `full`. */
-export async function claimable(
-  sql: Sql,
-  limit: number,
-  full: string[],
-): Promise<(TaskRow & { action: Action | null })[]> {
+export type Claimable = TaskRow & { readonly action: Action | null };
+
+/** How many calls may be made to each receiver that is in use, and to every other one. */
+export interface Rooms {
+  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
+  readonly roomMax: number;
+}
+
+/**
+ * Claimable tasks, best first: priority, then creation, then position. Of each receiver at most as many as there is room
+ * for; those of one that is full are not even looked at.
+ */
+export async function claimable(sql: Sql, limit: number, { rooms, roomMax }: Rooms): Promise<Claimable[]> {
   const found = await sql`
-    select ${columns(sql)}, s.start_action as action from task t join task_spec s on s.id = t.id
-    where t.lane = 0 and t.status = 'Pending' and t.due_at is null
-      ${full.length > 0 ? sql`and (t.receiver is null or t.receiver <> all (select json_array_elements_text(${JSON.stringify(full)}::text::json)))` : sql``}
-    order by t.priority desc, t.created_at, t.pos limit ${limit}
-    for no key update of t skip locked`;
-  return found as unknown as (TaskRow & { action: Action | null })[];
+    with recursive receiver (name) as (
+      (select coalesce(receiver, '') from task where lane = 0 and status = 'Pending' and due_at is null
+       order by lane, coalesce(receiver, '') limit 1)
+      union all
+      -- the next one: each step is one look into the index, however many tasks a receiver has
+      select (select coalesce(t.receiver, '') from task t where t.lane = 0 and t.status = 'Pending' and t.due_at is null
+              and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
+      from receiver r where r.name is not null)
+    select ${columns(sql)}, s.start_action as action
+    from receiver r
+      left join json_to_recordset(${JSON.stringify(rooms)}::text::json) as u (receiver text, room int) on u.receiver = r.name
+      cross join lateral (
+        select * from task t
+        where t.lane = 0 and t.status = 'Pending' and t.due_at is null and coalesce(t.receiver, '') = r.name
+        order by t.priority desc, t.created_at, t.pos
+        limit least(${limit}::int, case when r.name = '' then ${limit}::int else coalesce(u.room, ${roomMax}::int) end)
+        for no key update skip locked) t
+      join task_spec s on s.id = t.id
+    where r.name is not null
+    order by t.priority desc, t.created_at, t.pos limit ${limit}::int`;
+  return found as unknown as Claimable[];
 }
 
 /** The later actions of these tasks. */

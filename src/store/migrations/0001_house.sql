@@ -70,7 +70,9 @@ create table task (
   check ((status = 'Claimed') = (owner is not null))
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000);
-create index task_ready on task (lane, priority desc, created_at, pos) where status = 'Pending' and due_at is null;
+-- One range for each receiver, so that a thousand tasks of one that is full hide nobody behind them.
+create index task_ready on task (lane, coalesce(receiver, ''), priority desc, created_at, pos)
+  where status = 'Pending' and due_at is null;
 create index task_due on task (due_at) where due_at is not null;
 create index task_owner on task (owner) where owner is not null;
 create index task_batch on task (batch_id);
