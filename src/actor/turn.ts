@@ -38,7 +38,8 @@ export function turn(
     // load
     const { scene, items, busy } = await hold(sql, ground, lane, commands);
     // step
-    const settled = items.map((item) => ({ item, answer: step(scene, item) }));
+    const settled: { item: Item; answer: Answer | null }[] = [];
+    for (const item of items) settled.push({ item, answer: await step(scene, item) });
     await relate(sql, scene);
     countOff(scene);
     const claimed = round === null ? [] : await admit(sql, scene, round);
@@ -50,7 +51,7 @@ export function turn(
   // reply, ack and act follow in worker.ts, when this has come true
 }
 
-function step(scene: Scene, item: Item): Answer | null {
+async function step(scene: Scene, item: Item): Promise<Answer | null> {
   if (item.from === "rim") {
     settle(scene, item.command);
     return null;
@@ -60,7 +61,7 @@ function step(scene: Scene, item: Item): Answer | null {
   if (memo === null) return answerTo(scene, item.command, item);
   const before = answerBefore(scene, memo);
   if (before !== null) return before;
-  const answer = answerTo(scene, item.command, item);
+  const answer = await answerTo(scene, item.command, item);
   remember(scene, memo, answer);
   return answer;
 }
@@ -69,7 +70,7 @@ function step(scene: Scene, item: Item): Answer | null {
 const isPast = (storedAt: number, now: Date): boolean =>
   Math.min(now.getTime(), Date.now()) > storedAt + limits.commandDeadlineMs;
 
-const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer =>
+const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer | Promise<Answer> =>
   isWhole(item) ? decideWhole(scene, command) : decide(scene, command);
 
 const changesOf = (scene: Scene) => ({

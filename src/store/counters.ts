@@ -1,12 +1,12 @@
 // Counter updates: the rows they count on, and the ids that make each count once. Task rows first, skipping busy ones,
 // then ids: nobody waits here while holding a row.
-import type { TaskState } from "#machines/task";
+import type { TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import { idList } from "#store/load";
 
 export interface CountRow {
   readonly id: string;
-  readonly status: TaskState;
+  readonly status: TaskRow["status"];
   readonly endedAt: Date | null;
   success: number;
   failures: number;

@@ -58,11 +58,15 @@ export const rowsOf = (sql: Sql, tasks: string[], batches: string[], wait: boole
     where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[])
     for no key update of t ${wait ? sql`` : sql`skip locked`}`);
 
-/** Which of these tasks (or batches) exist at all: tells busy from unknown. */
+/** Which of these tasks exist at all: tells busy from unknown. */
 export async function existing(sql: Sql, ids: string[]): Promise<Set<string>> {
-  const found = await sql<{ id: string }[]>`
-    select id from task where id = any(${idList(ids)}::uuid[])
-    union all select id from batch where id = any(${idList(ids)}::uuid[])`;
+  const found = await sql<{ id: string }[]>`select id from task where id = any(${idList(ids)}::uuid[])`;
+  return new Set(found.map((row) => row.id));
+}
+
+/** The same for batches. */
+export async function existingBatches(sql: Sql, ids: string[]): Promise<Set<string>> {
+  const found = await sql<{ id: string }[]>`select id from batch where id = any(${idList(ids)}::uuid[])`;
   return new Set(found.map((row) => row.id));
 }
 

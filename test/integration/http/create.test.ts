@@ -1,6 +1,9 @@
 // Creation on a real Postgres: rows as the plan says, all or none, empty batches, dedupe under concurrency, large batches.
 import { afterAll, describe, expect, it } from "vitest";
+import { planBatch } from "#domain/batch";
+import { uuidv7 } from "#domain/uuid";
 import { createBatch } from "#http/create";
+import { insertBatch } from "#store/create";
 import { openApi } from "./api.ts";
 
 const api = await openApi({ MAX_TASKS_PER_BATCH: "20000", PAYLOAD_MAX_BYTES: "50000000" });
@@ -188,6 +191,21 @@ it("creates 20,000 linked tasks in one call", async () => {
   expect((await api.get(`/batch/${id}`)).status_counts).toMatchObject({ pending: 10, waiting: n - 10 });
   const dag = await api.get(`/dag/${id}`);
   expect([dag.tasks.length, dag.links.length, dag.tasks[n - 1].local_id]).toEqual([n, 2 * (n - 10), `t${n - 1}`]);
+});
+
+it("creates many at once, and where one of a group is refused the others are not", async () => {
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => api.post([task(`t${i}`)])));
+  expect(new Set(answers.map((answer) => answer.statusCode))).toEqual(new Set([201]));
+  const now = Date.now();
+  const plan = (id: string) =>
+    planBatch({ tasks: [{ id: "a", name: "A", kind: "k" }], onComplete: [], scope: "group", metadata: null }, id, now);
+  const same = uuidv7(now);
+  const ids = [uuidv7(now), uuidv7(now), same, same, uuidv7(now), uuidv7(now)];
+  const ends = await Promise.allSettled(ids.map((id) => insertBatch(api.db, plan(id), now)));
+  expect(ends.filter((end) => end.status === "rejected")).toHaveLength(1);
+  expect((await api.get("/batches?scope=group")).map((b: { batch_id: string }) => b.batch_id).sort()).toEqual(
+    [...new Set(ids)].sort(),
+  );
 });
 
 it("works on one connection", async () => {
