@@ -107,6 +107,7 @@ function change(scene: Scene, row: TaskRow, fields: Fields): void {
   row.failures += fields.new_failures ?? 0;
   if (fields.expected_count !== undefined) row.expectedCount = fields.expected_count;
   if (fields.priority !== undefined) row.priority = fields.priority;
+  if (fields.failure_reason !== undefined) row.failureReason = fields.failure_reason;
   if (fields.metadata !== undefined || fields.result !== undefined)
     scene.changeSpec({
       id: row.id,

@@ -4,6 +4,7 @@
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
 import { subjects } from "#bus/subjects";
+import { tellTimer } from "#bus/timer";
 import { limits } from "#config";
 import type { Answer, ClientCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
@@ -13,8 +14,8 @@ export interface Door {
   ask(command: ClientCommand): Promise<Answer>;
   /** Resolves when JetStream has stored the update. Waits while BATCH_CHANNEL_CAPACITY updates are on their way. */
   progress(update: Progress): Promise<void>;
-  /** Tells the dispatchers that there is work. */
-  ring(): void;
+  /** Tells the dispatchers that there is work, and the timers that some of it is due in `firstDelayMs`. */
+  ring(firstDelayMs?: number): void;
   readonly up: boolean;
 }
 
@@ -38,7 +39,10 @@ export function openDoor(bus: Bus, options: { readonly channelCapacity: number }
   return {
     ask: (command) => commands.ask(command),
     progress: (update) => counters.put(update),
-    ring: () => bell.ring(),
+    ring: (firstDelayMs) => {
+      bell.ring();
+      if (firstDelayMs !== undefined) tellTimer(bus, firstDelayMs);
+    },
     get up() {
       return bus.up;
     },

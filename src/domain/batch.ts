@@ -33,6 +33,7 @@ export interface PlannedTask {
 
 export interface PlannedSpec {
   readonly id: string;
+  readonly batch_id: string;
   readonly local_id: string;
   readonly name: string;
   readonly metadata: Readonly<Record<string, unknown>> | null;
@@ -79,7 +80,7 @@ export function planBatch(batch: NewBatch, id: string, now: number, omitted: Rea
       if (requires_success === true || condition === "on_success") waitSuccess++;
       links.push({ parent_id: parent.id, child_id: taskId, requires_success, condition });
     }
-    const spec = planSpec(sent, taskId);
+    const spec = planSpec(sent, taskId, id);
     const task = planTask(sent, spec, { batch_id: id, pos: position }, waitFinished, waitSuccess);
     tasks.push(task);
     specs.push(spec);
@@ -99,6 +100,19 @@ export function completionOf(plan: BatchPlan, now: number) {
     action,
     counts: {},
   }));
+}
+
+/** How long after `now` (ms) the first task of the batch may start that may not start at once; undefined: none waits for a time. */
+export function firstDelayMs(plan: BatchPlan, now: number): number | undefined {
+  const delays = plan.tasks
+    .filter(({ status, run_at, delay_secs }) => status === "Pending" && (run_at !== null || delay_secs !== null))
+    .map(({ run_at, delay_secs }) => (run_at === null ? (delay_secs ?? 0) * 1000 : Date.parse(run_at) - now));
+  return delays.length === 0
+    ? undefined
+    : Math.max(
+        0,
+        delays.reduce((least, ms) => Math.min(least, ms)),
+      );
 }
 
 /** Local names by how far they are from the start, for a dry run. */
@@ -150,7 +164,7 @@ function planTask(
 
 const defaultTimeoutSecs = 60;
 
-function planSpec(sent: NewTask, id: string): PlannedSpec {
+function planSpec(sent: NewTask, id: string, batch_id: string): PlannedSpec {
   const actions: LaterAction[] = [];
   for (const action of sent.on_success ?? [])
     actions.push({ ...tidyAction(action as Action), trigger: "End", on: "success" });
@@ -159,6 +173,7 @@ function planSpec(sent: NewTask, id: string): PlannedSpec {
   for (const action of sent.on_cancel ?? []) actions.push({ ...tidyAction(action as Action), trigger: "Cancel" });
   return {
     id,
+    batch_id,
     local_id: sent.id,
     name: sent.name,
     metadata: sent.metadata ?? null,

@@ -3,7 +3,7 @@
 
 import type { Door } from "#bus/door";
 import type { Config } from "#config";
-import { type BatchPlan, levelsOf, planBatch } from "#domain/batch";
+import { type BatchPlan, firstDelayMs, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
 import { parseJson } from "#domain/json";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
@@ -44,7 +44,7 @@ export async function createFrom(deps: CreateDeps, body: unknown, bytes: number,
   const { plan, created } = await insert(deps, batch, id, now);
   const headers = { "x-batch-id": id };
   if (plan.tasks.length === 0) return reply(204, undefined, headers);
-  deps.door.ring();
+  deps.door.ring(firstDelayMs(plan, now));
   return reply(201, createdTasks(plan, created), headers);
 }
 

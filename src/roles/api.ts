@@ -4,7 +4,7 @@ import { answerCreates } from "#bus/create";
 import { openDoor } from "#bus/door";
 import type { Config } from "#config";
 import { createBatch } from "#http/create";
-import { makeServer } from "#http/server";
+import { makeServer, makeStatusServer } from "#http/server";
 import type { Db } from "#store/client";
 import type { Logger } from "#telemetry/log";
 
@@ -17,8 +17,9 @@ export interface Serving {
 export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Promise<Serving> {
   const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity });
   const deps = { config, db, door, log };
-  const server = await makeServer(deps);
-  const stopCreates = config.roles.has("api") ? answerCreates(bus, (body) => createBatch(deps, body), log) : () => {};
+  const isApi = config.roles.has("api");
+  const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);
+  const stopCreates = isApi ? answerCreates(bus, (body) => createBatch(deps, body), log) : () => {};
   const url = await server.listen({ port: config.port, host: "0.0.0.0" });
   return {
     url,

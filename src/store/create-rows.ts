@@ -47,9 +47,9 @@ const intoTask = (sql: Sql, tasks: BatchPlan["tasks"]) => sql`
     cross join lateral (select coalesce(u.run_at, t.created + u.delay_secs * interval '1 second') as run_at) r`;
 
 const intoTaskSpec = (sql: Sql, specs: BatchPlan["specs"]) => sql`
-  insert into task_spec (id, local_id, name, metadata, rules, dedupe, start_action, actions)
-  select id, local_id, name, metadata, rules, dedupe, start_action, actions
-  from json_to_recordset(${json(specs)}::text::json) as u (id uuid, local_id text, name text, metadata jsonb,
+  insert into task_spec (id, batch_id, local_id, name, metadata, rules, dedupe, start_action, actions)
+  select id, batch_id, local_id, name, metadata, rules, dedupe, start_action, actions
+  from json_to_recordset(${json(specs)}::text::json) as u (id uuid, batch_id uuid, local_id text, name text, metadata jsonb,
     rules jsonb, dedupe jsonb, start_action jsonb, actions jsonb)`;
 
 const intoLink = (sql: Sql, links: BatchPlan["links"]) => sql`

@@ -64,8 +64,8 @@ const columns = (sql: Sql) => sql`b.id as batch_id, b.total as total_tasks, s.sc
 function anyTask(sql: Sql, { kind, name, status }: BatchFilter) {
   if (kind === undefined && name === undefined && status === undefined) return sql``;
   return sql`and exists (
-    select from task t ${name === undefined ? sql`` : sql`join task_spec ts on ts.id = t.id`}
-    where t.batch_id = b.id
+    select from task_spec ts join task t on t.id = ts.id
+    where ts.batch_id = b.id
       ${status === undefined ? sql`` : sql`and t.status = ${status}::task_status`}
       ${kind === undefined ? sql`` : sql`and t.kind like ${containing(kind)}`}
       ${name === undefined ? sql`` : sql`and ts.name like ${containing(name)}`})`;
@@ -85,10 +85,10 @@ async function summed(sql: Sql, batches: readonly BatchRow[]): Promise<BatchSumm
   if (batches.length === 0) return [];
   // Sums as floats: they may pass what a bigint holds, and JSON numbers are no better.
   const sums = await sql<Sums[]>`
-    select batch_id, status, count(*)::int as tasks, sum(success)::float8 as success, sum(failures)::float8 as failures,
+    select s.batch_id, status, count(*)::int as tasks, sum(success)::float8 as success, sum(failures)::float8 as failures,
       coalesce(sum(expected_count), 0)::float8 as expected, count(*) filter (where expected_count is null)::int as unexpected
-    from task
-    where batch_id in (select json_array_elements_text(${JSON.stringify(batches.map((b) => b.batch_id))}::text::json)::uuid)
+    from task_spec s join task t on t.id = s.id
+    where s.batch_id in (select json_array_elements_text(${JSON.stringify(batches.map((b) => b.batch_id))}::text::json)::uuid)
     group by 1, 2`;
   const byBatch = Map.groupBy(sums, (row) => row.batch_id);
   return batches.map((batch) => summary(batch, byBatch.get(batch.batch_id) ?? []));

@@ -70,16 +70,16 @@ export async function listTasks(db: Db, filter: TaskFilter): Promise<TaskRecord[
   const { status, kind, name, batchId, metadata, timeout } = filter;
   return db.use((sql) => {
     // Fenced in where a batch is named: the planner would else walk all tasks by time and hope to meet the batch early.
-    const source = batchId ? sql`(select * from task where batch_id = ${batchId} offset 0) t` : sql`task t`;
+    const source = batchId ? sql`(select * from task_spec where batch_id = ${batchId} offset 0) s` : sql`task_spec s`;
     return sql<TaskRecord[]>`
-      select ${hot(sql)} from ${source} join task_spec s on s.id = t.id
+      select ${hot(sql)} from ${source} join task t on t.id = s.id
       where true
         ${status ? sql`and t.status = ${status}::task_status` : sql``}
         ${kind ? sql`and t.kind like ${containing(kind)}` : sql``}
         ${name ? sql`and s.name like ${containing(name)}` : sql``}
         ${metadata ? sql`and s.metadata @> ${JSON.stringify(metadata)}::text::jsonb` : sql``}
         ${timeout === undefined ? sql`` : sql`and t.timeout = ${timeout}::bigint`}
-      order by t.created_at desc, t.id limit ${filter.size} offset ${offset}`;
+      order by s.created_at desc, s.id limit ${filter.size} offset ${offset}`;
   });
 }
 
@@ -125,11 +125,11 @@ export async function findDag(
     const [found, tasks, links] = await Promise.all([
       sql`select from batch where id = ${batch}`,
       sql<TaskRecord[]>`
-        select ${hot(sql)} from task t join task_spec s on s.id = t.id where t.batch_id = ${batch} order by t.pos`,
+        select ${hot(sql)} from task_spec s join task t on t.id = s.id where s.batch_id = ${batch} order by t.pos`,
       sql<ListedLink[]>`
         select l.parent_id, l.child_id, l.requires_success, l.condition
-        from task c join link l on l.child_id = c.id join task p on p.id = l.parent_id
-        where c.batch_id = ${batch} order by c.pos, p.pos`,
+        from task_spec s join link l on l.child_id = s.id join task c on c.id = l.child_id join task p on p.id = l.parent_id
+        where s.batch_id = ${batch} order by c.pos, p.pos`,
     ]);
     return found.length === 0 ? undefined : { tasks, links };
   });

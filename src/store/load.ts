@@ -191,8 +191,8 @@ export async function countsOf(
   batches: string[],
 ): Promise<{ batch: string; status: string; count: number }[]> {
   return sql<{ batch: string; status: string; count: number }[]>`
-    select batch_id as batch, status, count(*)::int as count from task
-    where batch_id = any(${idList(batches)}::uuid[]) group by 1, 2`;
+    select s.batch_id as batch, t.status, count(*)::int as count from task_spec s join task t on t.id = s.id
+    where s.batch_id = any(${idList(batches)}::uuid[]) group by 1, 2`;
 }
 
 /** Answers that were given before under these ids; ask after the lock. */

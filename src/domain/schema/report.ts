@@ -88,9 +88,8 @@ export function readCommand(
 /** What fields may not say together; `verb` undefined: the status is at fault already. */
 function fieldFaults(body: Record<string, unknown>, verb: Report["verb"] | undefined, faults: Faults): void {
   if (verb === "fail" && !isThere(body.failure_reason)) faults.add("failure_reason", "is required with status Failure");
-  if (verb !== undefined && verb !== "fail" && isThere(body.failure_reason)) {
-    faults.add("failure_reason", "must not be given without status Failure");
-  }
+  if (verb === "succeed" && isThere(body.failure_reason))
+    faults.add("failure_reason", "must not be given with Success");
   if (verb === "update" && !changesSomething(body)) faults.add("", "must change something");
   sizeFault(body.metadata, "metadata", faults, metadataBytesMax);
   sizeFault(body.result, "result", faults, resultBytesMax);

@@ -75,11 +75,12 @@ create index task_ready on task (lane, coalesce(receiver, ''), priority desc, cr
   where status = 'Pending' and due_at is null;
 create index task_due on task (due_at) where due_at is not null;
 create index task_owner on task (owner) where owner is not null;
-create index task_batch on task (batch_id);
-create index task_newest on task (created_at desc, id);
 
 create table task_spec (
   id uuid primary key references task on delete cascade,
+  -- what tasks are listed by stands here, where no update pays for the indexes
+  batch_id uuid not null,
+  created_at timestamptz not null default now(),
   local_id text not null,
   name text not null,
   metadata jsonb,
@@ -90,6 +91,9 @@ create table task_spec (
   actions jsonb not null default '[]',
   result jsonb
 );
+
+create index task_spec_batch on task_spec (batch_id);
+create index task_spec_newest on task_spec (created_at desc, id);
 
 create table link (
   parent_id uuid not null references task on delete cascade,

@@ -1,0 +1,146 @@
+// Tests the checks themselves: silent on a good history, and each one fires on the violation planted for it. A check that
+// never fires would let every chaos test pass.
+import type postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Cluster, startCluster } from "#test/cluster";
+import { brokenPromises, Crew, randomBatch, seeded } from "#test/dags";
+import { type Ledger, leftInStreams, type Seen, violations } from "#test/invariants";
+import { type Receiver, startReceiver } from "#test/receiver";
+import { until } from "#test/until";
+
+let cluster: Cluster;
+let service: Receiver;
+const crew = new Crew();
+
+beforeAll(async () => {
+  const random = seeded("a good history");
+  service = await startReceiver();
+  service.answer("*", crew.behaviour);
+  cluster = await startCluster({ workers: 1 });
+  for (let n = 0; n < 3; n++)
+    await cluster.create(randomBatch(random, service, { size: 60, answerMs: 20, reportMs: 40 }));
+  // One canceled while it runs, one put off, so that every kind of history is there.
+  service.answer("/later", { status: 503, headers: { "retry-after": "1" } }, {});
+  const { run = "", late = "" } = await cluster.create([
+    { id: "run", name: "run", kind: "k", on_start: service.action("/run"), on_cancel: [service.action("/told")] },
+    { id: "late", name: "late", kind: "k", on_start: service.action("/later") },
+  ]);
+  await until(async () => (await cluster.status(run)) === "Running" && (await cluster.status(late)) === "Running");
+  await cluster.call("DELETE", `/task/${run}`);
+  await cluster.call("PATCH", `/task/${late}`, { status: "Success" });
+  const t0=performance.now(); let lastv="";
+  const rest = async () => { const v = await violations(cluster.sql); const s = JSON.stringify(v); if (s!==lastv && performance.now()-t0>3000) {console.log(performance.now()-t0, s.slice(0,1500)); lastv=s; console.log(JSON.stringify(await cluster.sql`select d.*, now() from delivery d where status='pending' limit 3`)); } return v.length === 0; }
+  await until(rest, 30_000).catch(async () => {
+    throw new Error(JSON.stringify(await violations(cluster.sql)));
+  });
+}, 60_000);
+
+const calm = (): Ledger => ({ calls: service.calls, calm: true });
+
+test("a good history breaks none", async () => {
+  expect(await violations(cluster.sql, calm())).toEqual([]);
+  expect(await leftInStreams(cluster.nats.url)).toEqual([]);
+  const tasks = await cluster.sql<{ id: string; status: string; attempt: number; success: number }[]>`
+    select id, status::text, attempt, success::int from task`;
+  expect(brokenPromises(crew.said, tasks)).toEqual([]);
+  const [row] = await cluster.sql`select count(distinct status)::int as n from task`;
+  expect(row?.n, "final states in the history").toBe(4);
+});
+
+const anyTask = (status: string) => `(select id from task where status = '${status}' order by id limit 1)`;
+const open = `alter table task drop constraint task_check, drop constraint task_check1, drop constraint task_check2;`;
+
+/** What is done to the tables, and the check that must see it. */
+const plants: Readonly<Record<string, string>> = {
+  "nothing is negative or over": `alter table task drop constraint task_wait_finished_check;
+    update task set wait_finished = -1 where id = ${anyTask("Success")}`,
+  "a batch counts its tasks": `update batch set total = total + 1`,
+  "a batch is complete when nothing is left": `alter table batch drop constraint batch_check1;
+    update batch set completed_at = null`,
+  "a complete batch is told once": `delete from delivery where task_id is null`,
+  "everything ends": `${open} update task set status = 'Running' where id = ${anyTask("Success")}`,
+  "ended_at stands with final states": `${open} update task set ended_at = null where id = ${anyTask("Success")}`,
+  "a child starts after its parents": `alter table event alter id drop identity; update event set id = -id where event = 'claim' and task_id = (select child_id from link join event e on e.task_id = child_id and e.event = 'claim' limit 1)`,
+  "events have no gap": `delete from event where event = 'claim' and task_id = ${anyTask("Success")}`,
+  "events are legal": `update event set event = 'claim' where event = 'succeed'`,
+  "a final state is the last": `insert into event (task_id, batch_id, "from", "to", event, at, attempt, actor)
+    select id, batch_id, 'Success', 'Failure', 'fail', now(), attempt, 'x' from task where id = ${anyTask("Success")}`,
+  "a task is what its events say": `${open} update task set status = 'Failure' where id = ${anyTask("Success")}`,
+  "an attempt begins after a backoff": `update event set attempt = 3 where task_id = ${anyTask("Success")}`,
+  "waits are what the links say": `${open} update task set status = 'Waiting', wait_finished = 0, wait_success = 0
+    where id = (select child_id from link limit 1);
+    update task set status = 'Running' where id = (select parent_id from link limit 1)`,
+  "no parent is missing from a success": `update task set wait_finished = 1 where id = ${anyTask("Success")}`,
+  "a claim has a living owner": `${open} update task set status = 'Claimed', owner = 12345 where id = ${anyTask("Success")}`,
+  "a delivery is unique": `alter table delivery drop constraint delivery_key_key;
+    update delivery set key = (select key from delivery limit 1)`,
+  "deliveries are settled": `alter table delivery drop constraint delivery_check; update delivery set status = 'pending'`,
+  "what is owed at the end is delivered": `delete from delivery where key like '%:end:success#2'`,
+  "a cancel is told where work had begun, and nowhere else": `delete from delivery where trigger = 'cancel'`,
+};
+
+for (const [check, plant] of Object.entries(plants))
+  test(`"${check}" fires on a planted violation`, async () => {
+    expect(await seenAfter(plant, calm())).toContain(check);
+  });
+
+const first = (trigger: string) => service.calls.find((call) => call.trigger === trigger) as Seen;
+/** What is done to the ledger (and the tables), and the check that must see it. */
+const ledgers: Readonly<Record<string, { ledger: () => readonly Seen[]; plant?: string }>> = {
+  "one key for each thing that is said": { ledger: () => [...service.calls, { ...first("start"), key: "other:start" }] },
+  "one body for each key": { ledger: () => [...service.calls, { ...first("end"), body: { other: 1 } }] },
+  "a start follows its claim": { ledger: () => service.calls, plant: "delete from event where event = 'claim'" },
+  "what is started was called": { ledger: () => service.calls.filter((call) => call.trigger !== "start") },
+  "a start is repeated only after its claim was taken over, or it was put off": {
+    ledger: () => [...service.calls, first("start")],
+  },
+  "claims are taken over from the dead alone": {
+    ledger: () => service.calls,
+    plant: "update event set event = 'lease_expired' where event = 'start_deferred'",
+  },
+  "a notification has a delivery": { ledger: () => service.calls, plant: "delete from delivery" },
+  "what was delivered arrived": { ledger: () => service.calls.filter((call) => call.trigger !== "end") },
+  "notified too often": { ledger: () => [...service.calls, first("end")] },
+};
+
+for (const [check, { ledger, plant = "select 1" }] of Object.entries(ledgers))
+  test(`"${check}" fires on a planted violation`, async () => {
+    expect(await seenAfter(plant, { ...calm(), calls: ledger() })).toContain(check);
+  });
+
+test("a promise that was not kept is found", () => {
+  const task = { id: "a", status: "Failure", attempt: 0, success: 1 };
+  const said = { taskId: "a", attempt: 0, unsure: false };
+  expect(brokenPromises([{ ...said, what: "Success", status: 200 }], [{ ...task, success: 0 }])).toHaveLength(1);
+  expect(brokenPromises([{ ...said, what: "put", status: 202 }], [{ ...task, success: 0 }])).toHaveLength(1);
+  expect(brokenPromises([], [task])).toHaveLength(1);
+  expect(brokenPromises([{ ...said, what: "put", status: 202 }], [task])).toEqual([]);
+});
+
+test("what a stream still holds is found", async () => {
+  const stopped = cluster.workers[0];
+  if (!stopped) throw new Error("no worker");
+  await cluster.drain(stopped);
+  const waiting = cluster.call("PATCH", "/task/00000000-0000-7000-8000-000000000000", { status: "Success" });
+  await until(async () => (await leftInStreams(cluster.nats.url)).length > 0);
+  await cluster.restart(stopped);
+  expect((await waiting).status).toBe(404);
+  await until(async () => (await leftInStreams(cluster.nats.url)).length === 0);
+});
+
+afterAll(() => crew.dismiss());
+
+/** Which checks see it, when the tables are changed; they are as before afterwards. */
+async function seenAfter(plant: string, ledger: Ledger): Promise<string[]> {
+  const undo = new Error("undo");
+  let seen: string[] = [];
+  const changed = cluster.sql.begin(async (sql) => {
+    await sql.unsafe(plant).simple();
+    seen = (await violations(sql as unknown as postgres.Sql, ledger)).map(({ check }) => check);
+    throw undo;
+  });
+  await changed.catch((error) => {
+    if (error !== undo) throw error;
+  });
+  return seen;
+}
