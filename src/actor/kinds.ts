@@ -60,7 +60,7 @@ export function settle(scene: Scene, command: LocalCommand): boolean {
   if (type === "start_failed") return advance(scene, row, { type }, { reason: command.reason });
   if (type === "start_deferred") {
     if (!advance(scene, row, { type })) return false;
-    if (row.status === "Pending") defer(scene, row, command.until);
+    defer(scene, row, command.until);
     return true;
   }
   if (command.cancelAction) addCancel(scene, row, { ...command.cancelAction, trigger: "Cancel" });
@@ -89,8 +89,9 @@ function ring(scene: Scene, row: TaskRow): boolean {
 /** The receiver asked to be left alone until then. */
 function defer(scene: Scene, row: TaskRow, until: Date): void {
   row.runAt = until;
+  if (row.status !== "Pending") return;
+  if (row.dueAt === null) scene.ready--;
   arm(scene, row, until);
-  scene.ready--;
 }
 
 function addCancel(scene: Scene, row: TaskRow, action: LaterAction): void {

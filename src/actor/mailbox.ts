@@ -55,7 +55,15 @@ export interface Hunger {
   /** There may be something to claim. A look clears it. */
   readonly hungry: boolean;
   eat(): void;
-  fed(claimed: number, left: { readonly moreHere: boolean; readonly moreElsewhere: boolean }): void;
+  fed(claimed: number, left: Left): void;
+}
+
+/** What a look for work did not take. */
+export interface Left {
+  /** There is room for it here. */
+  readonly moreHere: boolean;
+  /** Here a receiver, or the process, is full now. */
+  readonly moreElsewhere: boolean;
 }
 
 export class Mailbox {

@@ -1,6 +1,6 @@
 // Decides when this worker looks for tasks to claim: when the bell rings, when its own turn made tasks ready, when a slot
 // becomes free after work was left behind, and once a sweep in case a bell was lost. What is claimed is the turn's business.
-import type { Hunger, Mailbox } from "#actor/mailbox";
+import type { Hunger, Left, Mailbox } from "#actor/mailbox";
 
 interface Parts {
   readonly mailbox: Mailbox;
@@ -9,9 +9,16 @@ interface Parts {
   readonly ring: () => void;
 }
 
+const ringEveryMs = 50;
+
 export class Dispatcher implements Hunger {
   readonly #parts: Parts;
   #wanted = false;
+  /** The last look left work behind for want of room here. */
+  #left = false;
+  /** A slot became free since the last look began. */
+  #freed = false;
+  #rangAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -23,18 +30,29 @@ export class Dispatcher implements Hunger {
     this.#parts.mailbox.nudge("row");
   }
 
+  /** A slot became free. */
+  freed(): void {
+    this.#freed = true;
+    if (this.#left) this.look();
+  }
+
   get hungry(): boolean {
     return this.#wanted && this.#parts.mayStart();
   }
 
   eat(): void {
     this.#wanted = false;
+    this.#freed = false;
   }
 
-  fed(claimed: number, left: { readonly moreHere: boolean; readonly moreElsewhere: boolean }): void {
-    // What waits for room here is looked for when a slot becomes free.
-    if (left.moreHere) this.look();
-    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest.
-    if (claimed > 0 && (left.moreHere || left.moreElsewhere)) this.#parts.ring();
+  fed(claimed: number, { moreHere, moreElsewhere }: Left): void {
+    this.#left = moreElsewhere;
+    if (moreHere || (moreElsewhere && this.#freed)) this.look();
+    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest; and not at every
+    // round of a busy time, for what was rung a moment ago has been heard, or waits for the first with a free slot.
+    if (claimed === 0 || !(moreHere || moreElsewhere)) return;
+    if (performance.now() - this.#rangAt < ringEveryMs) return;
+    this.#rangAt = performance.now();
+    this.#parts.ring();
   }
 }

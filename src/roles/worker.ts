@@ -63,9 +63,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       deliveries: () => deliverer.nudge(),
     },
   });
-  lanes.onFree((_receiver, wasFull) => {
-    if (wasFull) dispatcher.look();
-  });
+  lanes.onFree(() => dispatcher.freed());
   const intake = openIntake(config, db, bus, mailbox, log);
   const bells = listenToBell({
     bus,

@@ -113,7 +113,6 @@ describe("two workers", () => {
       { status: "Failure" },
       { status: "Failure", failure_reason: "" },
       { status: "Success", failure_reason: "but why" },
-      { failure_reason: "without a status" },
       { new_success: -1 },
       { new_failures: 1.5 },
       { new_success: "1" },
@@ -147,5 +146,24 @@ describe("two workers", () => {
       dedupe_strategy: [{ kind: "twin", status: "Running", fields: ["region"] }],
     });
     for (const _ of [1, 2]) await running(Object.values(await cluster.create([twin])));
+  });
+
+  test("an end action waits for an open start call, and not for one that was answered", async () => {
+    service.answer("/refuses", { status: 500 });
+    service.answer("/answers", { status: 200, body: {} });
+    const told = { on_success: [service.action("/after")], on_failure: [service.action("/after")] };
+    const ids = await cluster.create([
+      task("join", undefined, told),
+      task("refused", service.action("/refuses"), told),
+      task("answered", service.action("/answers", { completes: "on_response" }), told),
+    ]);
+    // The lease is 30 s.
+    await until(() => service.to("/after").length === 3, 5_000);
+    expect(
+      service
+        .to("/after")
+        .map((call) => call.key)
+        .sort(),
+    ).toEqual([`${ids.join}:end:success`, `${ids.refused}:end:failure`, `${ids.answered}:end:success`].sort());
   });
 });

@@ -53,6 +53,11 @@ const logCharsMax = 1_000_000;
 const shownLines = 60;
 const clusters = new Set<Cluster>();
 
+// A test process that ends before its hooks ran leaves nothing behind.
+process.on("exit", () => {
+  for (const { pid, alive } of [...clusters].flatMap((cluster) => cluster.members))
+    if (alive) process.kill(pid, "SIGKILL");
+});
 afterEach(({ task }) => {
   if (task.result?.state !== "fail") return;
   for (const cluster of clusters) console.error(`While "${task.name}" failed:\n${cluster.said()}`);

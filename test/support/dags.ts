@@ -61,7 +61,7 @@ const edges = [
 export function randomBatch(random: Random, service: Receiver, { size, answerMs, reportMs, failing = true }: Making) {
   const tasks = Array.from({ length: size }, (_, i) => {
     const parents = new Set<number>();
-    for (let n = i === 0 ? 0 : random.below(4); n > 0; n--) parents.add(Math.max(0, i - 1 - random.below(25)));
+    for (let n = i === 0 ? 0 : random.below(4); n > 0; n--) parents.add(Math.max(0, i - 1 - random.below(40)));
     const dependencies = [...parents].map((n) => ({ id: `t${n}`, ...random.pick(edges) }));
     const fate = failing ? random.below(20) : 19;
     const says: Script["says"] = fate < 2 ? ["Failure"] : fate < 4 ? ["Failure", "Success"] : ["Success"];

@@ -1,0 +1,48 @@
+// One look for work against the room there is: how many to take, from whom, and who should look again afterwards.
+import { expect, it } from "vitest";
+import { ClaimRound, type Slots } from "#actor/claim";
+import type { Claimable } from "#store/load";
+import { task } from "./rows.ts";
+
+const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64): Slots => ({
+  free: () => free,
+  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room })),
+  roomMax,
+});
+let next = 0;
+const token = () => ({ owner: 3, claimId: ++next });
+const found = (...receivers: (string | null)[]): Claimable[] =>
+  receivers.map((receiver, i) => ({ ...task({ id: `t${i}`, receiver }), action: null }));
+const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
+  const round = new ClaimRound(of, max, token);
+  round.judge(found(...receivers));
+  return [round.moreHere, round.moreElsewhere];
+};
+
+it("takes as many as there are free slots, at most what one round may", () => {
+  expect(new ClaimRound(slots(5), 256, token).limit).toBe(5);
+  expect(new ClaimRound(slots(500), 256, token).limit).toBe(256);
+  expect(new ClaimRound(slots(0), 256, token).limit).toBe(0);
+});
+
+it("knows the tokens it gave out, each once", () => {
+  const round = new ClaimRound(slots(5), 5, token);
+  const taken = [round.take(), round.take()];
+  expect(taken.map(({ owner }) => owner)).toEqual([3, 3]);
+  expect(round.tokens).toEqual(taken.map(({ claimId }) => claimId));
+  expect(new Set(round.tokens).size).toBe(2);
+});
+
+it("looks again itself only where the round was the limit, and slots were left", () => {
+  expect(judged(slots(10), 2, "x", "x")[0]).toBe(true);
+  expect(judged(slots(10), 2, "x")[0]).toBe(false);
+  expect(judged(slots(2), 2, "x", "x")[0]).toBe(false);
+});
+
+it("calls others where this process, or a receiver here, is full now", () => {
+  expect(judged(slots(2), 9, "x", "x")[1]).toBe(true);
+  expect(judged(slots(9), 9, "x")[1]).toBe(false);
+  expect(judged(slots(9, { x: 1 }), 9, "x")[1]).toBe(true);
+  expect(judged(slots(9, {}, 2), 9, "x", "x")[1]).toBe(true);
+  expect(judged(slots(9, { x: 2 }), 9, "x", null, null)[1]).toBe(false);
+});
