@@ -7,8 +7,10 @@ import { type EnvName, sections } from "../src/config.ts";
 import type { Setting } from "../src/config-parse.ts";
 import { metrics, processMetrics } from "../src/telemetry/metrics.ts";
 import type { Metric } from "../src/telemetry/registry.ts";
+import { lifecyclePath, renderLifecycle } from "./lifecycle.ts";
 
 export const generated: readonly { readonly path: string; readonly render: () => string }[] = [
+  { path: lifecyclePath, render: renderLifecycle },
   { path: "docs/configuration.md", render: renderConfiguration },
   { path: "docs/metrics.md", render: renderMetricsPage },
 ];

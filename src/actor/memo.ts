@@ -3,10 +3,11 @@
 import { createHash } from "node:crypto";
 import type { Item } from "#actor/mailbox";
 import type { Scene } from "#actor/scene";
-import type { Answer } from "#domain/command";
+import type { Answer, ClientCommand } from "#domain/command";
 
 export interface Memo {
   readonly id: string;
+  readonly target: string;
   /** Of what was asked, where the client chose the key: the same key with another body is refused. */
   readonly hash: string | null;
 }
@@ -16,25 +17,28 @@ export function memoOf(item: Item, scene: Scene): Memo | null {
   const { command } = item;
   if (command.key !== undefined) {
     const asked = JSON.stringify([command.verb, command.attempt ?? null, command.fields ?? null]);
-    return { id: `${command.target}:${command.key}`, hash: createHash("sha256").update(asked).digest("base64url") };
+    return { ...named(command, command.key), hash: createHash("sha256").update(asked).digest("base64url") };
   }
   const { verb, fields } = command;
   const counts = fields?.new_success !== undefined || fields?.new_failures !== undefined;
-  const harmless =
-    (verb === "succeed" || verb === "update" || (verb === "fail" && !scene.rows.get(command.target)?.retry)) && !counts;
-  return harmless ? null : { id: `${command.target}:${command.id}`, hash: null };
+  // An update is not: coming again, it may undo a later one.
+  const harmless = (verb === "succeed" || (verb === "fail" && !scene.rows.get(command.target)?.retry)) && !counts;
+  return harmless ? null : { ...named(command, command.id), hash: null };
 }
+
+const named = ({ target }: ClientCommand, by: string) => ({ id: `${target}:${by}`, target });
 
 /** The answer that this command, or another under the same key, was given before. */
 export function answerBefore(scene: Scene, memo: Memo): Answer | null {
   const before = scene.memos.get(memo.id);
   if (!before) return null;
   if (before.hash === memo.hash) return before.answer as Answer;
-  return { status: 422, id: "", error: "This idempotency key was used with another request" };
+  return { status: 422, id: memo.target, error: "This idempotency key was used with another request" };
 }
 
 export function remember(scene: Scene, memo: Memo, answer: Answer): void {
   if (answer.status === 404) return;
-  scene.answers.push({ ...memo, answer });
-  scene.memos.set(memo.id, { hash: memo.hash, answer });
+  const { id, hash } = memo;
+  scene.answers.push({ id, hash, answer });
+  scene.memos.set(id, { hash, answer });
 }

@@ -1,35 +1,64 @@
-// Walks from the tasks that ended to their relatives, level by level, until nobody is affected any more. One query a
-// level; after four levels the whole unfinished closure is read at once, so that a chain of a thousand is one query.
+// Walks from the tasks that ended to their relatives: down first, to whoever depends on them, then up, to parents that have
+// nothing left to work for. Children are judged in the order of creation, so that whatever a task depends on has been
+// judged before it. Down takes a few queries however deep it goes; up takes two a round, and after four rounds all at once.
 
+import { TellQueue } from "#actor/queue";
 import type { Scene } from "#actor/scene";
-import { cancelStranded, mayStrandParents, tellChildren } from "#actor/spread";
+import { cancelStranded, tellChild } from "#actor/spread";
+import { isFinal, type TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
 
-const singleLevels = 4;
+const narrowLoadsMax = 4;
+const singleRoundsMax = 4;
 
 export async function relate(sql: Sql, scene: Scene): Promise<void> {
-  for (let level = 0; scene.ended.length > 0; level++) {
-    const ended = scene.ended;
-    scene.ended = [];
+  if (scene.ended.length === 0) return;
+  await goDown(sql, scene);
+  if (scene.ground.deadEnds) await goUp(sql, scene);
+}
+
+async function goDown(sql: Sql, scene: Scene): Promise<void> {
+  const queue = new TellQueue();
+  for (let loads = 0; ; ) {
+    const ended = scene.ended.splice(0);
     scene.finished.push(...ended);
-    await loadChildren(
-      sql,
-      scene,
-      ended.filter((row) => row.kids > 0).map((row) => row.id),
-      level,
-    );
-    tellChildren(scene, ended);
-    if (!scene.ground.deadEnds) continue;
-    const stranding = mayStrandParents(ended).map((row) => row.id);
-    if (stranding.length > 0) cancelStranded(scene, await loadParents(sql, scene, stranding, level));
+    const unknown = ended.filter((row) => row.kids > 0 && !scene.links.has(row.id)).map((row) => row.id);
+    if (unknown.length > 0) {
+      // What ended first is mostly a success and ends nobody else: one level. A task that ended because of it mostly takes
+      // all below along; and where many do, the rest of the queue is looked up with them.
+      await loadChildren(sql, scene, loads > narrowLoadsMax ? [...unknown, ...queue.ids()] : unknown, loads > 0);
+      loads++;
+    }
+    for (const { id } of ended)
+      for (const link of scene.links.get(id) ?? []) queue.add(scene.rows.get(link.child) as TaskRow, link);
+    let next = queue.take();
+    while (next !== undefined && isFinal(next.row.status)) next = queue.take();
+    if (next === undefined) return;
+    tellChild(scene, next.row, next.links);
   }
 }
 
-async function loadChildren(sql: Sql, scene: Scene, parents: string[], level: number): Promise<void> {
+/** A parent stays in hope of its children: without any unfinished one it is canceled, and so on upwards. */
+async function goUp(sql: Sql, scene: Scene): Promise<void> {
+  // Whoever had no unfinished parent when it ended strands nobody.
+  let ended = scene.finished.filter((row) => row.waitFinished > 0);
+  for (let round = 0; ended.length > 0; round++) {
+    const parents = await loadParents(
+      sql,
+      scene,
+      ended.map((row) => row.id),
+      round >= singleRoundsMax,
+    );
+    const canceled = cancelStranded(scene, parents);
+    // Those have only final children: there is nobody below to tell.
+    scene.finished.push(...scene.ended.splice(0));
+    ended = canceled.filter((row) => row.waitFinished > 0 && !row.deadEndBarrier);
+  }
+}
+
+async function loadChildren(sql: Sql, scene: Scene, parents: string[], deep: boolean): Promise<void> {
   const wanted = parents.filter((id) => !scene.links.has(id));
-  if (wanted.length === 0) return;
-  const deep = level >= singleLevels;
   const { links, rows } = await load.childrenOf(sql, wanted, deep);
   // A closure may pass through tasks whose links are in hand already: those must not count twice.
   const fresh = new Set([...wanted, ...(deep ? rows.map((row) => row.id) : [])].filter((id) => !scene.links.has(id)));
@@ -39,10 +68,9 @@ async function loadChildren(sql: Sql, scene: Scene, parents: string[], level: nu
 }
 
 /** Returns the unfinished parents of these tasks. */
-async function loadParents(sql: Sql, scene: Scene, children: string[], level: number): Promise<Set<string>> {
+async function loadParents(sql: Sql, scene: Scene, children: string[], deep: boolean): Promise<Set<string>> {
   const wanted = children.filter((id) => !scene.parents.has(id));
   if (wanted.length > 0) {
-    const deep = level >= singleLevels;
     const { rows, links, open } = await load.parentsOf(sql, wanted, deep);
     const fresh = new Set(
       [...wanted, ...(deep ? rows.map((row) => row.id) : [])].filter((id) => !scene.parents.has(id)),

@@ -1,27 +1,13 @@
 // What an ended task means for its relatives: children learn of it, and a parent whose children are all final has
-// nothing left to work for. Pure: works on the rows and links that the turn has loaded, one level at a time.
+// nothing left to work for. Pure: works on the rows and links that the turn has loaded.
 
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
 import type { Link, TaskRow } from "#domain/row";
 import { isFinal } from "#domain/row";
 
-/** Tells the children of `parents`, which have just become final. Every link and child of theirs is loaded. */
-export function tellChildren(scene: Scene, parents: readonly TaskRow[]): void {
-  const byChild = new Map<string, Link[]>();
-  for (const parent of parents)
-    for (const link of scene.links.get(parent.id) ?? []) {
-      const links = byChild.get(link.child);
-      if (links) links.push(link);
-      else byChild.set(link.child, [link]);
-    }
-  for (const [id, links] of byChild) {
-    const child = scene.rows.get(id);
-    if (child && !isFinal(child.status)) tellChild(scene, child, links);
-  }
-}
-
-function tellChild(scene: Scene, child: TaskRow, links: readonly Link[]): void {
+/** Tells a task which of its parents have become final. */
+export function tellChild(scene: Scene, child: TaskRow, links: readonly Link[]): void {
   const ends = links.map((link) => ({ link, parent: scene.rows.get(link.parent) as TaskRow }));
   const failed = ends.find(({ link, parent }) => link.needs === "required" && parent.status !== "Success");
   if (failed) {
@@ -46,23 +32,22 @@ function met(link: Link, parent: TaskRow): boolean {
   return parent.status === "Success";
 }
 
-/** Tasks whose end may leave a parent without a purpose: a parent was unfinished when they ended. A barrier stops the climb. */
-export const mayStrandParents = (ended: readonly TaskRow[]): TaskRow[] =>
-  ended.filter((row) => row.waitFinished > 0 && !row.deadEndBarrier);
+/** Cancels the parents that have no unfinished child left, and returns them. All are judged before any is canceled. */
+export function cancelStranded(scene: Scene, parents: Iterable<string>): TaskRow[] {
+  const stranded = [...parents]
+    .map((id) => scene.rows.get(id))
+    .filter((row) => row !== undefined && !isFinal(row.status) && !hasOpenKid(scene, row.id)) as TaskRow[];
+  const note = { reason: "All child tasks already terminated", name: "dead_end" };
+  return stranded.filter((row) => advance(scene, row, { type: "cancel" }, note));
+}
 
-/** Cancels the parents of `ended` that have no unfinished child left. Their rows and open children are loaded. */
-export function cancelStranded(scene: Scene, parents: Iterable<string>): void {
-  for (const id of parents) {
-    const parent = scene.rows.get(id);
-    const kids = scene.openKids.get(id);
-    if (!parent || !kids || isFinal(parent.status)) continue;
-    const open = [...kids].some((kid) => {
-      const row = scene.rows.get(kid);
-      return row === undefined || !isFinal(row.status);
-    });
-    if (!open)
-      advance(scene, parent, { type: "cancel" }, { reason: "All child tasks already terminated", name: "dead_end" });
-  }
+function hasOpenKid(scene: Scene, parent: string): boolean {
+  const kids = scene.openKids.get(parent);
+  if (kids === undefined) throw new Error(`the children of task ${parent} are not loaded`);
+  return [...kids].some((id) => {
+    const kid = scene.rows.get(id);
+    return kid === undefined || !isFinal(kid.status);
+  });
 }
 
 /** Counts the tasks that became final off their batches. */

@@ -6,6 +6,8 @@ import type { TaskState } from "#machines/task";
 export interface TaskRow {
   readonly id: string;
   readonly batchId: string;
+  /** Position in the call that created it; dependencies stand before. */
+  readonly pos: number;
   readonly kind: string;
   readonly receiver: string | null;
   readonly kids: number;

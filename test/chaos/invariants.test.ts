@@ -110,10 +110,12 @@ for (const [check, { ledger, plant = "select 1" }] of Object.entries(ledgers))
 test("a promise that was not kept is found", () => {
   const task = { id: "a", status: "Failure", attempt: 0, success: 1 };
   const said = { taskId: "a", attempt: 0, unsure: false };
+  const put = { ...said, what: "put", status: 202, key: "1" } as const;
   expect(brokenPromises([{ ...said, what: "Success", status: 200 }], [{ ...task, success: 0 }])).toHaveLength(1);
-  expect(brokenPromises([{ ...said, what: "put", status: 202 }], [{ ...task, success: 0 }])).toHaveLength(1);
+  expect(brokenPromises([put], [{ ...task, success: 0 }])).toHaveLength(1);
   expect(brokenPromises([], [task])).toHaveLength(1);
-  expect(brokenPromises([{ ...said, what: "put", status: 202 }], [task])).toEqual([]);
+  expect(brokenPromises([put, put], [{ ...task, success: 2 }])).toHaveLength(1);
+  expect(brokenPromises([put, put], [task])).toEqual([]);
 });
 
 test("what a stream still holds is found", async () => {

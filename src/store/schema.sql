@@ -1,0 +1,185 @@
+-- The schema after all migrations. Generated from the catalogs by scripts/schema.ts; do not edit.
+-- For reading, and for seeing in a change what its migration does; nothing runs it. Partitions, which come and go, are left out.
+
+create type delivery_status as enum ('pending', 'success', 'exhausted');
+create type task_status as enum ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
+
+create table batch (
+  id uuid not null,
+  total integer not null,
+  unfinished integer not null,
+  created_at timestamp with time zone default now() not null,
+  completed_at timestamp(3) with time zone,
+  constraint batch_pkey PRIMARY KEY (id),
+  constraint batch_check CHECK (((unfinished >= 0) AND (unfinished <= total))),
+  constraint batch_check1 CHECK (((completed_at IS NULL) = (unfinished > 0))),
+  constraint batch_total_check CHECK ((total >= 0))
+) with (fillfactor=50);
+
+create table batch_spec (
+  id uuid not null,
+  scope text,
+  metadata jsonb,
+  on_complete jsonb default '[]'::jsonb not null,
+  constraint batch_spec_pkey PRIMARY KEY (id)
+);
+
+create table command (
+  id text not null,
+  hash text,
+  answer jsonb not null,
+  at timestamp(3) with time zone default now() not null,
+  constraint command_pkey PRIMARY KEY (id)
+);
+
+create table counter_update (
+  id text not null,
+  at timestamp(3) with time zone default now() not null,
+  constraint counter_update_pkey PRIMARY KEY (id)
+);
+
+create table delivery (
+  id uuid not null,
+  key text not null,
+  task_id uuid,
+  batch_id uuid not null,
+  trigger text not null,
+  action jsonb not null,
+  facts jsonb not null,
+  status delivery_status default 'pending'::delivery_status not null,
+  attempts integer default 0 not null,
+  next_at timestamp(3) with time zone default now() not null,
+  hold_until timestamp(3) with time zone,
+  lease_until timestamp(3) with time zone,
+  lease_id bigint,
+  last_status integer,
+  last_error text,
+  created_at timestamp with time zone default now() not null,
+  done_at timestamp(3) with time zone,
+  constraint delivery_pkey PRIMARY KEY (id),
+  constraint delivery_key_key UNIQUE (key),
+  constraint delivery_attempts_check CHECK ((attempts >= 0)),
+  constraint delivery_check CHECK (((done_at IS NULL) = (status = 'pending'::delivery_status))),
+  constraint delivery_trigger_check CHECK ((trigger = ANY (ARRAY['end'::text, 'cancel'::text])))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
+
+create table event (
+  id bigint generated always as identity not null,
+  task_id uuid not null,
+  batch_id uuid not null,
+  "from" task_status not null,
+  "to" task_status not null,
+  event text not null,
+  at timestamp(3) with time zone not null,
+  attempt integer not null,
+  reason text,
+  actor text not null,
+  constraint event_pkey PRIMARY KEY (id)
+);
+
+create table link (
+  parent_id uuid not null,
+  child_id uuid not null,
+  requires_success boolean,
+  condition text,
+  constraint link_pkey PRIMARY KEY (parent_id, child_id),
+  constraint link_check CHECK (((requires_success IS NULL) OR (condition IS NULL))),
+  constraint link_condition_check CHECK ((condition = ANY (ARRAY['always'::text, 'on_success'::text, 'on_failure'::text])))
+);
+
+create table migration (
+  name text not null,
+  at timestamp with time zone default now() not null,
+  constraint migration_pkey PRIMARY KEY (name)
+);
+
+create table task (
+  id uuid not null,
+  batch_id uuid not null,
+  pos integer not null,
+  status task_status not null,
+  kind text not null,
+  priority smallint default 0 not null,
+  lane integer default 0 not null,
+  receiver text,
+  wait_finished integer not null,
+  wait_success integer not null,
+  kids integer default 0 not null,
+  success bigint default 0 not null,
+  failures bigint default 0 not null,
+  expected_count bigint,
+  attempt integer default 0 not null,
+  timeout integer not null,
+  retry jsonb,
+  acts smallint not null,
+  dead_end_barrier boolean default false not null,
+  pause_requested boolean default false not null,
+  in_doubt boolean default false not null,
+  owner integer,
+  claim_id bigint,
+  created_at timestamp with time zone default now() not null,
+  started_at timestamp(3) with time zone,
+  ended_at timestamp(3) with time zone,
+  last_updated timestamp(3) with time zone default now() not null,
+  due_at timestamp(3) with time zone,
+  run_at timestamp(3) with time zone,
+  next_retry_at timestamp(3) with time zone,
+  failure_reason text,
+  rejected smallint default 0 not null,
+  constraint task_pkey PRIMARY KEY (id),
+  constraint task_attempt_check CHECK ((attempt >= 0)),
+  constraint task_check CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
+  constraint task_check1 CHECK (((status <> 'Pending'::task_status) OR ((wait_finished = 0) AND (wait_success = 0)))),
+  constraint task_check2 CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
+  constraint task_expected_count_check CHECK (((expected_count >= 0) AND (expected_count <= '9007199254740991'::bigint))),
+  constraint task_failures_check CHECK (((failures >= 0) AND (failures <= '9007199254740991'::bigint))),
+  constraint task_kids_check CHECK ((kids >= 0)),
+  constraint task_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
+  constraint task_success_check CHECK (((success >= 0) AND (success <= '9007199254740991'::bigint))),
+  constraint task_wait_finished_check CHECK ((wait_finished >= 0)),
+  constraint task_wait_success_check CHECK ((wait_success >= 0))
+) with (autovacuum_analyze_scale_factor=0.02, autovacuum_analyze_threshold=1000, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=80);
+
+create table task_spec (
+  id uuid not null,
+  batch_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  local_id text not null,
+  name text not null,
+  metadata jsonb,
+  rules jsonb default '[]'::jsonb not null,
+  dedupe jsonb default '[]'::jsonb not null,
+  start_action jsonb,
+  actions jsonb default '[]'::jsonb not null,
+  result jsonb,
+  constraint task_spec_pkey PRIMARY KEY (id)
+);
+
+create table worker (
+  id integer generated always as identity not null,
+  name text not null,
+  started_at timestamp(3) with time zone default now() not null,
+  alive_until timestamp(3) with time zone not null,
+  constraint worker_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX batch_newest ON public.batch USING btree (created_at DESC, id DESC);
+CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope) WHERE (scope IS NOT NULL);
+CREATE INDEX command_at ON public.command USING btree (at);
+CREATE INDEX counter_update_at ON public.counter_update USING btree (at);
+CREATE INDEX delivery_due ON public.delivery USING btree (next_at) WHERE (status = 'pending'::delivery_status);
+CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
+CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
+CREATE INDEX event_task ON public.event USING btree (task_id, id);
+CREATE INDEX link_child ON public.link USING btree (child_id);
+CREATE INDEX task_due ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);
+CREATE INDEX task_ready ON public.task USING btree (lane, COALESCE(receiver, ''::text), priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (due_at IS NULL));
+CREATE INDEX task_spec_batch ON public.task_spec USING btree (batch_id);
+CREATE INDEX task_spec_newest ON public.task_spec USING btree (created_at DESC, id);
+
+alter table batch_spec add constraint batch_spec_id_fkey FOREIGN KEY (id) REFERENCES batch(id) ON DELETE CASCADE;
+alter table link add constraint link_child_id_fkey FOREIGN KEY (child_id) REFERENCES task(id) ON DELETE CASCADE;
+alter table link add constraint link_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES task(id) ON DELETE CASCADE;
+alter table task add constraint task_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batch(id) ON DELETE CASCADE;
+alter table task_spec add constraint task_spec_id_fkey FOREIGN KEY (id) REFERENCES task(id) ON DELETE CASCADE;
