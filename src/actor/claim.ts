@@ -3,7 +3,9 @@
 
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
+import type { Action } from "#domain/action";
 import type { Claimed } from "#domain/claimed";
+import type { TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
 
@@ -55,29 +57,45 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
   if (round.limit <= 0) return [];
   const found = await load.claimable(sql, round.limit, round.rooms);
   round.judge(found);
-  const claimed: Claimed[] = [];
-  for (const { action, ...task } of found) {
-    // What this turn has already changed is written from the row in hand; it is taken the next time.
-    if (scene.rows.has(task.id)) {
-      round.moreHere = true;
-      continue;
-    }
-    scene.add([task]);
-    if (!advance(scene, task, { type: "claim" })) throw new Error(`task ${task.id} is ${task.status}: not claimable`);
-    const { owner, claimId } = round.take();
-    task.owner = owner;
-    task.claimId = claimId;
-    task.startedAt = scene.now;
-    claimed.push({
-      task: task.id,
-      batch: task.batchId,
-      attempt: task.attempt,
-      claimId,
-      hasRetry: task.retry !== null,
-      timeoutSecs: task.timeout,
-      receiver: task.receiver,
-      action,
+  // What this turn has already changed is written from the row in hand; it is taken the next time.
+  const fresh = found.filter((task) => !scene.rows.has(task.id));
+  if (fresh.length < found.length) round.moreHere = true;
+  scene.add(fresh.map(({ action, ...row }) => row));
+  return fresh.map(({ id, action }) => claim(scene, round, scene.rows.get(id) as TaskRow, action));
+}
+
+/**
+ * Claims tasks that this very turn made ready, sparing them a turn of their own. Only where nothing is left behind: a task
+ * that waits already, here or elsewhere, would be overtaken.
+ */
+export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
+  const ready = [...scene.changed].filter((row) => row.status === "Pending" && row.dueAt === null && row.lane === 0);
+  if (ready.length === 0 || round.limit <= 0) return [];
+  const rooms = new Map(round.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
+  const chosen = ready
+    .sort((a, b) => b.priority - a.priority || a.pos - b.pos)
+    .slice(0, round.limit)
+    .filter(({ receiver }) => {
+      if (receiver === null) return true;
+      const room = rooms.get(receiver) ?? round.rooms.roomMax;
+      rooms.set(receiver, room - 1);
+      return room > 0;
     });
-  }
-  return claimed;
+  if (chosen.length === 0) return [];
+  const actions = await load.startActions(
+    sql,
+    chosen.map(({ id }) => id),
+  );
+  scene.ready -= chosen.length;
+  return chosen.map((row) => claim(scene, round, row, actions.get(row.id) ?? null));
+}
+
+function claim(scene: Scene, round: ClaimRound, row: TaskRow, action: Action | null): Claimed {
+  if (!advance(scene, row, { type: "claim" })) throw new Error(`task ${row.id} is ${row.status}: not claimable`);
+  const { owner, claimId } = round.take();
+  row.owner = owner;
+  row.claimId = claimId;
+  row.startedAt = scene.now;
+  const { id: task, batchId: batch, attempt, receiver, timeout: timeoutSecs, retry } = row;
+  return { task, batch, attempt, claimId, hasRetry: retry !== null, timeoutSecs, receiver, action };
 }

@@ -54,6 +54,8 @@ export function laneOf(item: Item): Lane {
 export interface Hunger {
   /** There may be something to claim. A look clears it. */
   readonly hungry: boolean;
+  /** There is nothing to claim that it knows of, and it may start what comes. */
+  readonly sated: boolean;
   eat(): void;
   fed(claimed: number, left: Left): void;
 }

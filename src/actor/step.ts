@@ -27,6 +27,8 @@ export function advance(scene: Scene, row: TaskRow, event: TaskEvent, note: Note
   if (to !== "Claimed") row.owner = null;
   for (const action of actions) carryOut(scene, row, action, callOpen);
   if (note.reason !== undefined) row.failureReason = note.reason;
+  // A late answer of a call that was in doubt: when it was claimed is forgotten.
+  if (to === "Running" && row.startedAt === null) row.startedAt = scene.now;
   if (from === to) return true;
   if (isFinal(to)) {
     row.endedAt = scene.now;

@@ -1,7 +1,7 @@
 // One turn: a batch of commands becomes one transaction. Load, step, commit, reply, act; this is the whole flow.
 // Until the commit nothing has happened: a turn that fails leaves no trace, and its commands come again.
 
-import { admit, type ClaimRound } from "#actor/claim";
+import { admit, admitReady, type ClaimRound } from "#actor/claim";
 import { draft } from "#actor/draft";
 import { hold, isWhole } from "#actor/hold";
 import { decide, settle } from "#actor/kinds";
@@ -42,7 +42,8 @@ export function turn(
     for (const item of items) settled.push({ item, answer: await step(scene, item) });
     await relate(sql, scene);
     countOff(scene);
-    const claimed = round === null ? [] : await admit(sql, scene, round);
+    const claimed =
+      round === null ? [] : lane === "row" ? await admit(sql, scene, round) : await admitReady(sql, scene, round);
     await draft(sql, scene);
     // commit
     write(sql, changesOf(scene), last);

@@ -77,7 +77,7 @@ export class Worker {
         (item) => isWhole(item) || item.busy >= limits.busyTriesMax,
       );
       if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
-      const round = lane === "row" && this.#mayClaim() ? this.#round(self.id) : null;
+      const round = this.#roundFor(lane, self.id);
       if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);
     }
   }
@@ -86,9 +86,17 @@ export class Worker {
     return !this.#stopping && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
   }
 
-  #round(owner: number): ClaimRound {
-    const { slots, claimsMax, hunger } = this.#parts;
+  /** Row turns look for work where there may be some; ending turns take what they made ready, where nothing else waits. */
+  #roundFor(lane: Lane, owner: number): ClaimRound | null {
+    const { slots, hunger } = this.#parts;
+    if (lane === "ending") return !this.#stopping && hunger.sated && slots.free() > 0 ? this.#round(owner) : null;
+    if (!this.#mayClaim()) return null;
     hunger.eat();
+    return this.#round(owner);
+  }
+
+  #round(owner: number): ClaimRound {
+    const { slots, claimsMax } = this.#parts;
     return new ClaimRound(slots, claimsMax, () => {
       // Unique for ever: a worker id is never used again.
       const claimId = owner * 2 ** 31 + ++this.#claims;
@@ -102,14 +110,14 @@ export class Worker {
     const started = performance.now();
     try {
       const decided = await turn(db, ground, lane, items, round);
-      if (round !== null) hunger.fed(decided.claimed.length, round);
+      if (round !== null && lane === "row") hunger.fed(decided.claimed.length, round);
       this.#follow(lane, decided);
       metrics.turns.add(1, lane);
       metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
     } catch (error) {
       if (round !== null) {
         for (const claimId of round.tokens) this.held.delete(claimId);
-        hunger.fed(0, { moreHere: true, moreElsewhere: false });
+        if (lane === "row") hunger.fed(0, { moreHere: true, moreElsewhere: false });
       }
       if (isTransient(error)) {
         if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");

@@ -40,6 +40,10 @@ export class Dispatcher implements Hunger {
     return this.#wanted && this.#parts.mayStart();
   }
 
+  get sated(): boolean {
+    return !this.#wanted && !this.#left && this.#parts.mayStart();
+  }
+
   eat(): void {
     this.#wanted = false;
     this.#freed = false;

@@ -8,7 +8,8 @@ export interface TaskRow {
   readonly batchId: string;
   /** Position in the call that created it; dependencies stand before. */
   readonly pos: number;
-  readonly kind: string;
+  /** 0: no rules. */
+  readonly lane: number;
   readonly receiver: string | null;
   readonly kids: number;
   readonly timeout: number;

@@ -13,7 +13,7 @@ export interface BatchRow {
 }
 
 const columns = (sql: Sql): Fragment => sql`
-  t.id, t.batch_id as "batchId", t.pos, t.kind, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
+  t.id, t.batch_id as "batchId", t.pos, t.lane, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
   t.run_at as "runAt", t.status, t.priority, t.wait_finished as "waitFinished", t.wait_success as "waitSuccess",
   t.success, t.failures, t.expected_count as "expectedCount", t.attempt, t.acts, t.pause_requested as "pauseRequested",
   t.in_doubt as "inDoubt", t.owner, t.claim_id as "claimId", t.started_at as "startedAt", t.ended_at as "endedAt",
@@ -168,6 +168,13 @@ export async function claimable(sql: Sql, limit: number, { rooms, roomMax }: Roo
     where r.name is not null
     order by t.priority desc, t.created_at, t.pos limit ${limit}::int`;
   return found as unknown as Claimable[];
+}
+
+/** The start actions of these tasks. */
+export async function startActions(sql: Sql, ids: string[]): Promise<Map<string, Action | null>> {
+  const found = await sql<{ id: string; action: Action | null }[]>`
+    select id, start_action as action from task_spec where id = any(${idList(ids)}::uuid[])`;
+  return new Map(found.map((row) => [row.id, row.action]));
 }
 
 /** The later actions of these tasks. */
