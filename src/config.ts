@@ -120,6 +120,7 @@ export const limits = {
   mailboxMax: 2_048,
   /** Rows that one look of a sweep takes. */
   sweepRowsMax: 500,
+  pruneRowsMax: 5_000,
   webhookConnectMs: 3_000,
   webhookTotalMs: 10_000,
   webhookBodyBytesMax: 65_536,

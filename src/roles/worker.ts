@@ -21,6 +21,7 @@ import type { Logger } from "#telemetry/log";
 import { dueTimers } from "#timers/due";
 import { Leases } from "#timers/leases";
 import { loop } from "#timers/loop";
+import { pruning } from "#timers/prune";
 import { Deliverer } from "#webhook/deliverer";
 import { Lanes } from "#webhook/lanes";
 import { makeSender } from "#webhook/send";
@@ -126,12 +127,13 @@ function openTimers(config: Config, db: Db, bus: Bus, tell: Tell, look: () => vo
     look();
     return config.workerLoopIntervalMs;
   });
+  const forget = pruning(db, log);
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop()]);
+      await Promise.all([due.stop(), sweep.stop(), forget.stop()]);
     },
   };
 }

@@ -7,7 +7,7 @@ import { Crew, type Random, seeded } from "#test/dags";
 import { deadlocks } from "#test/invariants";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { expectSound } from "#test/rest";
-import { sleep, until } from "#test/until";
+import { until } from "#test/until";
 
 const forMs = process.env.BATON_LONG === "1" ? 60_000 : 15_000;
 /** So many tasks are unfinished at a time, about. */
@@ -24,10 +24,7 @@ const shapes: readonly Shape[] = [
   (random) =>
     Array.from({ length: 31 }, (_, i) => ({
       id: `t${i}`,
-      dependencies:
-        i === 0
-          ? []
-          : (i % 3 === 0 ? [i - 1, i - 2] : [i - (i % 3)]).map((n) => edge(random, `t${n}`)),
+      dependencies: i === 0 ? [] : (i % 3 === 0 ? [i - 1, i - 2] : [i - (i % 3)]).map((n) => edge(random, `t${n}`)),
     })),
   /** One to many, and many to one again, within the limit of links to one child. */
   (random) => {
@@ -80,7 +77,9 @@ class Hands {
           says: [random.pick(["Success", "Success", "Success", "Failure", null])],
         },
       }),
-      ...(i % 7 === 0 ? { on_success: [this.#service.action("/told")], on_cancel: [this.#service.action("/told")] } : {}),
+      ...(i % 7 === 0
+        ? { on_success: [this.#service.action("/told")], on_cancel: [this.#service.action("/told")] }
+        : {}),
     }));
     const reply = await this.#say("create", "POST", "/task", tasks);
     if (reply?.status !== 201) return;
@@ -130,8 +129,8 @@ test("whatever meets whatever, there is no deadlock, and everything ends", { tim
   };
   const creating = async () => {
     for (let n = 0; performance.now() < end; n++) {
-      if ((await unfinished()) < openMax) await hands.create(n % 25 === 24 ? thousand : random.pick(shapes));
-      else await sleep(50);
+      await until(async () => (await unfinished()) < openMax, 60_000, "there is room for another batch");
+      await hands.create(n % 25 === 24 ? thousand : random.pick(shapes));
     }
   };
   const acting = async () => {

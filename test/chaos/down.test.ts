@@ -36,8 +36,9 @@ test("processes start without Postgres and NATS, answer 503, and work when these
   const cluster = await startCluster({ workers: 0, apis: 0, databaseUrl: postgres.url, env });
   await Promise.all([postgres.kill(), cluster.nats.kill()]);
   const started = Promise.all([cluster.start("api"), cluster.start("worker")]);
-  await until(async () => (await health(cluster.url)) === "degraded");
-  await until(async () => cluster.members.length === 2 && (await saysSo(cluster), true));
+  await until(() => cluster.members.length === 2);
+  for (const { url } of cluster.members) await until(async () => (await health(url)) === "degraded");
+  await saysSo(cluster);
   const task = { id: "t", name: "t", kind: "k", on_start: service.action("/work") };
   const calls = [
     ["GET", "/task"],
@@ -87,7 +88,14 @@ test("a report answered 503 while Postgres is away has no late effect, and count
   const [postgres, service] = await Promise.all([ownPostgres(), startReceiver()]);
   const cluster = await startCluster({ databaseUrl: postgres.url, env });
   const { t = "" } = await cluster.create([
-    { id: "t", name: "t", kind: "k", timeout: 600, on_start: service.action("/work"), on_success: [service.action("/told")] },
+    {
+      id: "t",
+      name: "t",
+      kind: "k",
+      timeout: 600,
+      on_start: service.action("/work"),
+      on_success: [service.action("/told")],
+    },
   ]);
   await until(async () => (await cluster.status(t)) === "Running");
   await postgres.stop();
@@ -109,7 +117,14 @@ test("a command that no worker took within 10 s is 503, and has no late effect",
   const service = await startReceiver();
   const cluster = await startCluster({ workers: 2, env });
   const { t = "" } = await cluster.create([
-    { id: "t", name: "t", kind: "k", timeout: 600, on_start: service.action("/work"), on_cancel: [service.action("/told")] },
+    {
+      id: "t",
+      name: "t",
+      kind: "k",
+      timeout: 600,
+      on_start: service.action("/work"),
+      on_cancel: [service.action("/told")],
+    },
   ]);
   await until(async () => (await cluster.status(t)) === "Running");
   for (const worker of cluster.workers) cluster.freeze(worker);

@@ -86,7 +86,9 @@ for (const [check, plant] of Object.entries(plants))
 const first = (trigger: string) => service.calls.find((call) => call.trigger === trigger) as Seen;
 /** What is done to the ledger (and the tables), and the check that must see it. */
 const ledgers: Readonly<Record<string, { ledger: () => readonly Seen[]; plant?: string }>> = {
-  "one key for each thing that is said": { ledger: () => [...service.calls, { ...first("start"), key: "other:start" }] },
+  "one key for each thing that is said": {
+    ledger: () => [...service.calls, { ...first("start"), key: "other:start" }],
+  },
   "one body for each key": { ledger: () => [...service.calls, { ...first("end"), body: { other: 1 } }] },
   "a start follows its claim": { ledger: () => service.calls, plant: "delete from event where event = 'claim'" },
   "what is started was called": { ledger: () => service.calls.filter((call) => call.trigger !== "start") },

@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { Crew, type Random, seeded } from "#test/dags";
 import { type Receiver, startReceiver } from "#test/receiver";
-import { actorOf, claimsOf, ended, expectSound, feed, hasClaims } from "#test/rest";
+import { actorOf, awayFor, claimsOf, ended, expectSound, feed, hasClaims } from "#test/rest";
 import { type OwnService, ownPostgres } from "#test/services";
-import { sleep, until } from "#test/until";
+import { until } from "#test/until";
 
 const leaseMs = 2_000;
 
@@ -40,8 +40,7 @@ const making = { size: 100, answerMs: 150, reportMs: 200, open: 400 };
 /** Starts that were called more than once, by their keys. */
 function repeated(service: Receiver): string[] {
   const counts = new Map<string, number>();
-  for (const { key, trigger } of service.calls)
-    if (trigger === "start") counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const { key, trigger } of service.calls) if (trigger === "start") counts.set(key, (counts.get(key) ?? 0) + 1);
   return [...counts].filter(([, n]) => n > 1).map(([key]) => key);
 }
 
@@ -63,9 +62,7 @@ test("2,000 tasks end right though a worker is killed, one stands still, and Pos
   await cluster.restart(killed);
 
   await ended(cluster, 1_200);
-  await postgres.stop();
-  await sleep(leaseMs * 1.5);
-  await postgres.start();
+  await awayFor(postgres, leaseMs * 1.5, "stop");
 
   await fed.done;
   await expectSound(cluster, crew, { calls: service.calls, mortal: new Set(mortal) }, fed.created);
@@ -81,9 +78,7 @@ test("Postgres away for longer than the lease repeats no start", async () => {
   const { random, service, crew, postgres, cluster } = await stage("postgres away");
   const fed = feed(cluster, random, service, { ...making, total: 400 });
   await ended(cluster, 120);
-  await postgres.kill();
-  await sleep(leaseMs * 2);
-  await postgres.start();
+  await awayFor(postgres, leaseMs * 2, "kill");
   await fed.done;
   await expectSound(cluster, crew, { calls: service.calls }, fed.created);
   expect(repeated(service)).toEqual([]);
@@ -93,12 +88,9 @@ test("NATS killed and started again in the middle repeats no start", async () =>
   const { random, service, crew, cluster } = await stage("nats restarted");
   const fed = feed(cluster, random, service, { ...making, total: 400 });
   await ended(cluster, 120);
-  await cluster.nats.kill();
-  await cluster.nats.start();
+  await awayFor(cluster.nats, 0, "kill");
   await ended(cluster, 250);
-  await cluster.nats.kill();
-  await sleep(leaseMs * 1.5);
-  await cluster.nats.start();
+  await awayFor(cluster.nats, leaseMs * 1.5, "kill");
   await fed.done;
   // A server before 2.11 keeps messages that were answered shortly before it was killed; they are found by a sweep later.
   await expectSound(cluster, crew, { calls: service.calls, remains: true }, fed.created);

@@ -48,7 +48,11 @@ test("a worker that drains waits for its open calls, takes nothing new, and repe
   const service = await startReceiver();
   const cluster = await startCluster({
     workers: 1,
-    env: { WORKER_CLAIM_TIMEOUT_SECS: leaseSecs, WORKER_WEBHOOK_CONCURRENCY: String(slots), SHUTDOWN_TIMEOUT_SECS: "8" },
+    env: {
+      WORKER_CLAIM_TIMEOUT_SECS: leaseSecs,
+      WORKER_WEBHOOK_CONCURRENCY: String(slots),
+      SHUTDOWN_TIMEOUT_SECS: "8",
+    },
   });
   const [leaving] = cluster.workers as [Member];
   const hold = service.hold("/work");

@@ -31,7 +31,9 @@ describe("two workers", () => {
     const owners = await cluster.sql`select distinct owner from task where status = 'Claimed'`;
     expect(owners.length).toBe(2);
     hold.release();
-    await until(() => cluster.sql`select 1 from task where status = 'Running' having count(*) = ${n}`.then((r) => r[0]));
+    await until(() =>
+      cluster.sql`select 1 from task where status = 'Running' having count(*) = ${n}`.then((r) => r[0]),
+    );
     expect(
       service
         .to("/once")

@@ -93,7 +93,11 @@ test("WORKER_LOOP_INTERVAL_MS=5000: lost work is found that often, and work does
   await cluster.start("worker");
   const begun = performance.now();
   const chain = Array.from({ length: 8 }, (_, i) =>
-    task(`c${i}`, service.action("/work"), i > 0 ? { dependencies: [{ id: `c${i - 1}`, requires_success: true }] } : {}),
+    task(
+      `c${i}`,
+      service.action("/work"),
+      i > 0 ? { dependencies: [{ id: `c${i - 1}`, requires_success: true }] } : {},
+    ),
   );
   const { c7 = "" } = await cluster.create(chain);
   await until(async () => (await cluster.status(c7)) === "Success");

@@ -60,7 +60,8 @@ export async function leftInStreams(natsUrl: string, remains = false): Promise<s
       if (!["BATON_COMMANDS", "BATON_PROGRESS"].includes(config.name)) continue;
       if (state.messages > 0 && !remains) left.push(`${config.name}: ${state.messages} messages`);
       for await (const { name, num_ack_pending, num_pending } of manager.consumers.list(config.name))
-        if (num_ack_pending + num_pending > 0) left.push(`${name}: ${num_ack_pending} unanswered, ${num_pending} waiting`);
+        if (num_ack_pending + num_pending > 0)
+          left.push(`${name}: ${num_ack_pending} unanswered, ${num_pending} waiting`);
     }
     return left;
   } finally {
@@ -208,7 +209,15 @@ function legalMoves(): Move[] {
                   const to = expected(
                     from,
                     {
-                      ...{ waitFinished: waits, waitSuccess: required, attempt: 0, maxRetries, inDoubt, pauseRequested, backoff },
+                      ...{
+                        waitFinished: waits,
+                        waitSuccess: required,
+                        attempt: 0,
+                        maxRetries,
+                        inDoubt,
+                        pauseRequested,
+                        backoff,
+                      },
                       retryOn: ["timeout", "start_failure", "explicit"],
                     },
                     event,

@@ -5,6 +5,7 @@ import type { Cluster, Member } from "#test/cluster";
 import { brokenPromises, type Crew, type Making, type Random, randomBatch } from "#test/dags";
 import { deadlocks, type Ledger, leftInStreams, violations } from "#test/invariants";
 import type { Receiver } from "#test/receiver";
+import type { OwnService } from "#test/services";
 import { sleep, until } from "#test/until";
 
 export interface Feed {
@@ -66,6 +67,13 @@ export async function claimsOf(cluster: Cluster, actor: string): Promise<number>
   const [row] = await cluster.sql<{ n: number }[]>`
     select count(*)::int as n from task where owner = ${Number(actor.slice("worker:".length))}`;
   return row?.n ?? 0;
+}
+
+/** A service that goes, and comes back so much later. */
+export async function awayFor(service: OwnService, ms: number, how: "stop" | "kill"): Promise<void> {
+  await service[how]();
+  await sleep(ms);
+  await service.start();
 }
 
 /** Waits until the cluster rests, then asks every invariant. `created`: what must be there. */

@@ -39,7 +39,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "xstate"],
   },
   dispatch: rim,
-  timers: rim,
+  timers: { ...rim, ours: [...rim.ours, "store/prune"] },
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
     ours: ["domain", "store/client", "store/list", "store/create", "bus", "telemetry", "config"],

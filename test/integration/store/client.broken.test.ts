@@ -92,16 +92,20 @@ describe("a backend that is killed", () => {
     expect(await Promise.all([1, 2, 3].map((n) => echo(db, n)))).toEqual([1, 2, 3]);
   });
 
-  it("inside a transaction takes all of it back", async () => {
+  it.each(["last write", "statement", "nothing"])("between two statements of a transaction takes all of it back (then comes a %s)", async (then) => {
     const [db, killer] = [open(), open()];
-    const cut = db.tx(async (sql, last) => {
-      await sql`insert into thing values (1)`;
-      const [{ pid } = { pid: 0 }] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-      await kill(killer, pid);
-      last(sql`insert into thing values (2)`.execute());
-    });
-    await expect(within(() => cut, 5_000)).rejects.toBeInstanceOf(Unavailable);
-    expect(await db.use((sql) => sql`select id from thing`)).toEqual([]);
+    for (let round = 0; round < 5; round++) {
+      const cut = db.tx(async (sql, last) => {
+        await sql`insert into thing values (1)`;
+        const [{ pid } = { pid: 0 }] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+        await kill(killer, pid);
+        // On a connection that was made anew in silence this would be a transaction of its own.
+        if (then === "last write") last(sql`insert into thing values (2)`.execute());
+        if (then === "statement") await sql`insert into thing values (2)`;
+      });
+      await expect(within(() => cut, 5_000)).rejects.toBeInstanceOf(Unavailable);
+      expect(await within(() => killer.use((sql) => sql`select id from thing`), 5_000)).toEqual([]);
+    }
   });
 });
 
@@ -149,36 +153,31 @@ describe("a line that is half open", () => {
 
   it("that is cut in the middle of work fails that work only", async () => {
     proxy = await startProxy(Number(new URL(url).port || 5432));
-    const db = open({ databaseUrl: through(), poolMaxSize: 2 });
+    const [db, watcher] = [open({ databaseUrl: through(), poolMaxSize: 2 }), open()];
     for (let round = 0; round < 5; round++) {
       const sleeping = db.use((sql) => sql`select pg_sleep(20)`).catch((error: unknown) => error);
-      await until(() => open().use((sql) => sql`select 1 from pg_stat_activity where query like 'select pg_sleep(20)%'`).then((r) => r.length));
+      await until(() => watcher.use((sql) => sql`select 1 from pg_stat_activity where query like 'select pg_sleep(20)%'`).then((r) => r.length));
       proxy.cut();
       expect(await within(() => sleeping, 5_000)).toBeInstanceOf(Unavailable);
       expect(await within(() => echo(db, round), 5_000)).toBe(round);
     }
   });
 
-  it("counts the attempts: POOL_ACQUIRE_RETRIES=0 is one, 2 are three", async () => {
+  it.each([
+    [0, 1],
+    [2, 3],
+  ])("is tried again POOL_ACQUIRE_RETRIES times: %i make %i attempts", async (poolAcquireRetries, attempts) => {
     proxy = await startProxy(Number(new URL(url).port || 5432));
     proxy.mode = "refuse";
-    for (const [poolAcquireRetries, attempts] of [
-      [0, 1],
-      [2, 3],
-    ] as const) {
-      const db = open({ databaseUrl: through(), poolAcquireRetries });
-      // The pool asks by itself as well; it has its one connection at that time.
-      await until(() => !db.up && proxy.accepted > 0);
-      const seen: number[] = [];
-      await until(async () => {
-        const before = proxy.accepted;
-        await echo(db, 1).catch(() => {});
-        seen.push(proxy.accepted - before);
-        return seen.includes(attempts);
-      });
-      expect(Math.min(...seen)).toBeGreaterThanOrEqual(attempts);
-      await db.close();
+    const db = open({ databaseUrl: through(), poolAcquireRetries });
+    // The pool asks by itself now and then, so the fewest in several calls are the attempts of one.
+    const seen: number[] = [];
+    for (let n = 0; n < 6; n++) {
+      const before = proxy.accepted;
+      await expect(within(() => echo(db, n), 6_000)).rejects.toBeInstanceOf(Unavailable);
+      seen.push(proxy.accepted - before);
     }
+    expect(Math.min(...seen)).toBe(attempts);
   });
 });
 
