@@ -32,8 +32,14 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-export function openDoor(bus: Bus, options: { readonly channelCapacity: number }): Door {
-  const commands = new CommandDoor(bus);
+interface Options {
+  readonly channelCapacity: number;
+  /** Whether anybody can decide commands now: without Postgres they are refused at once, not left to wait in vain. */
+  readonly decidable: () => boolean;
+}
+
+export function openDoor(bus: Bus, options: Options): Door {
+  const commands = new CommandDoor(bus, options.decidable);
   const counters = new ProgressDoor(bus, options.channelCapacity);
   const bell = new Bell(bus);
   return {
@@ -56,12 +62,16 @@ class CommandDoor {
   #publishing = false;
   #inbox: { subject: string; of: NatsConnection } | null = null;
 
-  constructor(bus: Bus) {
+  readonly #decidable: () => boolean;
+
+  constructor(bus: Bus, decidable: () => boolean) {
     this.#bus = bus;
+    this.#decidable = decidable;
   }
 
   ask(command: ClientCommand): Promise<Answer> {
     if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
+    if (!this.#decidable()) return Promise.reject(new Unavailable("Postgres cannot be reached"));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(command.id);

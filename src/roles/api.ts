@@ -15,7 +15,7 @@ export interface Serving {
 }
 
 export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Promise<Serving> {
-  const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity });
+  const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
   const deps = { config, db, door, log };
   const isApi = config.roles.has("api");
   const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);

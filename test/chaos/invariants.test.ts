@@ -4,7 +4,7 @@ import type postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { brokenPromises, Crew, randomBatch, seeded } from "#test/dags";
-import { type Ledger, leftInStreams, type Seen, violations } from "#test/invariants";
+import { deadlocks, type Ledger, leftInStreams, type Seen, violations } from "#test/invariants";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { until } from "#test/until";
 
@@ -129,6 +129,22 @@ test("what a stream still holds is found", async () => {
   await cluster.restart(stopped);
   expect((await waiting).status).toBe(404);
   await until(async () => (await leftInStreams(cluster.nats.url)).length === 0);
+});
+
+test("a deadlock is counted", async () => {
+  expect(await deadlocks(cluster.sql)).toBe(0);
+  const ids = (await cluster.sql<{ id: string }[]>`select id from batch order by id limit 2`).map(({ id }) => id);
+  let arrived = 0;
+  const embrace = (order: readonly string[]) =>
+    cluster.sql.begin(async (sql) => {
+      await sql`select 1 from batch where id = ${order[0] ?? ""} for update`;
+      arrived++;
+      await until(() => arrived === 2);
+      await sql`select 1 from batch where id = ${order[1] ?? ""} for update`;
+    });
+  const ends = await Promise.allSettled([embrace(ids), embrace([...ids].reverse())]);
+  expect(ends.filter(({ status }) => status === "rejected")).toHaveLength(1);
+  await until(async () => (await deadlocks(cluster.sql)) === 1);
 });
 
 afterAll(() => crew.dismiss());

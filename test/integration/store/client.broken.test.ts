@@ -153,7 +153,7 @@ describe("a line that is half open", () => {
 
   it("that is cut in the middle of work fails that work only", async () => {
     proxy = await startProxy(Number(new URL(url).port || 5432));
-    const [db, watcher] = [open({ databaseUrl: through(), poolMaxSize: 2 }), open()];
+    const [db, watcher] = [open({ databaseUrl: through() }), open()];
     for (let round = 0; round < 5; round++) {
       const sleeping = db.use((sql) => sql`select pg_sleep(20)`).catch((error: unknown) => error);
       await until(() => watcher.use((sql) => sql`select 1 from pg_stat_activity where query like 'select pg_sleep(20)%'`).then((r) => r.length));
