@@ -63,23 +63,27 @@ export class Worker {
   }
 
   async #loop(lane: Lane): Promise<void> {
-    const { mailbox } = this.#parts;
+    const { mailbox, log } = this.#parts;
     while (!(this.#stopping && mailbox.size(lane) === 0)) {
-      if (mailbox.size(lane) === 0 && !(lane === "row" && this.#mayClaim())) await mailbox.wait(lane);
-      const self = this.#parts.self();
-      if (self === null) {
-        await pause(50);
-        continue;
+      try {
+        await this.#pass(lane);
+      } catch (error) {
+        log.error({ err: error, lane }, "a pass of the worker failed");
+        await pause(100);
       }
-      const items = mailbox.take(
-        lane,
-        limits.commandBatchMax,
-        (item) => isWhole(item) || item.busy >= limits.busyTriesMax,
-      );
-      if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
-      const round = this.#roundFor(lane, self.id);
-      if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);
     }
+  }
+
+  async #pass(lane: Lane): Promise<void> {
+    const { mailbox } = this.#parts;
+    if (mailbox.size(lane) === 0 && !(lane === "row" && this.#mayClaim())) await mailbox.wait(lane);
+    const self = this.#parts.self();
+    if (self === null) return pause(50);
+    const alone = (item: Item) => isWhole(item) || item.busy >= limits.busyTriesMax;
+    const items = mailbox.take(lane, limits.commandBatchMax, alone);
+    if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
+    const round = this.#roundFor(lane, self.id);
+    if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);
   }
 
   #mayClaim(): boolean {
@@ -106,45 +110,51 @@ export class Worker {
   }
 
   async #attempt(lane: Lane, ground: Ground, items: readonly Item[], round: ClaimRound | null): Promise<void> {
-    const { db, mailbox, hunger, log } = this.#parts;
     const started = performance.now();
+    let decided: Decided;
     try {
-      const decided = await turn(db, ground, lane, items, round);
-      if (round !== null && lane === "row") hunger.fed(decided.claimed.length, round);
-      this.#follow(lane, decided);
-      metrics.turns.add(1, lane);
-      metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
+      decided = await turn(this.#parts.db, ground, lane, items, round);
     } catch (error) {
-      if (round !== null) {
-        for (const claimId of round.tokens) this.held.delete(claimId);
-        if (lane === "row") hunger.fed(0, { moreHere: true, moreElsewhere: false });
-      }
-      if (isTransient(error)) {
-        if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");
-        mailbox.putBack(lane, items);
-        await pause(Math.random() * (isBroken(error) ? 400 : 50));
-      } else if (items.length > 1) {
-        log.error({ err: error, lane, commands: items.length }, "a turn failed; looking for the command at fault");
-        const half = items.length >> 1;
-        await this.#attempt(lane, ground, items.slice(0, half), null);
-        await this.#attempt(lane, ground, items.slice(half), null);
-      } else {
-        log.error({ err: error, lane, command: items[0]?.command }, "a command could not be decided");
-        if (items[0]) this.#park(items[0], error);
-        else await pause(1_000);
-      }
+      if (round !== null) this.#giveUp(lane, round);
+      return this.#recover(lane, ground, items, error);
+    }
+    if (round !== null && lane === "row") this.#parts.hunger.fed(decided.claimed.length, round);
+    metrics.turns.add(1, lane);
+    metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
+    this.#follow(lane, decided);
+  }
+
+  /** Nothing was claimed, or nobody knows: what was is not in `held`, and is given back with the next renewal. */
+  #giveUp(lane: Lane, round: ClaimRound): void {
+    for (const claimId of round.tokens) this.held.delete(claimId);
+    if (lane === "row") this.#parts.hunger.fed(0, { moreHere: true, moreElsewhere: false });
+  }
+
+  async #recover(lane: Lane, ground: Ground, items: readonly Item[], error: unknown): Promise<void> {
+    const { mailbox, log } = this.#parts;
+    const [only] = items;
+    if (isTransient(error)) {
+      if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");
+      mailbox.putBack(lane, items);
+      await pause(Math.random() * (isBroken(error) ? 400 : 50));
+    } else if (items.length > 1) {
+      log.error({ err: error, lane, commands: items.length }, "a turn failed; looking for the command at fault");
+      const half = items.length >> 1;
+      await this.#attempt(lane, ground, items.slice(0, half), null);
+      await this.#attempt(lane, ground, items.slice(half), null);
+    } else {
+      log.error({ err: error, lane, command: only?.command }, "a command could not be decided");
+      if (only) this.#park(only, error);
+      else await pause(1_000);
     }
   }
 
+  /** After the commit: what cannot be done any more is logged, and the rest is done all the same. */
   #follow(lane: Lane, { scene, settled, busy, claimed }: Decided): void {
     const { mailbox, effects } = this.#parts;
-    for (const { item, answer } of settled) {
-      if (item.from === "client") item.settle(answer);
-      else if ("claimId" in item.command) this.held.delete(item.command.claimId);
-      metrics.commands.add(1, item.from === "client" ? item.command.verb : item.command.type, outcomeOf(answer));
-    }
-    effects.flush();
-    for (const one of claimed) effects.start(one);
+    for (const { item, answer } of settled) this.#settle(item, answer);
+    this.#safely(() => effects.flush());
+    for (const one of claimed) this.#safely(() => effects.start(one));
     metrics.claims.add(claimed.length);
     for (const event of scene.events) metrics.transitions.add(1, event.from, event.to);
     for (const item of busy) {
@@ -156,12 +166,26 @@ export class Worker {
     if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
   }
 
+  #settle(item: Item, answer: Answer | null): void {
+    metrics.commands.add(1, item.from === "client" ? item.command.verb : item.command.type, outcomeOf(answer));
+    if (item.from === "client") this.#safely(() => item.settle(answer));
+    else if ("claimId" in item.command) this.held.delete(item.command.claimId);
+  }
+
   #park(item: Item, error: unknown): void {
+    const { effects } = this.#parts;
     metrics.poison.add(1);
-    this.#parts.effects.park(item, String(error));
-    if (item.from === "client") {
-      item.settle({ status: 503, id: item.command.target, error: "The command could not be decided and was parked" });
-      this.#parts.effects.flush();
+    this.#safely(() => effects.park(item, String(error)));
+    const answer = { status: 503, id: targetOf(item), error: "The command could not be decided and was parked" };
+    this.#settle(item, answer);
+    this.#safely(() => effects.flush());
+  }
+
+  #safely(effect: () => void): void {
+    try {
+      effect();
+    } catch (error) {
+      this.#parts.log.error({ err: error }, "what follows a commit could not be done");
     }
   }
 }

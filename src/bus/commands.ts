@@ -1,9 +1,9 @@
 // What clients ask, as it comes from JetStream: parses each message into commands, sends the answers, acks a message when
 // its last command is settled. What cannot be parsed is answered where somebody waits, and parked in `baton.dead`.
 import type { JsMsg } from "@nats-io/jetstream";
-import { headers as newHeaders } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
 import { consume, InHand, type Intake } from "#bus/consume";
+import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
 import { consumers, headers, subjects } from "#bus/subjects";
 import { type Answer, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
@@ -51,17 +51,19 @@ export interface CommandSource extends Intake {
 export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): CommandSource {
   const inHand = new InHand();
   const answers = new Map<string, [string, Answer][]>();
-  const park = (subject: string, payload: Uint8Array | string, reason: string): void => {
-    const h = newHeaders();
-    h.set(headers.reason, reason.replace(/[\r\n]+/g, " ").slice(0, 500));
-    bus.js
-      .publish(subjects.deadOf(subject), payload, { headers: h })
-      .catch((error: unknown) => log.error({ err: error, subject, reason }, "a message could not be parked"));
+  /** An address of a stranger may be none; then nobody is waiting there. */
+  const reply = (to: string, body: unknown): void => {
+    try {
+      bus.nc.publish(to, JSON.stringify(body));
+    } catch (error) {
+      log.warn({ err: error, to }, "an answer could not be sent");
+    }
   };
 
   const takeDoor = (message: JsMsg): void => {
     const { inbox, commands } = message.json<DoorMessage>();
     let open = commands.length;
+    if (open === 0) inHand.ack(message);
     for (const command of commands)
       handlers.command({
         command,
@@ -77,12 +79,12 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   const takeOne = (message: JsMsg): void => {
     const to = message.headers?.get(headers.reply) || null;
     const settle = (answer: Answer | null): void => {
-      if (answer !== null && to !== null) bus.nc.publish(to, JSON.stringify(answer));
+      if (answer !== null && to !== null) reply(to, answer);
       inHand.ack(message);
     };
     const read = readMessage(message);
     if ("refused" in read) {
-      park(message.subject, message.data, read.reason);
+      park(bus, message, read.reason, log);
       settle(read.refused);
     } else if ("update" in read) handlers.progress({ ...read, storedAt: storedAt(message), settle });
     else handlers.command({ ...read, storedAt: storedAt(message), expires: false, settle });
@@ -99,7 +101,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
         if (message.subject === subjects.door) takeDoor(message);
         else takeOne(message);
       } catch (error) {
-        park(message.subject, message.data, String(error));
+        park(bus, message, String(error), log);
         inHand.ack(message);
       }
       await handlers.room();
@@ -109,10 +111,12 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   return {
     stop: () => intake.stop(),
     flush() {
-      for (const [inbox, list] of answers) bus.nc.publish(inbox, JSON.stringify(list));
+      for (const [inbox, list] of answers) reply(inbox, list);
       answers.clear();
     },
-    park: (command, reason) => park(subjects.taskOf(command.target, command.verb), JSON.stringify(command), reason),
+    park(command, reason) {
+      park(bus, { subject: subjects.taskOf(command.target, command.verb), data: JSON.stringify(command) }, reason, log);
+    },
     close: () => inHand.close(),
   };
 }

@@ -6,6 +6,7 @@ import postgres from "postgres";
 import { type Config, limits } from "#config";
 import { Unavailable } from "#domain/errors";
 import { isBroken } from "#store/faults";
+import { type Address, dial, type Line } from "#store/line";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -32,9 +33,17 @@ type Settings = Pick<
 
 const bigint = { to: 20, from: [20], serialize: String, parse: Number };
 
-function openClient(settings: Settings): Sql {
-  return postgres(settings.databaseUrl, {
+/** A connection that is used until it breaks, and then never again. */
+interface Client {
+  readonly sql: Sql;
+  readonly gone: boolean;
+}
+
+function openClient(settings: Settings): Client {
+  const line: Line = { gone: false, used: false };
+  const sql = postgres(settings.databaseUrl, {
     max: 1,
+    socket: (options: Address) => dial(options, line),
     idle_timeout: 0,
     max_lifetime: null,
     connect_timeout: limits.connectTimeoutMs / 1000,
@@ -54,13 +63,19 @@ function openClient(settings: Settings): Sql {
       enable_hashjoin: "off",
       jit: "off",
     } as never,
-  });
+  } as never) as Sql;
+  return {
+    sql,
+    get gone() {
+      return line.gone;
+    },
+  };
 }
 
 class Pool implements Db {
   readonly #settings: Settings;
   readonly #log: Logger;
-  readonly #idle: { client: Sql; since: number }[] = [];
+  readonly #idle: { client: Client; since: number }[] = [];
   readonly #waiting: { grant: () => void; refuse: (error: Error) => void }[] = [];
   readonly #keeper: NodeJS.Timeout;
   #leased = 0;
@@ -80,25 +95,28 @@ class Pool implements Db {
   }
 
   async use<T>(work: (sql: Sql) => Promise<T>, timeoutMs: number = limits.workTimeoutMs): Promise<T> {
+    const giveUpAt = performance.now() + this.#settings.poolTimeoutSecs * 1000;
     await this.#permit();
-    let client: Sql | undefined;
+    let client: Client | undefined;
     const started = performance.now();
     try {
-      client = this.#idle.pop()?.client ?? (await this.#connect());
-      const result = await within(timeoutMs, work(client));
+      client = this.#reuse() ?? (await this.#connect(giveUpAt));
+      const result = await within(timeoutMs, work(client.sql));
       this.#answered();
-      this.#idle.push({ client, since: performance.now() });
+      this.#release(client);
       return result;
     } catch (error) {
       if (!client) throw error;
       if (!isBroken(error)) {
-        this.#idle.push({ client, since: performance.now() });
+        this.#release(client);
         throw error;
       }
-      void client.end({ timeout: 0 }).catch(() => {});
+      void client.sql.end({ timeout: 0 }).catch(() => {});
       metrics.dbReconnects.add(1);
       this.#log.warn({ err: error }, "a database connection broke and was thrown away");
-      throw new Unavailable("the database connection broke", [], { cause: error });
+      throw new Unavailable("the database connection broke", [], {
+        cause: error,
+      });
     } finally {
       const ms = performance.now() - started;
       if (ms > this.#settings.slowQueryThresholdMs) {
@@ -120,7 +138,8 @@ class Pool implements Db {
           writes.push(write);
         });
         // A write that failed makes this commit a rollback, and its own error is the one that is thrown.
-        await Promise.all([begun, ...writes, sql.unsafe("commit").execute()]);
+        const [, { command }] = await Promise.all([begun, sql.unsafe("commit").execute(), ...writes]);
+        if (command !== "COMMIT") throw new Error(`a statement of this transaction failed: ${command}`);
         return result;
       } catch (error) {
         if (!isBroken(error)) await sql.unsafe("rollback");
@@ -133,7 +152,7 @@ class Pool implements Db {
     this.#closed = true;
     clearInterval(this.#keeper);
     for (const waiter of this.#waiting.splice(0)) waiter.refuse(new Unavailable("shutting down"));
-    await Promise.all(this.#idle.splice(0).map(({ client }) => client.end({ timeout: 1 })));
+    await Promise.all(this.#idle.splice(0).map(({ client }) => client.sql.end({ timeout: 1 })));
   }
 
   #permit(): Promise<void> {
@@ -170,24 +189,39 @@ class Pool implements Db {
     metrics.dbPoolInUse.set(this.#leased);
   }
 
+  /** The connection that was used last; those that broke while nobody used them are forgotten. */
+  #reuse(): Client | undefined {
+    for (;;) {
+      const client = this.#idle.pop()?.client;
+      if (client === undefined || !client.gone) return client;
+      void client.sql.end({ timeout: 0 }).catch(() => {});
+    }
+  }
+
+  #release(client: Client): void {
+    if (this.#closed || client.gone) void client.sql.end({ timeout: 1 }).catch(() => {});
+    else this.#idle.push({ client, since: performance.now() });
+  }
+
   /** A new connection: POOL_ACQUIRE_RETRIES + 1 attempts, all within POOL_TIMEOUT_SECS. */
-  async #connect(): Promise<Sql> {
-    const giveUpAt = performance.now() + this.#settings.poolTimeoutSecs * 1000;
+  async #connect(giveUpAt: number): Promise<Client> {
     for (let attempt = 0; ; attempt++) {
       const client = openClient(this.#settings);
       try {
         await within(
           Math.max(1, Math.min(limits.connectTimeoutMs + 500, giveUpAt - performance.now())),
-          client`select 1`,
+          client.sql`select 1`,
         );
         this.#answered();
         return client;
       } catch (error) {
-        void client.end({ timeout: 0 }).catch(() => {});
+        void client.sql.end({ timeout: 0 }).catch(() => {});
         this.#lost(error);
         const pause = Math.random() * limits.connectRetryMs * 2 ** attempt;
         if (this.#closed || attempt >= this.#settings.poolAcquireRetries || performance.now() + pause > giveUpAt)
-          throw new Unavailable("Postgres cannot be reached", [], { cause: error });
+          throw new Unavailable("Postgres cannot be reached", [], {
+            cause: error,
+          });
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -216,12 +250,20 @@ class Pool implements Db {
     const { poolMaxSize, poolMinIdle } = this.#settings;
     const old = performance.now() - limits.idleConnectionMs;
     while (this.#idle.length + this.#leased > poolMinIdle && this.#idle[0] && this.#idle[0].since < old)
-      void this.#idle.shift()?.client.end({ timeout: 1 });
+      void this.#idle.shift()?.client.sql.end({ timeout: 1 });
     if (!this.#up || this.#closed) return;
     const missing = Math.min(poolMinIdle, poolMaxSize) - this.#idle.length - this.#leased;
-    await Promise.all(
-      Array.from({ length: missing > 0 ? missing : 0 }, () => this.use((sql) => sql`select 1`).catch(() => {})),
-    );
+    await Promise.all(Array.from({ length: missing > 0 ? missing : 0 }, () => this.#add().catch(() => {})));
+  }
+
+  /** One more connection, also where another one is idle. */
+  async #add(): Promise<void> {
+    await this.#permit();
+    try {
+      this.#release(await this.#connect(performance.now() + this.#settings.poolTimeoutSecs * 1000));
+    } finally {
+      this.#free();
+    }
   }
 }
 

@@ -182,4 +182,3 @@ alter table batch_spec add constraint batch_spec_id_fkey FOREIGN KEY (id) REFERE
 alter table link add constraint link_child_id_fkey FOREIGN KEY (child_id) REFERENCES task(id) ON DELETE CASCADE;
 alter table link add constraint link_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES task(id) ON DELETE CASCADE;
 alter table task add constraint task_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batch(id) ON DELETE CASCADE;
-alter table task_spec add constraint task_spec_id_fkey FOREIGN KEY (id) REFERENCES task(id) ON DELETE CASCADE;

@@ -1,7 +1,7 @@
 // Random pipelines on three workers while processes die, stand still and services go away. In the end everything has
 // ended, every invariant holds, and no start was repeated but those that were open on a worker that died or stood still.
 import { expect, test } from "vitest";
-import { type Cluster, startCluster } from "#test/cluster";
+import { type Cluster, type Member, startCluster } from "#test/cluster";
 import { Crew, type Random, seeded } from "#test/dags";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { actorOf, awayFor, claimsOf, ended, expectSound, feed, hasClaims } from "#test/rest";
@@ -44,9 +44,9 @@ function repeated(service: Receiver): string[] {
   return [...counts].filter(([, n]) => n > 1).map(([key]) => key);
 }
 
-test("2,000 tasks end right though a worker is killed, one stands still, and Postgres is away", async () => {
+test("2,000 tasks end right though a worker and the API are killed, a worker stands still, and Postgres is away", async () => {
   const { random, service, crew, postgres, cluster } = await stage("nemesis");
-  const [killed, stopped] = cluster.workers as [Cluster["workers"][0], Cluster["workers"][0]];
+  const [killed, stopped] = cluster.workers as [Member, Member];
   const mortal = [await actorOf(cluster, killed), await actorOf(cluster, stopped)] as const;
   const fed = feed(cluster, random, service, { ...making, total: 2_000 });
 
@@ -63,6 +63,11 @@ test("2,000 tasks end right though a worker is killed, one stands still, and Pos
 
   await ended(cluster, 1_200);
   await awayFor(postgres, leaseMs * 1.5, "stop");
+
+  await ended(cluster, 1_500);
+  const door = cluster.members.find(({ role }) => role === "api") as Member;
+  await cluster.kill(door);
+  await cluster.restart(door);
 
   await fed.done;
   await expectSound(cluster, crew, { calls: service.calls, mortal: new Set(mortal) }, fed.created);

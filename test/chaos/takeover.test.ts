@@ -68,6 +68,8 @@ test("a worker that drains waits for its open calls, takes nothing new, and repe
     { status: "Pending", n: 2 * slots },
     { status: "Running", n: slots },
   ]);
+  const claims = await cluster.sql`select 1 from event where event = 'claim'`;
+  expect(claims.length, "claims, those during the drain included").toBe(slots);
   service.answer("/work", reports({ status: "Success" }));
   await cluster.start("worker");
   const begun = service.to("/work").slice(0, slots);

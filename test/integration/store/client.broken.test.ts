@@ -7,10 +7,16 @@ import { type Db, openDb } from "#store/client";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase, type OwnService, ownPostgres } from "#test/services";
 import { until, within } from "#test/until";
-import { type Proxy, startProxy } from "./proxy.ts";
+import { type NetworkLine, startProxy } from "./proxy.ts";
 
 const log = makeLogger({ logLevel: "silent" }, "test");
-const settings = { poolMaxSize: 1, poolMinIdle: 0, poolAcquireRetries: 3, poolTimeoutSecs: 5, slowQueryThresholdMs: 60_000 };
+const settings = {
+  poolMaxSize: 1,
+  poolMinIdle: 0,
+  poolAcquireRetries: 3,
+  poolTimeoutSecs: 5,
+  slowQueryThresholdMs: 60_000,
+};
 const opened: Db[] = [];
 let url: string;
 
@@ -27,7 +33,8 @@ const echoOrNot = (db: Db, n: number) =>
     if (error instanceof Unavailable) return null;
     throw error;
   });
-const pidOf = (db: Db) => db.use(async (sql) => (await sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid as number);
+const pidOf = (db: Db) =>
+  db.use(async (sql) => (await sql<{ pid: number }[]>`select pg_backend_pid() as pid`)[0]?.pid as number);
 const kill = (by: Db, pid: number) => by.use((sql) => sql`select pg_terminate_backend(${pid}, 2000)`);
 const killAll = (by: Db) =>
   by.use(
@@ -50,7 +57,11 @@ describe("a backend that is killed", () => {
     for (let round = 0; round < 15; round++) {
       const pid = await pidOf(db);
       const sleeping = db.use((sql) => sql`select pg_sleep(20)`).catch((error: unknown) => error);
-      await until(() => killer.use((sql) => sql`select 1 from pg_stat_activity where pid = ${pid} and state = 'active'`).then((r) => r.length));
+      await until(() =>
+        killer
+          .use((sql) => sql`select 1 from pg_stat_activity where pid = ${pid} and state = 'active'`)
+          .then((r) => r.length),
+      );
       await kill(killer, pid);
       expect(await within(() => sleeping, 5_000)).toBeInstanceOf(Unavailable);
       for (let n = 0; n < 3; n++) expect(await within(() => echo(db, n), 5_000)).toBe(n);
@@ -92,25 +103,28 @@ describe("a backend that is killed", () => {
     expect(await Promise.all([1, 2, 3].map((n) => echo(db, n)))).toEqual([1, 2, 3]);
   });
 
-  it.each(["last write", "statement", "nothing"])("between two statements of a transaction takes all of it back (then comes a %s)", async (then) => {
-    const [db, killer] = [open(), open()];
-    for (let round = 0; round < 5; round++) {
-      const cut = db.tx(async (sql, last) => {
-        await sql`insert into thing values (1)`;
-        const [{ pid } = { pid: 0 }] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-        await kill(killer, pid);
-        // On a connection that was made anew in silence this would be a transaction of its own.
-        if (then === "last write") last(sql`insert into thing values (2)`.execute());
-        if (then === "statement") await sql`insert into thing values (2)`;
-      });
-      await expect(within(() => cut, 5_000)).rejects.toBeInstanceOf(Unavailable);
-      expect(await within(() => killer.use((sql) => sql`select id from thing`), 5_000)).toEqual([]);
-    }
-  });
+  it.each(["last write", "statement", "nothing"])(
+    "between two statements of a transaction takes all of it back (then comes a %s)",
+    async (then) => {
+      const [db, killer] = [open(), open()];
+      for (let round = 0; round < 5; round++) {
+        const cut = db.tx(async (sql, last) => {
+          await sql`insert into thing values (1)`;
+          const [{ pid } = { pid: 0 }] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+          await kill(killer, pid);
+          // On a connection that was made anew in silence this would be a transaction of its own.
+          if (then === "last write") last(sql`insert into thing values (2)`.execute());
+          if (then === "statement") await sql`insert into thing values (2)`;
+        });
+        await expect(within(() => cut, 5_000)).rejects.toBeInstanceOf(Unavailable);
+        expect(await within(() => killer.use((sql) => sql`select id from thing`), 5_000)).toEqual([]);
+      }
+    },
+  );
 });
 
 describe("a line that is half open", () => {
-  let proxy: Proxy;
+  let proxy: NetworkLine;
   const through = () => {
     const way = new URL(url);
     way.port = String(proxy.port);
@@ -156,7 +170,11 @@ describe("a line that is half open", () => {
     const [db, watcher] = [open({ databaseUrl: through() }), open()];
     for (let round = 0; round < 5; round++) {
       const sleeping = db.use((sql) => sql`select pg_sleep(20)`).catch((error: unknown) => error);
-      await until(() => watcher.use((sql) => sql`select 1 from pg_stat_activity where query like 'select pg_sleep(20)%'`).then((r) => r.length));
+      await until(() =>
+        watcher
+          .use((sql) => sql`select 1 from pg_stat_activity where query like 'select pg_sleep(20)%'`)
+          .then((r) => r.length),
+      );
       proxy.cut();
       expect(await within(() => sleeping, 5_000)).toBeInstanceOf(Unavailable);
       expect(await within(() => echo(db, round), 5_000)).toBe(round);

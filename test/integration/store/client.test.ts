@@ -7,7 +7,13 @@ import { freshDatabase } from "#test/services";
 import { stays, until, within } from "#test/until";
 
 const log = makeLogger({ logLevel: "silent" }, "test");
-const settings = { poolMaxSize: 4, poolMinIdle: 0, poolAcquireRetries: 3, poolTimeoutSecs: 10, slowQueryThresholdMs: 60_000 };
+const settings = {
+  poolMaxSize: 4,
+  poolMinIdle: 0,
+  poolAcquireRetries: 3,
+  poolTimeoutSecs: 10,
+  slowQueryThresholdMs: 60_000,
+};
 const opened: Db[] = [];
 let url: string;
 
@@ -152,7 +158,8 @@ describe("the pool", () => {
 });
 
 describe("a transaction", () => {
-  const ids = (db: Db) => db.use(async (sql) => (await sql<{ id: number }[]>`select id from thing order by id`).map(({ id }) => id));
+  const ids = (db: Db) =>
+    db.use(async (sql) => (await sql<{ id: number }[]>`select id from thing order by id`).map(({ id }) => id));
   const clean = (db: Db) => db.use((sql) => sql`truncate thing`);
 
   it("commits the last writes with the rest, in order", async () => {

@@ -1,7 +1,7 @@
 // A line to a server that a test may cut, mute, or refuse: what a network does, without a network. Counts who came.
-import { createServer, connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 
-export interface Proxy {
+export interface NetworkLine {
   readonly port: number;
   /** How many connected so far. */
   readonly accepted: number;
@@ -15,10 +15,10 @@ export interface Proxy {
 }
 
 /** `to`: the port of the server on this machine. */
-export async function startProxy(to: number): Promise<Proxy> {
+export async function startProxy(to: number): Promise<NetworkLine> {
   const pairs = new Set<{ near: Socket; far: Socket; muted: boolean }>();
   let accepted = 0;
-  let mode: Proxy["mode"] = "pass";
+  let mode: NetworkLine["mode"] = "pass";
   const server = createServer((near) => {
     accepted++;
     if (mode === "refuse") return void near.destroy();
@@ -31,8 +31,14 @@ export async function startProxy(to: number): Promise<Proxy> {
       far.destroy();
     };
     // Once muted, always: a line that is half open does not heal.
-    near.on("data", (data) => pair.muted || far.write(data)).on("error", end).on("close", end);
-    far.on("data", (data) => pair.muted || near.write(data)).on("error", end).on("close", end);
+    near
+      .on("data", (data) => pair.muted || far.write(data))
+      .on("error", end)
+      .on("close", end);
+    far
+      .on("data", (data) => pair.muted || near.write(data))
+      .on("error", end)
+      .on("close", end);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

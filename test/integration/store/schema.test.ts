@@ -1,7 +1,8 @@
 // The schema as it is after all migrations: as committed, guarding its own truth, and applied once however many
 // processes start at the same time.
-import { readFileSync } from "node:fs";
+
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { taskStates } from "#domain/state";
@@ -16,7 +17,17 @@ import { dumpSchema, schemaFile } from "../../../scripts/schema.ts";
 
 const log = makeLogger({ logLevel: "silent" }, "test");
 const open = (databaseUrl: string, poolMaxSize = 2): Db =>
-  openDb({ databaseUrl, poolMaxSize, poolMinIdle: 0, poolAcquireRetries: 5, poolTimeoutSecs: 30, slowQueryThresholdMs: 60_000 }, log);
+  openDb(
+    {
+      databaseUrl,
+      poolMaxSize,
+      poolMinIdle: 0,
+      poolAcquireRetries: 5,
+      poolTimeoutSecs: 30,
+      slowQueryThresholdMs: 60_000,
+    },
+    log,
+  );
 
 let url: string;
 let db: Db;
@@ -66,7 +77,9 @@ describe("the tables refuse", () => {
       (sql) => sql`
         insert into task ${sql({ id: randomUUID(), batch_id: batch, pos: 0, kind: "k", timeout: 60, acts: 0, ...row } as never)}`,
     );
-  beforeAll(() => db.use((sql) => sql`insert into batch (id, total, unfinished) values (${batch}, 1, 1)`).then(() => {}));
+  beforeAll(() =>
+    db.use((sql) => sql`insert into batch (id, total, unfinished) values (${batch}, 1, 1)`).then(() => {}),
+  );
 
   it.each([
     ["a sound row", sound],

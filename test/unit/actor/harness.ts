@@ -40,10 +40,12 @@ export class Harness {
     const before = { ...(this.rows.get(id) as TaskRow) };
     this.#now += 1000;
     if (command === "timeout" && before.status === "Running") this.#now += before.timeout * 1000;
-    if (command === "backoff_elapsed" && before.nextRetryAt) this.#now = Math.max(this.#now, before.nextRetryAt.getTime());
+    if (command === "backoff_elapsed" && before.nextRetryAt)
+      this.#now = Math.max(this.#now, before.nextRetryAt.getTime());
     const accepted = await this.#turn((scene) => this.#decide(scene, scene.rows.get(id) as TaskRow, command));
     const now = this.rows.get(id) as TaskRow;
-    const already = (command === "succeed" && before.status === "Success") || (command === "fail" && before.status === "Failure");
+    const already =
+      (command === "succeed" && before.status === "Success") || (command === "fail" && before.status === "Failure");
     if (already && accepted && now.lastUpdated === before.lastUpdated) return "already";
     return accepted ? "done" : "refused";
   }
@@ -94,7 +96,13 @@ export class Harness {
   #add({ id, dependencies = [], dead_end_barrier = false, retry }: TaskSpec): void {
     const links = dependencies.map((edge): Link => {
       const { requires_success, condition } = edge;
-      const needs = requires_success ? "required" : condition === "on_success" ? "success" : condition === "on_failure" ? "failure" : "finish";
+      const needs = requires_success
+        ? "required"
+        : condition === "on_success"
+          ? "success"
+          : condition === "on_failure"
+            ? "failure"
+            : "finish";
       return { parent: edge.id, child: id, needs };
     });
     const waitSuccess = links.filter(({ needs }) => needs === "required" || needs === "success").length;
@@ -106,6 +114,7 @@ export class Harness {
       task({
         id,
         retry: policy,
+        pos: this.rows.size,
         deadEndBarrier: dead_end_barrier,
         status: links.length > 0 ? "Waiting" : "Pending",
         waitFinished: links.length,

@@ -4,7 +4,8 @@ import { answerBefore, type Memo, memoOf, remember } from "#actor/memo";
 import type { Answer, ClientCommand } from "#domain/command";
 import { always, ask, asked, stage, told } from "./rows.ts";
 
-const memoFor = (command: ClientCommand, retry: typeof always | null = null) => memoOf(asked(command), stage({ retry }).scene);
+const memoFor = (command: ClientCommand, retry: typeof always | null = null) =>
+  memoOf(asked(command), stage({ retry }).scene);
 const yes: Answer = { status: 200, id: "a", state: "Paused", attempt: 0 };
 
 describe("is remembered", () => {
@@ -19,7 +20,7 @@ describe("is remembered", () => {
     ["fail", { new_failures: 1 }],
     ["update", { new_success: 1, priority: 1 }],
   ] as const)("%s with %j, under its own id", (verb, fields) => {
-    expect(memoFor(ask(verb, "a", { id: "c9", fields }))).toEqual({ id: "a:c9", hash: null });
+    expect(memoFor(ask(verb, "a", { id: "c9", fields }))).toMatchObject({ id: "a:c9", hash: null });
   });
 
   it("a failure that retries, because its repetition would be another failure", () => {
@@ -38,7 +39,8 @@ describe("is remembered", () => {
 });
 
 describe("a client's own key", () => {
-  const keyed = (more: Partial<ClientCommand> = {}, target = "a") => memoFor(ask("succeed", target, { key: "k", ...more })) as Memo;
+  const keyed = (more: Partial<ClientCommand> = {}, target = "a") =>
+    memoFor(ask("succeed", target, { key: "k", ...more })) as Memo;
 
   it("is good for one task, whatever the id of the command", () => {
     expect(keyed({ id: "c1" })).toEqual(keyed({ id: "c2" }));
@@ -64,7 +66,8 @@ describe("a client's own key", () => {
     expect(answerBefore(scene, keyed())).toEqual(yes);
     const other = answerBefore(scene, keyed({ fields: { priority: 1 } }));
     expect(other).toMatchObject({ status: 422, id: "a" });
-    expect(scene.answers).toEqual([{ ...keyed(), answer: yes }]);
+    const { id, hash } = keyed();
+    expect(scene.answers).toEqual([{ id, hash, answer: yes }]);
   });
 
   it("is not used up by a task that was not there yet", () => {

@@ -3,32 +3,44 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isFinal, type TaskRow } from "#domain/row";
-import { type BatchCommand, batchCommands, Reference, type Task, type TaskCommand, type TaskSpec, taskCommands } from "#test/reference";
+import {
+  type BatchCommand,
+  batchCommands,
+  Reference,
+  type Task,
+  type TaskCommand,
+  type TaskSpec,
+  taskCommands,
+} from "#test/reference";
 import { Harness } from "./harness.ts";
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 describe(`a batch decided in memory is as the reference has it (SEED=${seed})`, () => {
-  it.each([true, false])("with dead ends canceled: %s", async (deadEnds) => {
-    await fc.assert(
-      fc.asyncProperty(batch, commands, async (specs, told) => {
-        const reference = new Reference(specs, { deadEnds });
-        const harness = new Harness(specs, deadEnds);
-        compare(harness, reference);
-        for (const [what, n] of told) {
-          if (isBatch(what)) {
-            reference.tellBatch(what);
-            await harness.tellBatch(what);
-          } else {
-            const { id } = specs[n % specs.length] as TaskSpec;
-            expect(await harness.tell(what, id), `${what} ${id}`).toBe(reference.tell(what, id));
-          }
+  it.each([true, false])(
+    "with dead ends canceled: %s",
+    async (deadEnds) => {
+      await fc.assert(
+        fc.asyncProperty(batch, commands, async (specs, told) => {
+          const reference = new Reference(specs, { deadEnds });
+          const harness = new Harness(specs, deadEnds);
           compare(harness, reference);
-        }
-      }),
-      { seed, numRuns: 1500 },
-    );
-  }, 60_000);
+          for (const [what, n] of told) {
+            if (isBatch(what)) {
+              reference.tellBatch(what);
+              await harness.tellBatch(what);
+            } else {
+              const { id } = specs[n % specs.length] as TaskSpec;
+              expect(await harness.tell(what, id), `${what} ${id}`).toBe(reference.tell(what, id));
+            }
+            compare(harness, reference);
+          }
+        }),
+        { seed, numRuns: 1500 },
+      );
+    },
+    60_000,
+  );
 });
 
 function compare(harness: Harness, reference: Reference): void {
@@ -52,7 +64,16 @@ function seen(row: TaskRow) {
   const { id, status, attempt, waitFinished, waitSuccess, inDoubt, pauseRequested } = row;
   const backoff = row.nextRetryAt !== null;
   if (isFinal(status)) return { id, status, attempt };
-  return { id, status, attempt, wait_finished: waitFinished, wait_success: waitSuccess, inDoubt, pauseRequested, backoff };
+  return {
+    id,
+    status,
+    attempt,
+    wait_finished: waitFinished,
+    wait_success: waitSuccess,
+    inDoubt,
+    pauseRequested,
+    backoff,
+  };
 }
 
 function meant(task: Task) {
@@ -64,12 +85,14 @@ function meant(task: Task) {
 /** The reference names one of several reasons that may hold, and none where the contract names none. */
 function checkReason(row: TaskRow, { status, reason }: Task): void {
   if (status === "Success") expect(row.failureReason, row.id).toBeNull();
-  else if (reason?.startsWith("Required parent task")) expect(row.failureReason).toMatch(/^Required parent task t\d failed$/);
+  else if (reason?.startsWith("Required parent task"))
+    expect(row.failureReason).toMatch(/^Required parent task t\d failed$/);
   else if (reason !== null) expect(row.failureReason, row.id).toBe(reason);
   else expect(row.failureReason, row.id).not.toBeNull();
 }
 
-const isBatch = (what: TaskCommand | BatchCommand): what is BatchCommand => (batchCommands as readonly string[]).includes(what);
+const isBatch = (what: TaskCommand | BatchCommand): what is BatchCommand =>
+  (batchCommands as readonly string[]).includes(what);
 
 /** Moves that bring tasks to an end are more frequent, so that ends come early enough to have consequences. */
 const commands = fc.array(

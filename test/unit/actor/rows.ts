@@ -35,7 +35,8 @@ export function task(over: Partial<TaskRow> = {}): TaskRow {
   return {
     id: "a",
     batchId,
-    kind: "k",
+    pos: 0,
+    lane: 0,
     receiver: null,
     kids: 0,
     timeout: 60,

@@ -41,7 +41,9 @@ describe.each(states)("a row that is %s", (status) => {
         if (accepted !== (says !== null)) expect.fail(`${where}: accepted is ${accepted}`);
         if (says === null) {
           expect(row, where).toEqual(before);
-          expect([scene.changed.size, scene.events.length, scene.owed.length, scene.ended.length]).toEqual([0, 0, 0, 0]);
+          expect([scene.changed.size, scene.events.length, scene.owed.length, scene.ended.length]).toEqual([
+            0, 0, 0, 0,
+          ]);
           continue;
         }
         checkRow(row, before, says.to, where);

@@ -37,7 +37,8 @@ it("stops every unfinished task itself, counts them by where they were, and fail
       already_terminal: 4,
     },
   });
-  for (const row of rows) expect(row).toMatchObject({ status: "Canceled", failureReason: "Batch stopped", dueAt: null });
+  for (const row of rows)
+    expect(row).toMatchObject({ status: "Canceled", failureReason: "Batch stopped", dueAt: null });
   expect(scene.owed.map(({ row, on, holdUntil }) => [row.id, on, holdUntil])).toEqual([
     ["c", "cancel", later(40)],
     ["r", "cancel", null],
@@ -53,7 +54,11 @@ it("finds nothing to stop a second time", async () => {
 it("pauses what waits; what is under way goes on and remembers", async () => {
   const rows = open();
   const scene = stageOf(rows);
-  expect(await decideWhole(scene, ask("pause_batch", batchId))).toEqual({ status: 200, id: batchId, counts: { paused: 3 } });
+  expect(await decideWhole(scene, ask("pause_batch", batchId))).toEqual({
+    status: 200,
+    id: batchId,
+    counts: { paused: 3 },
+  });
   expect(statuses(rows)).toEqual({ w: "Paused", p: "Paused", c: "Claimed", r: "Running", y: "Paused", z: "Paused" });
   expect(rows.filter((row) => row.pauseRequested).map(({ id }) => id)).toEqual(["c", "r"]);
   expect(scene.events.map(({ task_id }) => task_id)).toEqual(["w", "p", "y"]);
@@ -65,7 +70,14 @@ it("resumes each to where it belongs, and withdraws what was remembered", async 
   const scene = stageOf(rows);
   const answer = await decideWhole(scene, ask("resume_batch", batchId));
   expect(answer).toEqual({ status: 200, id: batchId, counts: { resumed: 4 } });
-  expect(statuses(rows)).toEqual({ w: "Waiting", p: "Pending", c: "Claimed", r: "Running", y: "Retrying", z: "Pending" });
+  expect(statuses(rows)).toEqual({
+    w: "Waiting",
+    p: "Pending",
+    c: "Claimed",
+    r: "Running",
+    y: "Retrying",
+    z: "Pending",
+  });
   expect(rows.filter((row) => row.pauseRequested)).toEqual([]);
   expect(rows.find(({ id }) => id === "y")).toMatchObject({ dueAt: later(60), nextRetryAt: later(60) });
   expect(scene.ready).toBe(2);
@@ -77,5 +89,9 @@ it("touches no other batch, and does not know one that is not there", async () =
   expect((await decideWhole(scene, ask("stop_batch", batchId))).counts).toMatchObject({ already_terminal: 0 });
   expect(stranger.status).toBe("Pending");
   for (const verb of ["stop_batch", "pause_batch", "resume_batch"] as const)
-    expect(await decideWhole(scene, ask(verb, "nobody"))).toEqual({ status: 404, id: "nobody", error: "Batch not found" });
+    expect(await decideWhole(scene, ask(verb, "nobody"))).toEqual({
+      status: 404,
+      id: "nobody",
+      error: "Batch not found",
+    });
 });

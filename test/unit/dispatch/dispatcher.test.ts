@@ -32,17 +32,60 @@ it("is not hungry while its lease is not good, and is again afterwards", () => {
   expect(dispatcher.hungry).toBe(true);
 });
 
-it("looks again where more may be there, and rings only after a round that claimed something", () => {
-  const { state, dispatcher } = made();
-  for (const [claimed, left, hungry, rings] of [
-    [0, nothing, false, 0],
-    [5, nothing, false, 0],
-    [0, { moreHere: true, moreElsewhere: true }, true, 0],
-    [5, { moreHere: false, moreElsewhere: true }, false, 1],
-    [5, { moreHere: true, moreElsewhere: false }, true, 2],
+it("looks again where more may be there", () => {
+  const { dispatcher } = made();
+  for (const [left, hungry] of [
+    [nothing, false],
+    [{ moreHere: true, moreElsewhere: false }, true],
+    [{ moreHere: false, moreElsewhere: true }, false],
   ] as const) {
     dispatcher.eat();
-    dispatcher.fed(claimed, left);
-    expect([dispatcher.hungry, state.rings]).toEqual([hungry, rings]);
+    dispatcher.fed(1, left);
+    expect(dispatcher.hungry).toBe(hungry);
   }
+});
+
+it("looks again for what was left behind when a slot becomes free, also while it was looking", () => {
+  const { dispatcher } = made();
+  const left = { moreHere: false, moreElsewhere: true };
+  dispatcher.eat();
+  dispatcher.fed(1, left);
+  expect(dispatcher.hungry).toBe(false);
+  dispatcher.freed();
+  expect(dispatcher.hungry).toBe(true);
+  dispatcher.eat();
+  dispatcher.freed();
+  dispatcher.fed(1, left);
+  expect(dispatcher.hungry).toBe(true);
+  dispatcher.eat();
+  dispatcher.fed(0, nothing);
+  dispatcher.freed();
+  expect(dispatcher.hungry).toBe(false);
+});
+
+it("rings only after a round that claimed something and left something, and not at every round", () => {
+  for (const [claimed, left, rings] of [
+    [0, { moreHere: true, moreElsewhere: true }, 0],
+    [5, nothing, 0],
+    [5, { moreHere: false, moreElsewhere: true }, 1],
+    [5, { moreHere: true, moreElsewhere: false }, 1],
+  ] as const) {
+    const { state, dispatcher } = made();
+    for (let round = 0; round < 3; round++) dispatcher.fed(claimed, left);
+    expect(state.rings).toBe(rings);
+  }
+});
+
+it("is sated only where nothing waits that it knows of, and its lease is good", () => {
+  const { state, dispatcher } = made();
+  expect(dispatcher.sated).toBe(true);
+  dispatcher.look();
+  expect(dispatcher.sated).toBe(false);
+  dispatcher.eat();
+  expect(dispatcher.sated).toBe(true);
+  dispatcher.fed(1, { moreHere: false, moreElsewhere: true });
+  expect(dispatcher.sated).toBe(false);
+  dispatcher.fed(1, nothing);
+  state.may = false;
+  expect(dispatcher.sated).toBe(false);
 });

@@ -1,6 +1,6 @@
 // The one loop under all timers: it ticks when it is due, nudged or told of something sooner, survives what a tick
 // throws, and stops without a tick left behind. Long pauses stand for "never"; nothing here waits for them.
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { makeLogger } from "#telemetry/log";
 import { stays, until, within } from "#test/until";
 import { loop } from "#timers/loop";

@@ -1,0 +1,189 @@
+// What this worker learned of its own calls and timers: fenced by the token of the claim, moot where the world moved on.
+import { describe, expect, it } from "vitest";
+import { decide, settle } from "#actor/kinds";
+import { allActs, always, ask, later, stage, start } from "./rows.ts";
+
+const open = ["Waiting", "Pending", "Claimed", "Running", "Retrying", "Paused"] as const;
+
+/** What a command that changed nothing leaves behind. */
+const traces = ({ scene }: ReturnType<typeof stage>) => [
+  scene.changed.size,
+  scene.events.length,
+  scene.specs.size,
+  scene.owed.length,
+  scene.ended.length,
+];
+const nothing = [0, 0, 0, 0, 0];
+
+describe("what the worker learned", () => {
+  const of = { task: "a", claimId: 7 };
+
+  it("is moot for a task that is gone, and under the token of an earlier claim", () => {
+    for (const type of [
+      "started",
+      "start_failed",
+      "start_deferred",
+      "released",
+      "lease_expired",
+      "joined",
+      "answered",
+    ] as const) {
+      const more = { reason: "r", until: later(60), result: null };
+      for (const [claimId, id] of [
+        [6, "a"],
+        [7, "b"],
+      ] as const) {
+        const it = stage({ status: "Claimed" });
+        const before = { ...it.row };
+        expect(settle(it.scene, { type, task: id, claimId, ...more })).toBe(false);
+        expect(it.row).toEqual(before);
+        expect(traces(it)).toEqual(nothing);
+        expect(it.scene.unheld.size).toBe(0);
+      }
+    }
+  });
+
+  it("lets a claim that was not carried out go back without doubt, one of a dead worker with", () => {
+    const released = stage({ status: "Claimed" });
+    expect(settle(released.scene, { type: "released", ...of })).toBe(true);
+    expect(released.row).toMatchObject({ status: "Pending", inDoubt: false, owner: null, startedAt: null });
+    const dead = stage({ status: "Claimed" });
+    expect(settle(dead.scene, { type: "lease_expired", ...of })).toBe(true);
+    expect(dead.row).toMatchObject({ status: "Pending", inDoubt: true, owner: null, startedAt: null, attempt: 0 });
+    expect([released.scene.ready, dead.scene.ready]).toEqual([1, 1]);
+    for (const status of ["Running", "Pending"] as const)
+      expect(settle(stage({ status, claimId: 7 }).scene, { type: "lease_expired", ...of })).toBe(false);
+  });
+
+  it("hears the late answer of a dead worker's call, also through a pause", () => {
+    const pending = stage({ status: "Pending", inDoubt: true, claimId: 7 });
+    expect(settle(pending.scene, { type: "started", ...of })).toBe(true);
+    expect(pending.row).toMatchObject({ status: "Running", inDoubt: false, dueAt: later(70) });
+    const paused = stage({ status: "Paused", inDoubt: true, claimId: 7 });
+    expect(settle(paused.scene, { type: "started", ...of })).toBe(true);
+    expect(paused.row).toMatchObject({ status: "Running", inDoubt: false, pauseRequested: true });
+  });
+
+  it("defers to the time the receiver named, in the same attempt", () => {
+    const it = stage({ status: "Claimed", attempt: 1 });
+    expect(settle(it.scene, { type: "start_deferred", until: later(99), ...of })).toBe(true);
+    expect(it.row).toMatchObject({
+      status: "Pending",
+      attempt: 1,
+      runAt: later(99),
+      dueAt: later(99),
+      startedAt: null,
+    });
+    expect([it.scene.ready, it.scene.earliestDue]).toEqual([0, later(99)]);
+  });
+
+  it("keeps the time the receiver named when the task comes back paused", () => {
+    const { scene, row } = stage({ status: "Claimed", pauseRequested: true });
+    settle(scene, { type: "start_deferred", until: later(99), ...of });
+    expect(row).toMatchObject({ status: "Paused", runAt: later(99), dueAt: null });
+    decide(scene, ask("resume"));
+    expect(row).toMatchObject({ status: "Pending", dueAt: later(99) });
+  });
+
+  it("fails a start for its reason, or retries it", () => {
+    const it = stage({ status: "Claimed" });
+    settle(it.scene, { type: "start_failed", reason: "Start failed: 500", ...of });
+    expect(it.row).toMatchObject({ status: "Failure", failureReason: "Start failed: 500" });
+    const again = stage({ status: "Claimed", retry: always });
+    settle(again.scene, { type: "start_failed", reason: "no", ...of });
+    expect(again.row).toMatchObject({ status: "Retrying", failureReason: "no" });
+  });
+
+  it("takes the answer as the report, with its result", () => {
+    const it = stage({ status: "Claimed", failureReason: "old" });
+    expect(settle(it.scene, { type: "answered", result: { x: 1 }, ...of })).toBe(true);
+    expect(it.row).toMatchObject({ status: "Success", failureReason: null });
+    expect([...it.scene.specs.values()]).toEqual([{ id: "a", result: { x: 1 } }]);
+    const without = stage({ status: "Claimed" });
+    settle(without.scene, { type: "answered", result: null, ...of });
+    expect(without.scene.specs.size).toBe(0);
+    const joined = stage({ status: "Claimed" });
+    settle(joined.scene, { type: "joined", ...of });
+    expect(joined.scene.events).toMatchObject([{ from: "Claimed", to: "Success", event: "join" }]);
+  });
+
+  it("lets deliveries go that waited for the answer, once the task is final", () => {
+    for (const type of ["started", "start_failed", "answered"] as const) {
+      const it = stage({ status: "Canceled", claimId: 7 });
+      expect(settle(it.scene, { type, reason: "r", result: null, ...of })).toBe(false);
+      expect([...it.scene.unheld]).toEqual(["a"]);
+      expect(it.scene.changed.size).toBe(0);
+    }
+    const none = stage({ status: "Canceled", claimId: 7, acts: 1 });
+    settle(none.scene, { type: "started", ...of });
+    expect(none.scene.unheld.size).toBe(0);
+  });
+
+  it("adds the cancel action that the answer brought, or delivers it where it comes too late", () => {
+    const cancelAction = { kind: "Nats", params: { subject: "baton.work.x" } } as const;
+    const running = stage({ status: "Claimed", acts: 1 });
+    settle(running.scene, { type: "started", cancelAction, ...of });
+    expect(running.row).toMatchObject({ status: "Running", acts: 9 });
+    expect([...running.scene.specs.values()]).toEqual([
+      { id: "a", addActions: [{ ...cancelAction, trigger: "Cancel" }] },
+    ]);
+
+    const early = stage({ status: "Running", acts: 1, claimId: 7 });
+    settle(early.scene, { type: "started", cancelAction, ...of });
+    expect(early.row).toMatchObject({ status: "Running", acts: 9, lastUpdated: start });
+
+    const canceled = stage({ status: "Canceled", acts: 1, claimId: 7, attempt: 1 });
+    settle(canceled.scene, { type: "started", cancelAction, ...of });
+    expect(canceled.scene.owed).toMatchObject([
+      { on: "cancel", attempt: 1, holdUntil: null, only: { trigger: "Cancel" } },
+    ]);
+
+    for (const status of ["Success", "Failure"] as const) {
+      const ended = stage({ status, acts: allActs, claimId: 7 });
+      settle(ended.scene, { type: "started", cancelAction, ...of });
+      expect([ended.scene.owed.length, ended.scene.specs.size]).toEqual([0, 0]);
+    }
+  });
+});
+
+describe("a timer", () => {
+  const due = { type: "due", task: "a", ends: true } as const;
+
+  it.each(open)("that has not gone off, or is none, does nothing while it is %s", (status) => {
+    for (const dueAt of [null, later(11)]) {
+      const it = stage({ status, dueAt });
+      expect(settle(it.scene, due)).toBe(false);
+      expect(traces(it)).toEqual(nothing);
+    }
+  });
+
+  it("makes a task ready at run_at and after its backoff", () => {
+    const runAt = stage({ status: "Pending", dueAt: later(9), runAt: later(9) });
+    expect(settle(runAt.scene, due)).toBe(true);
+    expect(runAt.row).toMatchObject({ status: "Pending", dueAt: null });
+    expect(runAt.scene.events).toEqual([]);
+    const backoff = stage({ status: "Retrying", dueAt: later(9), nextRetryAt: later(9), retry: always });
+    expect(settle(backoff.scene, due)).toBe(true);
+    expect(backoff.row).toMatchObject({ status: "Pending", attempt: 1, dueAt: null, nextRetryAt: null });
+    expect([runAt.scene.ready, backoff.scene.ready]).toEqual([1, 1]);
+  });
+
+  it("ends a silent task, in a turn that holds its batch, counting from its last change", () => {
+    const over = { status: "Running", timeout: 5, dueAt: later(5) } as const;
+    const silent = stage(over);
+    expect(settle(silent.scene, due)).toBe(true);
+    expect(silent.row).toMatchObject({ status: "Failure", failureReason: "Timeout" });
+    expect(silent.scene.owed.map(({ on }) => on).sort()).toEqual(["cancel", "failure"]);
+    const spoke = stage({ ...over, lastUpdated: later(7) });
+    expect(settle(spoke.scene, due)).toBe(true);
+    expect(spoke.row).toMatchObject({ status: "Running", dueAt: later(12), lastUpdated: later(7) });
+    const row = stage(over);
+    row.scene.batches.clear();
+    expect(settle(row.scene, due)).toBe(false);
+    expect(row.row.status).toBe("Running");
+    const retried = stage({ ...over, retry: always });
+    settle(retried.scene, due);
+    expect(retried.row).toMatchObject({ status: "Retrying", failureReason: "Timeout" });
+    expect(retried.scene.owed).toMatchObject([{ on: "cancel", attempt: 0 }]);
+  });
+});
