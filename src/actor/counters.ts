@@ -49,16 +49,30 @@ export class Counters {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       if (this.#parts.flushMs > 0) await pause(this.#parts.flushMs);
-      const items = this.#waiting.splice(0, limits.progressUpdatesMax);
-      try {
-        this.#waiting.push(...(await this.#apply(items)));
-      } catch (error) {
-        if (!isTransient(error)) this.#parts.log.error({ err: error }, "counter updates could not be applied yet");
-        this.#waiting.unshift(...items);
-        await pause(Math.random() * (isTransient(error) ? 200 : 2_000));
-      }
+      await this.#attempt(this.#waiting.splice(0, limits.progressUpdatesMax));
     }
     this.#running = null;
+  }
+
+  /** Again what is nobody's fault; where it is an update's own, the batch is halved until that one is alone, and dropped. */
+  async #attempt(items: readonly CounterItem[]): Promise<void> {
+    const { log } = this.#parts;
+    try {
+      this.#waiting.push(...(await this.#apply(items)));
+    } catch (error) {
+      if (isTransient(error)) {
+        this.#waiting.unshift(...items);
+        await pause(Math.random() * 200);
+      } else if (items.length > 1) {
+        const half = items.length >> 1;
+        await this.#attempt(items.slice(0, half));
+        await this.#attempt(items.slice(half));
+      } else {
+        metrics.poison.add(1);
+        log.error({ err: error, update: items[0]?.update }, "a counter update could not be applied");
+        items[0]?.settle({ status: 503, id: items[0].update.task, error: "The update could not be applied" });
+      }
+    }
   }
 
   /** Returns those whose task is busy. */

@@ -48,16 +48,17 @@ export function settle(scene: Scene, command: LocalCommand): boolean {
   if (command.type === "due") return ring(scene, row);
   if (row.claimId !== command.claimId) return false;
   const { type } = command;
-  if (type === "joined") return advance(scene, row, { type: "succeed" }, { reason: null, name: "join" });
+  if (type === "joined")
+    return advance(scene, row, { type: "succeed" }, { reason: null, name: "join", answered: true });
   if (type === "lease_expired" || type === "released") return row.status === "Claimed" && advance(scene, row, { type });
   // From here on the start call has been answered: what waited for that may go out.
   if (isFinal(row.status) && (row.acts & ~acts.start) !== 0) scene.unheld.add(row.id);
   if (type === "answered") {
-    if (!advance(scene, row, { type: "succeed" }, { reason: null, name: "answered" })) return false;
+    if (!advance(scene, row, { type: "succeed" }, { reason: null, name: "answered", answered: true })) return false;
     if (command.result !== null) scene.changeSpec({ id: row.id, result: command.result });
     return true;
   }
-  if (type === "start_failed") return advance(scene, row, { type }, { reason: command.reason });
+  if (type === "start_failed") return advance(scene, row, { type }, { reason: command.reason, answered: true });
   if (type === "start_deferred") {
     if (!advance(scene, row, { type })) return false;
     defer(scene, row, command.until);

@@ -11,6 +11,8 @@ import { type TaskContext, type TaskEvent, taskMachine } from "#machines/task";
 export interface Note {
   readonly reason?: string | null;
   readonly name?: string;
+  /** The event is itself the outcome of the start call. */
+  readonly answered?: boolean;
 }
 
 /** Lets `event` happen to the task if the machine accepts it now; says whether it did. */
@@ -20,7 +22,7 @@ export function advance(scene: Scene, row: TaskRow, event: TaskEvent, note: Note
   const { snapshot, actions } = transit(before, event);
   const from = row.status;
   const to = snapshot.value as TaskRow["status"];
-  const callOpen = from === "Claimed";
+  const callOpen = from === "Claimed" && !note.answered;
   scene.touch(row);
   restoreContext(scene, row, snapshot.context);
   row.status = to;

@@ -43,7 +43,10 @@ export class Worker {
   /** Fencing tokens of the claims that this process knows of: from before their commit until their outcome is written. */
   readonly held = new Set<number>();
   #claims = 0;
+  #claiming = true;
   #stopping = false;
+  /** Passes under way. */
+  #running = 0;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(parts: WorkerParts) {
@@ -54,29 +57,49 @@ export class Worker {
     this.#loops = Promise.all([this.#loop("ending"), this.#loop("row")]);
   }
 
-  /** Ends when everything in the mailbox has been decided (or `giveUp` resolves). */
+  /** Claims nothing any more; goes on deciding. */
+  stopClaiming(): void {
+    this.#claiming = false;
+  }
+
+  /** Ends when no turn is running and everything in the mailbox has been decided (or `giveUp` resolves). */
   async stop(giveUp: Promise<unknown>): Promise<void> {
+    this.stopClaiming();
     this.#stopping = true;
+    this.#nudgeBoth();
+    await Promise.race([this.#loops, giveUp]);
+  }
+
+  #nudgeBoth(): void {
     this.#parts.mailbox.nudge("ending");
     this.#parts.mailbox.nudge("row");
-    await Promise.race([this.#loops, giveUp]);
+  }
+
+  /** What one lane decides may give the other one work. */
+  #isDone(): boolean {
+    const { mailbox } = this.#parts;
+    return this.#stopping && this.#running === 0 && mailbox.size("ending") + mailbox.size("row") === 0;
   }
 
   async #loop(lane: Lane): Promise<void> {
     const { mailbox, log } = this.#parts;
-    while (!(this.#stopping && mailbox.size(lane) === 0)) {
+    while (!this.#isDone()) {
+      if (mailbox.size(lane) === 0 && !(lane === "row" && this.#mayClaim())) await mailbox.wait(lane);
+      this.#running++;
       try {
         await this.#pass(lane);
       } catch (error) {
         log.error({ err: error, lane }, "a pass of the worker failed");
         await pause(100);
       }
+      this.#running--;
+      if (this.#stopping) this.#nudgeBoth();
     }
+    this.#nudgeBoth();
   }
 
   async #pass(lane: Lane): Promise<void> {
     const { mailbox } = this.#parts;
-    if (mailbox.size(lane) === 0 && !(lane === "row" && this.#mayClaim())) await mailbox.wait(lane);
     const self = this.#parts.self();
     if (self === null) return pause(50);
     const alone = (item: Item) => isWhole(item) || item.busy >= limits.busyTriesMax;
@@ -87,13 +110,13 @@ export class Worker {
   }
 
   #mayClaim(): boolean {
-    return !this.#stopping && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
+    return this.#claiming && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
   }
 
   /** Row turns look for work where there may be some; ending turns take what they made ready, where nothing else waits. */
   #roundFor(lane: Lane, owner: number): ClaimRound | null {
     const { slots, hunger } = this.#parts;
-    if (lane === "ending") return !this.#stopping && hunger.sated && slots.free() > 0 ? this.#round(owner) : null;
+    if (lane === "ending") return this.#claiming && hunger.sated && slots.free() > 0 ? this.#round(owner) : null;
     if (!this.#mayClaim()) return null;
     hunger.eat();
     return this.#round(owner);

@@ -3,7 +3,7 @@
 // nothing any more, because the stream's tail was lost, is made anew.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { consumers, streams } from "#bus/subjects";
+import { Streams } from "#bus/streams";
 import type { Config } from "#config";
 import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
@@ -11,6 +11,7 @@ import { metrics } from "#telemetry/metrics";
 
 const ensureEveryMs = 30_000;
 const retryEnsureMs = 500;
+const lookAgainMs = 1_500;
 
 export interface Bus {
   readonly nc: NatsConnection;
@@ -36,12 +37,15 @@ class Connection implements Bus {
   #nc: NatsConnection | null = null;
   #js: JetStreamClient | null = null;
   #manager: Promise<JetStreamManager> | null = null;
+  readonly #streams: Streams;
+  #ensuring: Promise<void> | null = null;
   #ensured = false;
   #connected = false;
   #closed = false;
 
   constructor(servers: readonly string[], name: string, log: Logger) {
     this.#log = log;
+    this.#streams = new Streams(log);
     this.#timer = setInterval(() => void this.ensure(), ensureEveryMs);
     void this.#connect(servers, name);
   }
@@ -125,63 +129,26 @@ class Connection implements Bus {
     }
   }
 
-  async ensure(): Promise<void> {
+  ensure(): Promise<void> {
+    this.#ensuring ??= this.#ensureOnce().finally(() => {
+      this.#ensuring = null;
+    });
+    return this.#ensuring;
+  }
+
+  async #ensureOnce(): Promise<void> {
     if (this.#closed || !this.#connected) return;
     try {
-      const manager = await this.manager();
-      for (const config of Object.values(streams)) await ensureStream(manager, config);
-      for (const { stream, config } of Object.values(consumers))
-        await ensureConsumer(manager, stream, config, this.#log);
+      const again = await this.#streams.ensure(await this.manager());
       this.#ensured = true;
-      for (const callback of this.#ready) callback();
+      if (again) setTimeout(() => void this.ensure(), lookAgainMs).unref();
     } catch (error) {
       if (this.#closed) return;
       this.#ensured = false;
       this.#log.warn({ err: error }, "the streams could not be ensured");
       setTimeout(() => void this.ensure(), retryEnsureMs).unref();
+      return;
     }
+    for (const callback of this.#ready) callback();
   }
-}
-
-async function ensureStream(manager: JetStreamManager, config: (typeof streams)[keyof typeof streams]): Promise<void> {
-  try {
-    await manager.streams.info(config.name);
-  } catch (error) {
-    if ((error as { code?: number }).code !== 404 && !isNotFound(error)) throw error;
-    await manager.streams.add(config);
-  }
-}
-
-/** Streams whose consumer seemed to be blind the last time. */
-const suspects = new Set<string>();
-
-async function ensureConsumer(
-  manager: JetStreamManager,
-  stream: string,
-  config: (typeof consumers)[keyof typeof consumers]["config"],
-  log: Logger,
-): Promise<void> {
-  try {
-    const consumer = await manager.consumers.info(stream, config.durable_name);
-    const { state } = await manager.streams.info(stream);
-    // The tail of the stream was lost: the consumer would never see what is stored from now on.
-    const ahead = consumer.delivered.stream_seq > state.last_seq;
-    // Messages are left that it neither holds nor will deliver (seen twice, as the two answers are not of one moment).
-    const blind = state.messages > 0 && consumer.num_pending === 0 && consumer.num_ack_pending === 0;
-    const recreate = ahead || (blind && suspects.has(stream));
-    if (blind && !recreate) suspects.add(stream);
-    else suspects.delete(stream);
-    if (!recreate) return;
-    log.warn({ stream, ahead }, "a consumer does not see all of its stream and is made anew");
-    metrics.sweepRepairs.add(1, "consumer");
-    await manager.consumers.delete(stream, config.durable_name);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  await manager.consumers.add(stream, config);
-}
-
-function isNotFound(error: unknown): boolean {
-  const { name, code, api_error: api } = error as { name?: string; code?: unknown; api_error?: { code?: number } };
-  return name === "StreamNotFoundError" || name === "ConsumerNotFoundError" || code === 404 || api?.code === 404;
 }

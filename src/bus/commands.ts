@@ -123,6 +123,9 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 
 const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
 
+/** As long as an `Idempotency-Key` may be. */
+const keyCharsMax = 255;
+
 /** A message that a client published by itself. */
 function readMessage(
   message: JsMsg,
@@ -138,6 +141,10 @@ function readMessage(
   }
   const target = id.toLowerCase();
   const key = message.headers?.get(headers.msgId) || undefined;
+  if (key !== undefined && key.length > keyCharsMax) {
+    const error = `${headers.msgId} must have at most ${keyCharsMax} characters`;
+    return { refused: { status: 400, id, error }, reason: error };
+  }
   const unique = `${message.seq}-${message.timestampNanos}`;
   const read = readPayload(message.data, verb);
   if ("faults" in read) {

@@ -77,6 +77,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
   return {
     async stop(graceMs) {
       const giveUp = pause(graceMs);
+      worker.stopClaiming();
       bells.stop();
       await Promise.all([intake.stop(), timers.stop()]);
       await Promise.race([Promise.all([calls.drain(), intake.counters.idle()]), giveUp]);
@@ -84,7 +85,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       await Promise.race([calls.settled(), giveUp]);
       intake.close();
       await leases.stop();
-      if (worker.held.size === 0) await leases.resign();
+      await leases.resign();
       await calls.close();
     },
   };

@@ -153,8 +153,10 @@ function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {
 
 function releaseHeld(sql: Sql, tasks: readonly string[]): Write {
   return sql`
-    update delivery set hold_until = null
-    where task_id = any(${idList(tasks)}::uuid[]) and status = 'pending' and hold_until is not null`.execute();
+    update delivery set hold_until = null where id in (
+      -- in one order with whoever writes outcomes of several
+      select id from delivery where task_id = any(${idList(tasks)}::uuid[]) and status = 'pending' and hold_until is not null
+      order by id for no key update)`.execute();
 }
 
 function writeAnswers(sql: Sql, answers: Changes["answers"], now: Date): Write {

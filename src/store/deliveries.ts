@@ -98,11 +98,13 @@ export async function nextDue(sql: Sql): Promise<number | null> {
 
 /** Writes outcomes, and ends their leases. Returns the ids that were still the caller's. */
 export async function settle(sql: Sql, outcomes: readonly Settled[]): Promise<string[]> {
+  // Locked in this order, as by whoever else locks several.
+  const sorted = outcomes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const rows = await sql<{ id: string }[]>`
     update delivery d set status = u.status, attempts = u.attempts, last_status = u."lastStatus", last_error = u."lastError",
       next_at = case when u.status = 'pending' then now() + u."waitMs" * interval '1 ms' else d.next_at end,
       done_at = case when u.status = 'pending' then null else now() end, lease_until = null, lease_id = null
-    from json_to_recordset(${JSON.stringify(outcomes)}::text::json) as u(id uuid, "leaseId" int8, status delivery_status,
+    from json_to_recordset(${JSON.stringify(sorted)}::text::json) as u(id uuid, "leaseId" int8, status delivery_status,
       attempts int, "waitMs" float8, "lastStatus" int, "lastError" text)
     where d.id = u.id and d.lease_id = u."leaseId" and d.status = 'pending'
     returning d.id`;
