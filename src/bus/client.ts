@@ -1,5 +1,5 @@
 // The connection to NATS and the streams on it. Connects when it can and for ever: while NATS is away, `up` is false and
-// publishing fails. Streams and consumers are ensured at every (re)connection and every 30 s, and a consumer that can see
+// publishing fails. Streams and consumers are ensured at every (re)connection and every 5 s, and a consumer that can see
 // nothing any more, because the stream's tail was lost, is made anew.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -9,7 +9,7 @@ import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
-const ensureEveryMs = 30_000;
+const ensureEveryMs = 5_000;
 const retryEnsureMs = 500;
 const lookAgainMs = 1_500;
 

@@ -27,8 +27,6 @@ export interface Ledger {
   readonly mortal?: ReadonlySet<string>;
   /** Nothing was broken on the way, so no notification was sent more often than its attempts say. */
   readonly calm?: boolean;
-  /** A nats-server was killed: streams may still hold messages that were answered. */
-  readonly remains?: boolean;
 }
 
 /** Every check over the tables and the ledger. `calls`: all that was called; without it only the tables are looked at. */
@@ -51,14 +49,14 @@ export async function violations(sql: postgres.Sql, ledger?: Ledger): Promise<Vi
 }
 
 /** Whatever a stream still holds or has handed out without an answer. */
-export async function leftInStreams(natsUrl: string, remains = false): Promise<string[]> {
+export async function leftInStreams(natsUrl: string): Promise<string[]> {
   const nats = await connect({ servers: natsUrl });
   try {
     const manager = await jetstreamManager(nats);
     const left: string[] = [];
     for await (const { config, state } of manager.streams.list()) {
       if (!["BATON_COMMANDS", "BATON_PROGRESS"].includes(config.name)) continue;
-      if (state.messages > 0 && !remains) left.push(`${config.name}: ${state.messages} messages`);
+      if (state.messages > 0) left.push(`${config.name}: ${state.messages} messages`);
       for await (const { name, num_ack_pending, num_pending } of manager.consumers.list(config.name))
         if (num_ack_pending + num_pending > 0)
           left.push(`${name}: ${num_ack_pending} unanswered, ${num_pending} waiting`);

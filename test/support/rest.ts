@@ -88,7 +88,7 @@ export async function expectSound(
     const [row] = await cluster.sql<{ tasks: number; deliveries: number }[]>`
       select (select count(*)::int from task where ended_at is null) as tasks,
         (select count(*)::int from delivery where status = 'pending') as deliveries`;
-    return { ...row, crew: crew.idle ? 0 : 1, streams: await leftInStreams(cluster.nats.url, ledger.remains) };
+    return { ...row, crew: crew.idle ? 0 : 1, streams: await leftInStreams(cluster.nats.url) };
   };
   let last = "";
   const rests = async () => {

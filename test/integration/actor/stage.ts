@@ -1,7 +1,8 @@
 // A worker's inside on a real database, without NATS and without calls: batches are created as the door creates them,
 // commands are put into the mailbox by hand, and what would follow a commit is written down.
 import { randomUUID } from "node:crypto";
-import { afterAll } from "vitest";
+import postgres from "postgres";
+import { afterAll, onTestFinished } from "vitest";
 import type { Slots } from "#actor/claim";
 import { type Item, Mailbox } from "#actor/mailbox";
 import type { Ground } from "#actor/scene";
@@ -46,6 +47,62 @@ export async function openStage(poolMaxSize = 6): Promise<{ db: Db; url: string 
   return { db, url };
 }
 
+/** What the table says of these tasks, in their order. */
+export async function rowsOf(db: Db, ids: readonly string[]): Promise<Seen[]> {
+  const rows = await db.use(
+    (sql) => sql<Seen[]>`
+      select id, status::text, attempt, success, priority, owner, claim_id as "claimId", failure_reason as reason,
+        wait_finished as "waitFinished", (xmin::text)::int as xmin
+      from task where id = any(${`{${ids.join(",")}}`}::uuid[])`,
+  );
+  const of = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => of.get(id) as Seen);
+}
+export interface Seen {
+  readonly id: string;
+  readonly status: string;
+  readonly attempt: number;
+  readonly success: number;
+  readonly priority: number;
+  readonly owner: number | null;
+  readonly claimId: number | null;
+  readonly reason: string | null;
+  readonly waitFinished: number;
+  /** The transaction that wrote it last. */
+  readonly xmin: number;
+}
+
+/** The names of what happened to a task, oldest first. */
+export const eventsOf = (db: Db, id: string): Promise<string[]> =>
+  db.use(async (sql) => {
+    const rows = await sql<{ event: string }[]>`select event from event where task_id = ${id} order by id`;
+    return rows.map(({ event }) => event);
+  });
+
+/** Somebody else's transaction, such as an operator's: holds what `statement` locks until it is let go. */
+export async function holdFrom(url: string, statement: string): Promise<() => Promise<void>> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  await sql.unsafe("begin");
+  await sql.unsafe(statement);
+  const letGo = () => sql.end({ timeout: 0 });
+  onTestFinished(letGo);
+  return async () => {
+    await sql.unsafe("rollback");
+    await letGo();
+  };
+}
+
+/** How many of Baton's connections wait for a lock now. */
+export const waiters = (db: Db): Promise<number> =>
+  db.use(
+    async (sql) =>
+      (
+        await sql`
+        select from pg_stat_activity where datname = current_database() and application_name = 'baton'
+          and wait_event_type = 'Lock'`
+      ).length,
+  );
+
 export type Sent = Parameters<typeof planBatch>[0]["tasks"][number];
 
 /** Creates a batch; returns its id and the ids of its tasks in order. Tasks have no start action unless they say so. */
@@ -77,12 +134,12 @@ export interface Rig {
 }
 type AskedItem = Extract<Item, { from: "client" }>;
 
-/** A worker that decides but calls nobody. `owner`: its id as a lease would give it. */
-export function startRig(db: Db, owner = 1, slots = 64): Rig {
+/** A worker that decides but calls nobody. `owner`: its id as a lease would give it. `slots`: a number is never used up. */
+export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
   const mailbox = new Mailbox();
   const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, ring: () => {} });
   const [started, parked]: [Claimed[], Rig["parked"]] = [[], []];
-  const room: Slots = { free: () => slots, rooms: () => [], roomMax: 64 };
+  const room: Slots = typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64 } : slots;
   const worker = new Worker({
     ...{ db, mailbox, log, slots: room, hunger: dispatcher, claimsMax: 256 },
     self: () => ({ id: owner, ground: { ...ground, actor: `worker:${owner}` } }),
