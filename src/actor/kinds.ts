@@ -65,6 +65,7 @@ export function settle(scene: Scene, command: LocalCommand): boolean {
     return true;
   }
   if (command.cancelAction) addCancel(scene, row, { ...command.cancelAction, trigger: "Cancel" });
+  if (command.ignored !== undefined) scene.record(row, row.status, "cancel_action_ignored", command.ignored);
   return advance(scene, row, { type });
 }
 

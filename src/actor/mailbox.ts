@@ -5,7 +5,14 @@ import type { Answer, ClientCommand } from "#domain/command";
 
 /** What this worker can recompute from a row: outcomes of start calls, timers, leases. `claimId` fences: a late word of an earlier claim is refused. */
 export type LocalCommand =
-  | { readonly type: "started"; readonly task: string; readonly claimId: number; readonly cancelAction?: Action }
+  | {
+      readonly type: "started";
+      readonly task: string;
+      readonly claimId: number;
+      readonly cancelAction?: Action;
+      /** Why an action in the answer was not taken. */
+      readonly ignored?: string;
+    }
   | { readonly type: "start_deferred"; readonly task: string; readonly claimId: number; readonly until: Date }
   | { readonly type: "start_failed"; readonly task: string; readonly claimId: number; readonly reason: string }
   /** The call was not made: back to Pending at once, without doubt. */

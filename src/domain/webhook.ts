@@ -1,6 +1,6 @@
 // What one call to the outside looks like: its handle, key, URL, headers and body; and how its answer is read.
 // Pure: the same action and the same facts give the same bytes, so that a repetition cannot be told from the first try.
-import type { Action, NatsAction, Outcome, Verb, WebhookAction } from "#domain/action";
+import type { NatsAction, Outcome, Verb, WebhookAction } from "#domain/action";
 
 export type Trigger = "start" | "end" | "cancel";
 
@@ -106,26 +106,6 @@ export function retryAfterMs(value: string | null | undefined, now: Date): numbe
   return Number.isNaN(at) ? null : Math.min(Math.max(at - now.getTime(), 0), retryAfterMaxMs);
 }
 
-/** The action in the body of a start's answer; null where it holds none that is valid. */
-export function actionIn(body: string | null): Action | null {
-  const value = parsed(body);
-  if (!only(value, ["kind", "params"]) || !only(value.params, paramNames[value.kind as Action["kind"]] ?? []))
-    return null;
-  const { params } = value;
-  if (!isBody(params.body) || !isHeaders(params.headers)) return null;
-  if (value.kind === "Nats") return isWorkSubject(params.subject) ? (value as unknown as NatsAction) : null;
-  const { url, verb, completes } = params;
-  if (!isWebhookUrl(url) || typeof verb !== "string" || !Object.hasOwn(methods, verb)) return null;
-  if (!(completes === undefined || completes === null || completes === "on_callback")) return null;
-  return value as unknown as WebhookAction;
-}
-
-/** The answer of an `on_response` call as the task's result: a JSON object, else null. */
-export function resultIn(body: string | null): Readonly<Record<string, unknown>> | null {
-  const value = parsed(body);
-  return isObject(value) ? value : null;
-}
-
 /** Headers a user's action may not name: Baton's own, those of one connection, and those that frame the request. */
 export function isReservedHeader(name: string): boolean {
   const lower = name.toLowerCase();
@@ -138,10 +118,6 @@ const reserved = new Set(
     " ",
   ),
 );
-const paramNames: Readonly<Record<Action["kind"], readonly string[]>> = {
-  Webhook: ["url", "verb", "body", "headers", "completes"],
-  Nats: ["subject", "body", "headers"],
-};
 const methods: Record<Verb, string> = { Get: "GET", Post: "POST", Put: "PUT", Patch: "PATCH", Delete: "DELETE" };
 
 const numbered = (key: string, attempt: number) => (attempt === 0 ? key : `${key}:${attempt}`);
@@ -185,57 +161,4 @@ function headerList(
   list.push("Idempotency-Key", about.key, "X-Task-Trigger", about.trigger);
   if (about.task !== null) list.push("X-Task-Id", about.task);
   return list;
-}
-
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const only = (value: unknown, names: readonly string[]): value is Json =>
-  isObject(value) && Object.keys(value).every((name) => names.includes(name));
-
-function parsed(body: string | null): unknown {
-  if (body === null || !/^\s*\{/.test(body)) return null;
-  try {
-    const value: unknown = JSON.parse(body);
-    return isStorable(value, 32) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-/** What a jsonb column takes and every reader can walk: no NUL, no lone surrogate, no endless nesting. */
-function isStorable(value: unknown, depth: number): boolean {
-  if (typeof value === "string") return isText(value);
-  if (typeof value !== "object" || value === null) return true;
-  if (depth === 0) return false;
-  if (Array.isArray(value)) return value.every((item) => isStorable(item, depth - 1));
-  return Object.entries(value).every(
-    ([name, item]) => name !== "__proto__" && isText(name) && isStorable(item, depth - 1),
-  );
-}
-
-const isText = (text: string) => text.isWellFormed() && !text.includes("\0");
-const isBody = (body: unknown) => body === undefined || body === null || isObject(body);
-const isHeaders = (headers: unknown) =>
-  headers === undefined ||
-  headers === null ||
-  (isObject(headers) &&
-    Object.keys(headers).length <= 32 &&
-    Object.entries(headers).every(([name, value]) => isHeader(name, value)));
-
-function isHeader(name: string, value: unknown): boolean {
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || isReservedHeader(name)) return false;
-  return typeof value === "string" && value.length <= 4096 && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
-}
-
-function isWorkSubject(subject: unknown): boolean {
-  return typeof subject === "string" && subject.length <= 255 && /^baton\.work(\.[^\s.*>\p{Cc}]+)+$/u.test(subject);
-}
-
-function isWebhookUrl(url: unknown): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (typeof url !== "string" || url.length > 8192 || /[\x00-\x20\\]/.test(url)) return false;
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;
-  const { username, password } = new URL(url);
-  return username === "" && password === "";
 }

@@ -5,8 +5,9 @@ import type { LocalCommand } from "#actor/mailbox";
 import type { Work } from "#bus/work";
 import type { Config } from "#config";
 import type { NatsAction, WebhookAction } from "#domain/action";
+import { actionIn, resultIn } from "#domain/answer";
 import type { Claimed } from "#domain/claimed";
-import { type About, actionIn, httpRequest, resultIn, retryAfterMs, startKey, workMessage } from "#domain/webhook";
+import { type About, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/webhook";
 import { metrics } from "#telemetry/metrics";
 import type { Lanes } from "#webhook/lanes";
 import type { Send, SendResult } from "#webhook/send";
@@ -153,10 +154,13 @@ async function call(
   if (!result.sent && !parts.mayStart()) return { type: "released", ...of(claimed) };
   if (!result.ok) return refused(claimed, result, now());
   if (isReport) return { type: "answered", ...of(claimed), result: resultIn(result.body) };
-  const cancelAction = actionIn(result.body);
-  return cancelAction === null
-    ? { type: "started", ...of(claimed) }
-    : { type: "started", ...of(claimed), cancelAction };
+  const { action: cancelAction, ignored } = actionIn(result.body);
+  return {
+    type: "started",
+    ...of(claimed),
+    ...(cancelAction === undefined ? {} : { cancelAction }),
+    ...(ignored === undefined ? {} : { ignored }),
+  };
 }
 
 function refused(claimed: Claimed, result: SendResult, now: Date): LocalCommand {

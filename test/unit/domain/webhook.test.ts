@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import type { WebhookAction } from "#domain/action";
 import {
   type About,
-  actionIn,
   backoffMs,
   batchKey,
   cancelKey,
@@ -11,7 +10,6 @@ import {
   handleOf,
   httpRequest,
   isReservedHeader,
-  resultIn,
   retryAfterMs,
   startKey,
   withHandle,
@@ -204,70 +202,6 @@ describe("the wait before another attempt", () => {
     expect(backoffMs(policy, 1, 1, 60_000)).toBe(60_000);
     expect(backoffMs(policy, 9, 0, 60_000)).toBe(300_000);
   });
-});
-
-describe("an action in a start's answer", () => {
-  const url = "https://service.example.org/stop";
-  it.each([
-    { kind: "Webhook", params: { url, verb: "Post" } },
-    {
-      kind: "Webhook",
-      params: { url, verb: "Delete", body: { run: 7 }, headers: { "X-A": "1" }, completes: "on_callback" },
-    },
-    { kind: "Webhook", params: { url, verb: "Get", body: null, headers: null } },
-    { kind: "Nats", params: { subject: "baton.work.stop.now", body: {} } },
-  ])("is taken: %j", (action) => {
-    expect(actionIn(` ${JSON.stringify(action)}`)).toEqual(action);
-  });
-
-  const params = { url, verb: "Post" };
-  it.each([
-    null,
-    "",
-    "ok",
-    "[]",
-    "null",
-    '{"kind":',
-    '{"ok":true}',
-    ...[
-      { kind: "Webhook" },
-      { kind: "Webhook", params: [] },
-      { kind: "Mail", params },
-      { kind: "constructor", params: {} },
-      { kind: "Webhook", params, more: 1 },
-      { kind: "Webhook", params: { ...params, more: 1 } },
-      { kind: "Webhook", params: { url } },
-      { kind: "Webhook", params: { url, verb: "POST" } },
-      { kind: "Webhook", params: { url, verb: "toString" } },
-      { kind: "Webhook", params: { ...params, url: "ftp://h/" } },
-      { kind: "Webhook", params: { ...params, url: "http://u:p@h/" } },
-      { kind: "Webhook", params: { ...params, url: "http://h/a b" } },
-      { kind: "Webhook", params: { ...params, url: "http:\\\\h/" } },
-      { kind: "Webhook", params: { ...params, body: [1] } },
-      { kind: "Webhook", params: { ...params, body: "x" } },
-      { kind: "Webhook", params: { ...params, body: { a: "\0" } } },
-      { kind: "Webhook", params: { ...params, body: { a: "\ud800" } } },
-      { kind: "Webhook", params: { ...params, headers: { "X-Task-Id": "1" } } },
-      { kind: "Webhook", params: { ...params, headers: { "X-A": "1\r\nX-B: 2" } } },
-      { kind: "Webhook", params: { ...params, headers: { "X A": "1" } } },
-      { kind: "Webhook", params: { ...params, headers: { "X-A": 1 } } },
-      { kind: "Webhook", params: { ...params, completes: "on_response" } },
-      { kind: "Nats", params: { subject: "baton.work" } },
-      { kind: "Nats", params: { subject: "baton.work.*" } },
-      { kind: "Nats", params: { subject: "baton.work.a.>" } },
-      { kind: "Nats", params: { subject: "baton.work..a" } },
-      { kind: "Nats", params: { subject: "baton.task.x" } },
-    ].map((value) => JSON.stringify(value)),
-    '{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":{"__proto__":{}}}}',
-    `{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":${'{"a":'.repeat(40)}1${"}".repeat(40)}}}`,
-  ])("is ignored: %s", (body) => {
-    expect(actionIn(body)).toBeNull();
-  });
-});
-
-it("an answer that is the report becomes the result only where it is a JSON object", () => {
-  expect(resultIn('{"rows":7}')).toEqual({ rows: 7 });
-  for (const body of [null, "", "[1]", "7", "nonsense", '{"a":"\\u0000"}']) expect(resultIn(body)).toBeNull();
 });
 
 it("reserved headers are known in any case", () => {

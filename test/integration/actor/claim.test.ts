@@ -1,0 +1,174 @@
+// Tasks that a turn made ready are claimed in its own transaction, and only these; the best first, within the room there
+// is, and never ahead of work that was left behind. A claim that cannot be written costs no innocent command.
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { ClaimRound, type Slots } from "#actor/claim";
+import type { Item } from "#actor/mailbox";
+import { type Decided, turn } from "#actor/turn";
+import type { ClientCommand } from "#domain/command";
+import type { Db } from "#store/client";
+import { until, within } from "#test/until";
+import { gated } from "./line.ts";
+import { create, ground, openStage, rowsOf, startRig } from "./stage.ts";
+
+let db: Db;
+beforeAll(async () => {
+  ({ db } = await openStage());
+});
+beforeEach(() => db.use((sql) => sql`truncate batch cascade`));
+
+let tokens = 0;
+const roundOf = (slots: Partial<Slots> & { n?: number }, max = 256) =>
+  new ClaimRound({ free: () => slots.n ?? 64, rooms: () => [], roomMax: 64, ...slots }, max, () => ({
+    owner: 1,
+    claimId: ++tokens,
+  }));
+const item = (command: Omit<ClientCommand, "id">): Item => ({
+  ...{ from: "client", storedAt: Date.now(), expires: true, busy: 0, settle: () => {} },
+  command: { id: `c${++tokens}`, ...command },
+});
+const succeed = (...targets: string[]) => targets.map((target) => item({ verb: "succeed", target }));
+const ending = (items: Item[], round: ClaimRound | null): Promise<Decided> => turn(db, ground, "ending", items, round);
+const claimedIn = ({ claimed }: Decided) => claimed.map(({ task }) => task);
+
+const to = (host: string) => ({ kind: "Webhook", params: { url: `http://${host}/`, verb: "Post" } });
+const after = (...ids: string[]) => ({ dependencies: ids.map((id) => ({ id })) });
+
+/** Creates a batch and claims whatever may be claimed in it. */
+async function begun(tasks: object[]): Promise<string[]> {
+  const { ids } = await create(db, tasks as never);
+  await turn(db, ground, "row", [], roundOf({ n: 1000, roomMax: 1000 }));
+  return ids;
+}
+
+describe("a task that a turn made ready", () => {
+  it("is claimed in the same transaction, with its action", async () => {
+    const ids = await begun([{}, { ...after("t0"), on_start: to("a:1") }]);
+    const decided = await ending(succeed(ids[0] as string), roundOf({}));
+    expect(decided.claimed).toMatchObject([{ task: ids[1], receiver: "http://a:1", action: to("a:1") }]);
+    const [parent, child] = await rowsOf(db, ids);
+    expect([parent?.status, child?.status]).toEqual(["Success", "Claimed"]);
+    expect(parent?.xmin).toBe(child?.xmin);
+    expect(decided.scene.ready).toBe(0);
+  });
+
+  it("is not claimed where the turn has no round, or no slot is free", async () => {
+    for (const round of [null, roundOf({ n: 0 })]) {
+      const ids = await begun([{}, after("t0")]);
+      const decided = await ending(succeed(ids[0] as string), round);
+      expect(claimedIn(decided)).toEqual([]);
+      expect(decided.scene.ready).toBe(1);
+    }
+  });
+
+  it("is taken by priority, then by position, as many as there are slots; the rest is said to be ready", async () => {
+    const prioritiesOf = [0, 5, -3, 5, 9];
+    const ids = await begun([{}, ...prioritiesOf.map((priority) => ({ priority, ...after("t0") }))]);
+    const decided = await ending(succeed(ids[0] as string), roundOf({ n: 3 }));
+    expect(claimedIn(decided)).toEqual([ids[5], ids[2], ids[4]]);
+    expect(decided.scene.ready).toBe(2);
+  });
+
+  it("is taken by creation before position, where several batches were in the turn", async () => {
+    const older = await begun([{}, {}, {}, after("t0")]);
+    const newer = await begun([{}, after("t0")]);
+    const decided = await ending(succeed(newer[0] as string, older[0] as string), roundOf({ n: 1 }));
+    expect(claimedIn(decided)).toEqual([older[3]]);
+  });
+
+  it("is left where its receiver is full, however high its priority; one without a call needs no room", async () => {
+    const hosts = [
+      { on_start: to("full:1"), priority: 9 },
+      { on_start: to("tight:1"), priority: 5 },
+      { on_start: to("tight:1"), priority: 6 },
+      { on_start: to("other:1") },
+      {},
+    ];
+    const ids = await begun([{}, ...hosts.map((task) => ({ ...task, ...after("t0") }))]);
+    const rooms = () => [
+      { receiver: "http://full:1", room: 0 },
+      { receiver: "http://tight:1", room: 1 },
+    ];
+    const decided = await ending(succeed(ids[0] as string), roundOf({ rooms, roomMax: 1 }));
+    expect(claimedIn(decided)).toEqual([ids[3], ids[4], ids[5]]);
+    expect(decided.scene.ready).toBe(2);
+  });
+
+  it("is left until its time has come, or while it is paused", async () => {
+    const later = new Date(Date.now() + 60_000).toISOString();
+    const ids = await begun([{}, { ...after("t0"), run_at: later }, after("t0"), after("t0")]);
+    const [parent, timed, paused, free] = ids as [string, string, string, string];
+    await ending([item({ verb: "pause", target: paused })], null);
+    const decided = await ending(succeed(parent), roundOf({}));
+    expect(claimedIn(decided)).toEqual([free]);
+    expect((await rowsOf(db, [timed, paused])).map(({ status }) => status)).toEqual(["Pending", "Paused"]);
+  });
+
+  it("is only one that became ready: a Pending task whose report was refused stays as it is", async () => {
+    const { ids } = await create(db, [{}, {}]);
+    const decided = await ending(succeed(ids[0] as string), roundOf({}));
+    expect(decided.settled.map(({ answer }) => answer?.status)).toEqual([409]);
+    expect(claimedIn(decided)).toEqual([]);
+    expect(decided.scene.ready).toBe(0);
+  });
+});
+
+describe("a worker", () => {
+  it("claims what its own turn made ready only while it knows of nothing else that waits", async () => {
+    let free = 1;
+    const taken = () => {
+      free--;
+    };
+    const slots: Slots = { free: () => free, rooms: () => [], roomMax: 64 };
+    const rig = startRig(db, 1, slots);
+    const { ids } = await create(db, [{}, after("t0"), {}] as never);
+    rig.look();
+    await until(() => rig.started.length === 1);
+    taken();
+    // The look found the slots filled: the third task was left behind.
+    free = 1;
+    await within(() => rig.ask({ verb: "succeed", target: ids[0] as string }), 5_000);
+    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Success", "Pending", "Pending"]);
+    await rig.stop();
+  });
+
+  it("never claims more at once than it has slots, its two lanes together", async () => {
+    let free = 1;
+    let letThrough = () => {};
+    const open = new Promise<void>((resolve) => {
+      letThrough = resolve;
+    });
+    let held = false;
+    const slow = gated(db, async (result) => {
+      if ((result as Decided).claimed?.some(({ task }) => task === waiting)) {
+        held = true;
+        await open;
+      }
+    });
+    const [parent] = await begun([{}, after("t0")]);
+    const { ids } = await create(db, [{}]);
+    const [waiting] = ids as [string];
+    const rig = startRig(slow, 2, { free: () => free, rooms: () => [], roomMax: 64 });
+    rig.look();
+    await until(() => held);
+    // The row lane has claimed for the only slot, and has not called yet.
+    await within(() => rig.ask({ verb: "succeed", target: parent as string }), 5_000);
+    const claims = await db.use((sql) => sql`select from task where owner = 2`);
+    expect(claims.length).toBe(1);
+    free = 0;
+    letThrough();
+    await until(() => rig.started.length === 1);
+    await rig.stop();
+  });
+
+  it("parks no command because a claim in its turn cannot be written", async () => {
+    await db.use((sql) => sql`alter table task add constraint no_claim check (kind <> 'cursed' or owner is null)`);
+    onTestFinished(() => void db.use((sql) => sql`alter table task drop constraint no_claim`));
+    const { ids } = await create(db, [{ kind: "cursed" }, after("t0")] as never);
+    const rig = startRig(db, 3);
+    const answer = rig.ask({ verb: "update", target: ids[1] as string, fields: { priority: 3 } });
+    rig.look();
+    expect(await within(() => answer, 10_000)).toMatchObject({ status: 200 });
+    expect(rig.parked).toEqual([]);
+    await rig.stop();
+  });
+});
