@@ -111,8 +111,9 @@ export const limits = {
   /** Commands in one turn, and commands in one JetStream message of the door. */
   commandBatchMax: 256,
   doorCommandsMax: 128,
-  /** A command that was not begun by then is dropped, and its caller has been told 503. */
+  /** The caller of a command waits so long; one that was not begun so long after it was stored is dropped. */
   commandDeadlineMs: 10_000,
+  commandBeginMs: 6_000,
   progressUpdatesMax: 1_000,
   /** How long storing one message in JetStream may take. */
   publishTimeoutMs: 4_000,
@@ -136,10 +137,13 @@ export const limits = {
   workTimeoutMs: 10_000,
   bulkWorkTimeoutMs: 120_000,
   lockTimeoutMs: 2_000,
+  /** A turn that has nothing else to do waits so long for a batch or a row that another one holds. */
+  patienceMs: 200,
   statementTimeoutMs: 5_000,
   idleInTransactionMs: 5_000,
-  /** Commands that touch more tasks run alone, in a bulk turn. */
-  bulkTasksMin: 1_000,
+  /** Commands that reach over more links run alone, in a bulk turn. */
+  bulkLinksMin: 5_000,
+  bulkLinksMax: 100_000_000,
   bulkStatementTimeoutMs: 60_000,
   /** After so many turns that found its row locked, a command waits for the lock alone. */
   busyTriesMax: 3,

@@ -15,7 +15,7 @@ const program = (config: Config) =>
   Effect.gen(function* () {
     const log = makeLogger(config, "baton");
     const graceMs = config.shutdownTimeoutSecs * 1000 * 0.9;
-    log.info({ config: describeConfig(config) }, "starting");
+    log.info({ settings: describeConfig(config) }, "starting");
     const pool = yield* held(
       () => openDb(config, log),
       (it) => it.close(),

@@ -86,7 +86,6 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
     sql,
     chosen.map(({ id }) => id),
   );
-  scene.ready -= chosen.length;
   return chosen.map((row) => claim(scene, round, row, actions.get(row.id) ?? null));
 }
 

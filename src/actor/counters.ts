@@ -82,7 +82,7 @@ export class Counters {
       const ids = [...new Set(items.map(({ update }) => update.task))].sort();
       const rows = new Map((await countRows(sql, ids)).map((row) => [row.id, row]));
       const missing = ids.filter((id) => !rows.has(id));
-      const known = missing.length > 0 ? await load.existing(sql, missing) : new Set<string>();
+      const known = missing.length > 0 ? await load.batchesOf(sql, missing) : new Map<string, string>();
       const counting = items.filter((item) => countsFor(item, rows.get(item.update.task)));
       const fresh = await freshIds(sql, [...new Set(counting.map(({ update }) => update.id))]);
       const changed = fold(counting, rows, new Set(fresh));

@@ -7,6 +7,7 @@ import { backoffMs } from "#domain/webhook";
 import { deliveryMachine } from "#machines/delivery";
 import type { Db } from "#store/client";
 import { type DeliveryOutcome, type Settled, settle } from "#store/deliveries";
+import { isTransient } from "#store/faults";
 import { metrics } from "#telemetry/metrics";
 
 export type DeliveryPolicy = Pick<
@@ -88,7 +89,7 @@ export class DeliveryActor {
         return;
       } catch (error) {
         // Without Postgres nobody else can take them either, so they wait; anything else that lasts is a fault of ours.
-        if ((error as { retryable?: boolean }).retryable !== true && tries >= triesMax) {
+        if (!isTransient(error) && tries >= triesMax) {
           log.error({ err: error, outcomes: outcomes.length }, "outcomes of deliveries could not be written");
           return;
         }

@@ -1,9 +1,11 @@
 // Turns what the transitions owe into delivery rows, so that they are written in the same transaction: end and cancel
 // actions of tasks, and the notification of a batch whose last task became final.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Owed, Scene } from "#actor/scene";
 import type { Action, LaterAction } from "#domain/action";
 import type { DeliveryRow } from "#domain/row";
+import { noCounts } from "#domain/state";
 import { batchKey, cancelKey, endKey } from "#domain/webhook";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
@@ -32,6 +34,11 @@ function draftTask(scene: Scene, owed: Owed, actions: readonly LaterAction[]): v
     failure_reason: row.failureReason,
   };
   const list = actions.filter((action) => (action.trigger === "Cancel" ? on === "cancel" : action.on === on));
+  if (only !== undefined) {
+    // One that is there already was delivered with the cancel, or by this very command before.
+    if (list.some((action) => isDeepStrictEqual(action, only))) return;
+    scene.changeSpec({ id: row.id, addActions: [only] });
+  }
   const due = only ? [{ action: only, nth: list.length + 1 }] : list.map((action, i) => ({ action, nth: i + 1 }));
   for (const { action, nth } of due)
     add(scene, {
@@ -64,7 +71,7 @@ async function draftBatches(sql: Sql, scene: Scene, complete: string[]): Promise
 
 /** The table does not know of this turn's changes yet: tasks that it finished are counted from the rows in hand. */
 async function countBatches(sql: Sql, scene: Scene, batches: string[]): Promise<Map<string, Record<string, number>>> {
-  const counts = new Map<string, Record<string, number>>(batches.map((id) => [id, {}]));
+  const counts = new Map<string, Record<string, number>>(batches.map((id) => [id, noCounts()]));
   const add = (batch: string, status: string, n: number) => {
     const of = counts.get(batch);
     if (of) of[status.toLowerCase()] = (of[status.toLowerCase()] ?? 0) + n;

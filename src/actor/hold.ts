@@ -19,43 +19,62 @@ export interface Held {
 export const isWhole = (item: Item): boolean =>
   item.from === "client" && (batchVerbs as readonly string[]).includes(item.command.verb);
 
-export async function hold(sql: Sql, ground: Ground, lane: Lane, items: readonly Item[]): Promise<Held> {
+/** `patient`: these were busy too often to be skipped again; nothing is held while waiting for them. */
+export async function hold(
+  sql: Sql,
+  ground: Ground,
+  lane: Lane,
+  items: readonly Item[],
+  patient: boolean,
+): Promise<Held> {
   const tasks = idsOf(items, (item) => !isWhole(item));
   const batches = idsOf(items, isWhole);
   const scene =
     lane === "ending"
-      ? await holdBatches(sql, ground, items, tasks, batches)
-      : await holdRows(sql, ground, items, tasks);
+      ? await holdBatches(sql, ground, tasks, batches, patient)
+      : await holdRows(sql, ground, tasks, patient);
   const busy = await busyOnes(sql, scene, tasks, batches);
-  const mine = items.filter((item) => !busy.has(targetOf(item)));
+  const mine: Item[] = [];
+  const others: Item[] = [];
+  for (const item of items) {
+    const batch = busy.get(targetOf(item));
+    if (batch !== undefined) item.batch = batch;
+    (batch === undefined ? mine : others).push(item);
+  }
   const memos = mine.map((item) => memoOf(item, scene)).filter((memo) => memo !== null);
   if (memos.length > 0)
     scene.memos = await load.answered(
       sql,
       memos.map((memo) => memo.id),
     );
-  return { scene, items: mine, busy: items.filter((item) => busy.has(targetOf(item))) };
+  return { scene, items: mine, busy: others };
 }
 
 const idsOf = (items: readonly Item[], which: (item: Item) => boolean): string[] => [
   ...new Set(items.filter(which).map(targetOf)),
 ];
 
-async function busyOnes(sql: Sql, scene: Scene, tasks: string[], batches: string[]): Promise<Set<string>> {
+/** Targets that exist, but not in our hands; and the batch that they lie in. */
+async function busyOnes(sql: Sql, scene: Scene, tasks: string[], batches: string[]): Promise<Map<string, string>> {
   const noRow = tasks.filter((id) => !scene.rows.has(id));
   const noBatch = batches.filter((id) => !scene.batches.has(id));
   const [busy, busyBatches] = await Promise.all([
-    noRow.length > 0 ? load.existing(sql, noRow) : [],
+    noRow.length > 0 ? load.batchesOf(sql, noRow) : new Map<string, string>(),
     noBatch.length > 0 ? load.existingBatches(sql, noBatch) : [],
   ]);
-  return new Set([...busy, ...busyBatches]);
+  for (const id of busyBatches) busy.set(id, id);
+  return busy;
 }
 
-async function holdRows(sql: Sql, ground: Ground, items: readonly Item[], tasks: string[]): Promise<Scene> {
-  const [only] = items;
-  const alone = items.length === 1 && only !== undefined && only.busy >= limits.busyTriesMax;
+async function holdRows(sql: Sql, ground: Ground, tasks: string[], patient: boolean): Promise<Scene> {
+  if (patient) await beBrief(sql);
+  const [only] = tasks;
   const reading =
-    tasks.length === 0 ? [] : alone ? load.rowWaiting(sql, tasks[0] as string) : load.rowsUnlessBusy(sql, tasks);
+    only === undefined
+      ? []
+      : patient && tasks.length === 1
+        ? load.rowWaiting(sql, only)
+        : load.rowsUnlessBusy(sql, tasks);
   const [rows, now] = await Promise.all([reading, load.clock(sql)]);
   const scene = new Scene(ground, now);
   scene.add(rows);
@@ -65,14 +84,16 @@ async function holdRows(sql: Sql, ground: Ground, items: readonly Item[], tasks:
 async function holdBatches(
   sql: Sql,
   ground: Ground,
-  items: readonly Item[],
   tasks: string[],
   whole: string[],
+  patient: boolean,
 ): Promise<Scene> {
-  // A batch that was busy too often is waited for, as are all when none was free: nothing is held then.
-  const patient = items.some((item) => item.busy >= limits.busyTriesMax - 1);
-  let batches = await load.lockBatches(sql, tasks, whole, patient);
-  if (batches.length === 0 && !patient) batches = await load.lockBatches(sql, tasks, whole, true);
+  let batches = patient ? [] : await load.lockBatches(sql, tasks, whole, false);
+  if (batches.length === 0) {
+    // Nothing is held yet, so waiting is safe; but not for long, others have something to do.
+    await beBrief(sql);
+    batches = await load.lockBatches(sql, tasks, whole, true);
+  }
   const ids = batches.map((batch) => batch.id);
   const [rows, now] = await Promise.all([
     tasks.length > 0 && ids.length > 0 ? load.rowsOf(sql, tasks, ids, patient) : [],
@@ -84,3 +105,5 @@ async function holdBatches(
   for (const id of whole) if (scene.batches.has(id)) scene.add(await load.unfinishedOf(sql, id));
   return scene;
 }
+
+const beBrief = (sql: Sql) => sql.unsafe(`set local lock_timeout = ${limits.patienceMs}`);

@@ -47,35 +47,47 @@ export function settle(scene: Scene, command: LocalCommand): boolean {
   if (!row) return false;
   if (command.type === "due") return ring(scene, row);
   if (row.claimId !== command.claimId) return false;
-  const { type } = command;
-  if (type === "joined")
-    return advance(scene, row, { type: "succeed" }, { reason: null, name: "join", answered: true });
-  if (type === "lease_expired" || type === "released") return row.status === "Claimed" && advance(scene, row, { type });
-  // From here on the start call has been answered: what waited for that may go out.
+  if (command.type === "lease_expired")
+    return row.status === "Claimed" && advance(scene, row, { type: "lease_expired" });
+  // From here on no call is open any more: what waited for that may go out.
   if (isFinal(row.status) && (row.acts & ~acts.start) !== 0) scene.unheld.add(row.id);
-  if (type === "answered") {
-    if (!advance(scene, row, { type: "succeed" }, { reason: null, name: "answered", answered: true })) return false;
-    if (command.result !== null) scene.changeSpec({ id: row.id, result: command.result });
-    return true;
+  return settleCall(scene, row, command);
+}
+
+type CallOutcome = Exclude<LocalCommand, { readonly type: "due" } | { readonly type: "lease_expired" }>;
+
+function settleCall(scene: Scene, row: TaskRow, command: CallOutcome): boolean {
+  switch (command.type) {
+    case "joined":
+      return advance(scene, row, { type: "succeed" }, { reason: null, name: "join", answered: true });
+    case "released":
+      return row.status === "Claimed" && advance(scene, row, { type: "released" });
+    case "start_failed":
+      return advance(scene, row, { type: "start_failed" }, { reason: command.reason, answered: true });
+    case "start_deferred":
+      if (!advance(scene, row, { type: "start_deferred" })) return false;
+      defer(scene, row, scene.later(command.waitMs));
+      return true;
+    case "answered":
+      if (!advance(scene, row, { type: "succeed" }, { reason: null, name: "answered", answered: true })) return false;
+      if (command.result !== null) scene.changeSpec({ id: row.id, result: command.result });
+      return true;
+    case "started": {
+      const { cancelAction, ignored } = command;
+      const moved = advance(scene, row, { type: "started" });
+      // Taken again after a commit of unknown outcome it has moved already, and must not count twice.
+      if (moved && ignored !== undefined) scene.record(row, row.status, "cancel_action_ignored", ignored);
+      if (cancelAction && (moved || row.status === "Canceled"))
+        addCancel(scene, row, { ...cancelAction, trigger: "Cancel" });
+      return moved;
+    }
   }
-  if (type === "start_failed") return advance(scene, row, { type }, { reason: command.reason, answered: true });
-  if (type === "start_deferred") {
-    if (!advance(scene, row, { type })) return false;
-    defer(scene, row, command.until);
-    return true;
-  }
-  if (command.cancelAction) addCancel(scene, row, { ...command.cancelAction, trigger: "Cancel" });
-  if (command.ignored !== undefined) scene.record(row, row.status, "cancel_action_ignored", command.ignored);
-  return advance(scene, row, { type });
 }
 
 /** A timer went off. What is no longer due is left alone. */
 function ring(scene: Scene, row: TaskRow): boolean {
   if (row.dueAt === null || row.dueAt > scene.now) return false;
-  if (row.status === "Pending") {
-    scene.ready++;
-    return advance(scene, row, { type: "run_at_reached" });
-  }
+  if (row.status === "Pending") return advance(scene, row, { type: "run_at_reached" });
   if (row.status === "Retrying") return advance(scene, row, { type: "backoff_elapsed" });
   // Only a turn that holds the batch may end a task; the next sweep asks for one.
   if (!scene.batches.has(row.batchId)) return false;
@@ -91,15 +103,15 @@ function ring(scene: Scene, row: TaskRow): boolean {
 /** The receiver asked to be left alone until then. */
 function defer(scene: Scene, row: TaskRow, until: Date): void {
   row.runAt = until;
-  if (row.status !== "Pending") return;
-  if (row.dueAt === null) scene.ready--;
-  arm(scene, row, until);
+  if (row.status === "Pending") arm(scene, row, until);
 }
 
+/** Of a task that was canceled while the call was open, it is delivered at once; else it is kept for a cancel. */
 function addCancel(scene: Scene, row: TaskRow, action: LaterAction): void {
-  if (row.status === "Canceled")
+  if (row.status === "Canceled") {
     scene.owed.push({ row, on: "cancel", attempt: row.attempt, holdUntil: null, only: action });
-  if (isFinal(row.status) && row.status !== "Canceled") return;
+    return;
+  }
   row.acts |= acts.cancel;
   scene.changed.add(row);
   scene.changeSpec({ id: row.id, addActions: [action] });

@@ -13,7 +13,7 @@ export type LocalCommand =
       /** Why an action in the answer was not taken. */
       readonly ignored?: string;
     }
-  | { readonly type: "start_deferred"; readonly task: string; readonly claimId: number; readonly until: Date }
+  | { readonly type: "start_deferred"; readonly task: string; readonly claimId: number; readonly waitMs: number }
   | { readonly type: "start_failed"; readonly task: string; readonly claimId: number; readonly reason: string }
   /** The call was not made: back to Pending at once, without doubt. */
   | { readonly type: "released"; readonly task: string; readonly claimId: number }
@@ -29,10 +29,19 @@ export type LocalCommand =
     }
   | { readonly type: "due"; readonly task: string; readonly ends: boolean };
 
+/** What a command has met so far. */
+interface Fate {
+  /** How often its row or batch was held by another turn; and which batch that was. */
+  busy: number;
+  batch?: string;
+  /** It reaches so far that it has to run alone, with more time. */
+  bulk?: boolean;
+}
+
 /** One thing to decide, and what to do when it is settled. */
 export type Item =
-  | { readonly from: "rim"; readonly command: LocalCommand; busy: number }
-  | {
+  | (Fate & { readonly from: "rim"; readonly command: LocalCommand })
+  | (Fate & {
       readonly from: "client";
       readonly command: ClientCommand;
       /** When JetStream stored it, ms. */
@@ -40,8 +49,7 @@ export type Item =
       /** Its caller gives up after the deadline: then it must not take effect any more. */
       readonly expires: boolean;
       readonly settle: (answer: Answer | null) => void;
-      busy: number;
-    };
+    });
 
 export const targetOf = (item: Item): string => (item.from === "client" ? item.command.target : item.command.task);
 
@@ -78,6 +86,7 @@ export interface Left {
 export class Mailbox {
   readonly #waiting: Record<Lane, Item[]> = { ending: [], row: [] };
   readonly #wake: Record<Lane, (() => void) | null> = { ending: null, row: null };
+  #later = 0;
 
   put(item: Item, lane: Lane = laneOf(item)): void {
     this.#waiting[lane].push(item);
@@ -93,11 +102,37 @@ export class Mailbox {
     return this.#waiting[lane].length;
   }
 
+  /** Everything that waits, also for its time to come. */
+  get total(): number {
+    return this.#waiting.ending.length + this.#waiting.row.length + this.#later;
+  }
+
   /** Up to `max` items in order; one that must go `alone` comes by itself. */
   take(lane: Lane, max: number, alone: (item: Item) => boolean): Item[] {
     const waiting = this.#waiting[lane];
     const end = waiting.findIndex(alone);
     return waiting.splice(0, end < 0 ? max : Math.min(max, Math.max(end, 1)));
+  }
+
+  /** All others that were busy with the same batch: they wait for it together. */
+  takeSame(lane: Lane, first: Item, max: number): Item[] {
+    if (first.batch === undefined) return [];
+    const same: Item[] = [];
+    this.#waiting[lane] = this.#waiting[lane].filter((item) => {
+      const mine = item.batch === first.batch && item.busy > 0 && !item.bulk && same.length < max;
+      if (mine) same.push(item);
+      return !mine;
+    });
+    return same;
+  }
+
+  /** Comes again in `ms`, after what is there then. */
+  putLater(item: Item, lane: Lane, ms: number): void {
+    this.#later++;
+    setTimeout(() => {
+      this.#later--;
+      this.put(item, lane);
+    }, ms);
   }
 
   /** Items that could not be decided come first again. */

@@ -5,6 +5,7 @@
 import { TellQueue } from "#actor/queue";
 import type { Scene } from "#actor/scene";
 import { cancelStranded, tellChild } from "#actor/spread";
+import { limits } from "#config";
 import { isFinal, type TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 import * as load from "#store/load";
@@ -12,13 +13,14 @@ import * as load from "#store/load";
 const narrowLoadsMax = 4;
 const singleRoundsMax = 4;
 
-export async function relate(sql: Sql, scene: Scene): Promise<void> {
+/** `linksMax`: a turn that reaches over more throws `TooLarge`. */
+export async function relate(sql: Sql, scene: Scene, linksMax: number = limits.bulkLinksMin): Promise<void> {
   if (scene.ended.length === 0) return;
-  await goDown(sql, scene);
+  await goDown(sql, scene, linksMax);
   if (scene.ground.deadEnds) await goUp(sql, scene);
 }
 
-async function goDown(sql: Sql, scene: Scene): Promise<void> {
+async function goDown(sql: Sql, scene: Scene, linksMax: number): Promise<void> {
   const queue = new TellQueue();
   for (let loads = 0; ; ) {
     const ended = scene.ended.splice(0);
@@ -27,7 +29,8 @@ async function goDown(sql: Sql, scene: Scene): Promise<void> {
     if (unknown.length > 0) {
       // What ended first is mostly a success and ends nobody else: one level. A task that ended because of it mostly takes
       // all below along; and where many do, the rest of the queue is looked up with them.
-      await loadChildren(sql, scene, loads > narrowLoadsMax ? [...unknown, ...queue.ids()] : unknown, loads > 0);
+      const parents = loads > narrowLoadsMax ? [...unknown, ...queue.ids()] : unknown;
+      await loadChildren(sql, scene, parents, loads > 0, linksMax);
       loads++;
     }
     for (const { id } of ended)
@@ -57,9 +60,9 @@ async function goUp(sql: Sql, scene: Scene): Promise<void> {
   }
 }
 
-async function loadChildren(sql: Sql, scene: Scene, parents: string[], deep: boolean): Promise<void> {
+async function loadChildren(sql: Sql, scene: Scene, parents: string[], deep: boolean, linksMax: number): Promise<void> {
   const wanted = parents.filter((id) => !scene.links.has(id));
-  const { links, rows } = await load.childrenOf(sql, wanted, deep);
+  const { links, rows } = await load.childrenOf(sql, wanted, deep, linksMax);
   // A closure may pass through tasks whose links are in hand already: those must not count twice.
   const fresh = new Set([...wanted, ...(deep ? rows.map((row) => row.id) : [])].filter((id) => !scene.links.has(id)));
   for (const id of fresh) scene.links.set(id, []);

@@ -54,8 +54,6 @@ export class Scene {
   ended: TaskRow[] = [];
   /** All tasks that became final in this turn. */
   readonly finished: TaskRow[] = [];
-  /** Tasks that may be claimed now because of this turn. */
-  ready = 0;
   /** The earliest timer that this turn armed. */
   earliestDue: Date | null = null;
 

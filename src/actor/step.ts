@@ -37,7 +37,6 @@ export function advance(scene: Scene, row: TaskRow, event: TaskEvent, note: Note
     row.nextRetryAt = null;
     scene.ended.push(row);
   }
-  if (to === "Pending" && row.dueAt === null) scene.ready++;
   scene.record(row, from, note.name ?? event.type, note.reason ?? null);
   return true;
 }

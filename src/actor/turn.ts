@@ -14,7 +14,7 @@ import { decideWhole } from "#actor/whole";
 import { limits } from "#config";
 import type { Claimed } from "#domain/claimed";
 import type { Answer, ClientCommand } from "#domain/command";
-import type { Db } from "#store/client";
+import type { Db, Sql } from "#store/client";
 import { write } from "#store/commit";
 
 export interface Decided {
@@ -25,30 +25,43 @@ export interface Decided {
   readonly claimed: readonly Claimed[];
 }
 
+/** How a turn is taken that is not an ordinary one. */
+export interface Manner {
+  /** Waits for the row or the batch, which was busy too often. */
+  readonly patient: boolean;
+  /** Takes more time, for more tasks. */
+  readonly bulk: boolean;
+}
+
+const ordinary: Manner = { patient: false, bulk: false };
+
 export function turn(
   db: Db,
   ground: Ground,
   lane: Lane,
   commands: readonly Item[],
   round: ClaimRound | null,
+  { patient, bulk }: Manner = ordinary,
 ): Promise<Decided> {
-  const work = commands.some(isWhole) ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs;
-  return db.tx(async (sql, last) => {
-    if (work > limits.workTimeoutMs) await sql.unsafe(`set local statement_timeout = ${limits.bulkStatementTimeoutMs}`);
-    // load
-    const { scene, items, busy } = await hold(sql, ground, lane, commands);
-    // step
-    const settled: { item: Item; answer: Answer | null }[] = [];
-    for (const item of items) settled.push({ item, answer: await step(scene, item) });
-    await relate(sql, scene);
-    countOff(scene);
-    const claimed =
-      round === null ? [] : lane === "row" ? await admit(sql, scene, round) : await admitReady(sql, scene, round);
-    await draft(sql, scene);
-    // commit
-    write(sql, changesOf(scene), last);
-    return { scene, settled, busy, claimed };
-  }, work);
+  return db.tx(
+    async (sql, last) => {
+      if (bulk) await takeTime(sql);
+      // load
+      const { scene, items, busy } = await hold(sql, ground, lane, commands, patient);
+      // step
+      const settled: { item: Item; answer: Answer | null }[] = [];
+      for (const item of items) settled.push({ item, answer: await step(scene, item) });
+      await relate(sql, scene, bulk ? limits.bulkLinksMax : limits.bulkLinksMin);
+      countOff(scene);
+      const claimed =
+        round === null ? [] : lane === "row" ? await admit(sql, scene, round) : await admitReady(sql, scene, round);
+      await draft(sql, scene);
+      // commit
+      write(sql, changesOf(scene), last);
+      return { scene, settled, busy, claimed };
+    },
+    bulk ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs,
+  );
   // reply, ack and act follow in worker.ts, when this has come true
 }
 
@@ -67,9 +80,14 @@ async function step(scene: Scene, item: Item): Promise<Answer | null> {
   return answer;
 }
 
+async function takeTime(sql: Sql): Promise<void> {
+  const ms = limits.bulkStatementTimeoutMs;
+  await sql.unsafe(`set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`);
+}
+
 /** By two clocks, so that one that is wrong does not drop every command. */
 const isPast = (storedAt: number, now: Date): boolean =>
-  Math.min(now.getTime(), Date.now()) > storedAt + limits.commandDeadlineMs;
+  Math.min(now.getTime(), Date.now()) > storedAt + limits.commandBeginMs;
 
 const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer | Promise<Answer> =>
   isWhole(item) ? decideWhole(scene, command) : decide(scene, command);

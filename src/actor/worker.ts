@@ -6,12 +6,13 @@ import { ClaimRound, type Slots } from "#actor/claim";
 import { isWhole } from "#actor/hold";
 import { type Hunger, type Item, type Lane, type Mailbox, targetOf } from "#actor/mailbox";
 import type { Ground } from "#actor/scene";
-import { type Decided, turn } from "#actor/turn";
+import { type Decided, type Manner, turn } from "#actor/turn";
 import { limits } from "#config";
 import type { Claimed } from "#domain/claimed";
 import type { Answer } from "#domain/command";
+import { TooLarge } from "#domain/errors";
 import type { Db } from "#store/client";
-import { isBroken, isTransient } from "#store/faults";
+import { isBroken, isLockFault, isTransient } from "#store/faults";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -78,7 +79,7 @@ export class Worker {
   /** What one lane decides may give the other one work. */
   #isDone(): boolean {
     const { mailbox } = this.#parts;
-    return this.#stopping && this.#running === 0 && mailbox.size("ending") + mailbox.size("row") === 0;
+    return this.#stopping && this.#running === 0 && mailbox.total === 0;
   }
 
   async #loop(lane: Lane): Promise<void> {
@@ -93,7 +94,7 @@ export class Worker {
         await pause(100);
       }
       this.#running--;
-      if (this.#stopping) this.#nudgeBoth();
+      if (this.#isDone()) this.#nudgeBoth();
     }
     this.#nudgeBoth();
   }
@@ -102,11 +103,15 @@ export class Worker {
     const { mailbox } = this.#parts;
     const self = this.#parts.self();
     if (self === null) return pause(50);
-    const alone = (item: Item) => isWhole(item) || item.busy >= limits.busyTriesMax;
+    const alone = (item: Item) => isBulk(item) || item.busy >= limits.busyTriesMax;
     const items = mailbox.take(lane, limits.commandBatchMax, alone);
+    const [first] = items;
+    const bulk = first !== undefined && isBulk(first);
+    const patient = first !== undefined && first.busy >= limits.busyTriesMax;
+    if (patient && !bulk && lane === "ending") items.push(...mailbox.takeSame(lane, first, limits.commandBatchMax));
     if (lane === "ending" && items.length > 0) items.unshift(...mailbox.takeStarted(new Set(items.map(targetOf))));
     const round = this.#roundFor(lane, self.id);
-    if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round);
+    if (items.length > 0 || round !== null) await this.#attempt(lane, self.ground, items, round, { patient, bulk });
   }
 
   #mayClaim(): boolean {
@@ -132,14 +137,20 @@ export class Worker {
     });
   }
 
-  async #attempt(lane: Lane, ground: Ground, items: readonly Item[], round: ClaimRound | null): Promise<void> {
+  async #attempt(
+    lane: Lane,
+    ground: Ground,
+    items: readonly Item[],
+    round: ClaimRound | null,
+    manner: Manner,
+  ): Promise<void> {
     const started = performance.now();
     let decided: Decided;
     try {
-      decided = await turn(this.#parts.db, ground, lane, items, round);
+      decided = await turn(this.#parts.db, ground, lane, items, round, manner);
     } catch (error) {
       if (round !== null) this.#giveUp(lane, round);
-      return this.#recover(lane, ground, items, error);
+      return this.#recover(lane, ground, items, manner, error);
     }
     if (round !== null && lane === "row") this.#parts.hunger.fed(decided.claimed.length, round);
     metrics.turns.add(1, lane);
@@ -153,18 +164,24 @@ export class Worker {
     if (lane === "row") this.#parts.hunger.fed(0, { moreHere: true, moreElsewhere: false });
   }
 
-  async #recover(lane: Lane, ground: Ground, items: readonly Item[], error: unknown): Promise<void> {
+  async #recover(lane: Lane, ground: Ground, items: readonly Item[], manner: Manner, error: unknown): Promise<void> {
     const { mailbox, log } = this.#parts;
     const [only] = items;
-    if (isTransient(error)) {
+    if (isLockFault(error)) {
+      for (const item of items) this.#again(item, lane);
+    } else if (isTransient(error)) {
       if (!isBroken(error)) log.warn({ err: error, lane, commands: items.length }, "a turn is taken again");
       mailbox.putBack(lane, items);
-      await pause(Math.random() * (isBroken(error) ? 400 : 50));
+      await pause(Math.random() * 400);
     } else if (items.length > 1) {
-      log.error({ err: error, lane, commands: items.length }, "a turn failed; looking for the command at fault");
+      if (!(error instanceof TooLarge))
+        log.error({ err: error, lane, commands: items.length }, "a turn failed; looking for the command at fault");
       const half = items.length >> 1;
-      await this.#attempt(lane, ground, items.slice(0, half), null);
-      await this.#attempt(lane, ground, items.slice(half), null);
+      await this.#attempt(lane, ground, items.slice(0, half), null, manner);
+      await this.#attempt(lane, ground, items.slice(half), null, manner);
+    } else if (error instanceof TooLarge && only && !only.bulk) {
+      only.bulk = true;
+      mailbox.putBack(lane, [only]);
     } else {
       log.error({ err: error, lane, command: only?.command }, "a command could not be decided");
       if (only) this.#park(only, error);
@@ -172,19 +189,24 @@ export class Worker {
     }
   }
 
+  /** Its row or batch is held by another turn: at once the first time, then after others. */
+  #again(item: Item, lane: Lane): void {
+    item.busy++;
+    if (item.busy === 1) this.#parts.mailbox.put(item, lane);
+    else this.#parts.mailbox.putLater(item, lane, Math.random() * Math.min(500, 10 * 2 ** item.busy));
+  }
+
   /** After the commit: what cannot be done any more is logged, and the rest is done all the same. */
   #follow(lane: Lane, { scene, settled, busy, claimed }: Decided): void {
-    const { mailbox, effects } = this.#parts;
+    const { effects } = this.#parts;
     for (const { item, answer } of settled) this.#settle(item, answer);
     this.#safely(() => effects.flush());
     for (const one of claimed) this.#safely(() => effects.start(one));
     metrics.claims.add(claimed.length);
     for (const event of scene.events) metrics.transitions.add(1, event.from, event.to);
-    for (const item of busy) {
-      item.busy++;
-      mailbox.put(item, lane);
-    }
-    if (scene.ready > 0) effects.ready();
+    for (const item of busy) this.#again(item, lane);
+    // What this turn held was passed over by whoever looked for work meanwhile, even if nothing changed: so it is told again.
+    if ([...scene.rows.values()].some((row) => row.status === "Pending" && row.dueAt === null)) effects.ready();
     if (scene.earliestDue !== null) effects.armed(scene.earliestDue);
     if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
   }
@@ -199,6 +221,9 @@ export class Worker {
     const { effects } = this.#parts;
     metrics.poison.add(1);
     this.#safely(() => effects.park(item, String(error)));
+    // A call may have been made: its claim is put back in doubt, not as if it had not.
+    if (item.from === "rim" && "claimId" in item.command && item.command.type !== "lease_expired")
+      this.#parts.mailbox.tell({ ...claimOf(item.command), type: "lease_expired" });
     const answer = { status: 503, id: targetOf(item), error: "The command could not be decided and was parked" };
     this.#settle(item, answer);
     this.#safely(() => effects.flush());
@@ -213,5 +238,7 @@ export class Worker {
   }
 }
 
+const isBulk = (item: Item): boolean => isWhole(item) || item.bulk === true;
+const claimOf = ({ task, claimId }: { task: string; claimId: number }) => ({ task, claimId });
 const outcomeOf = (answer: Answer | null): string => (answer === null || answer.status < 300 ? "done" : "rejected");
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -53,6 +53,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   const answers = new Map<string, [string, Answer][]>();
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {
+    if (!inbox.test(to)) return log.warn({ to }, "an answer was asked for where none may go");
     try {
       bus.nc.publish(to, JSON.stringify(body));
     } catch (error) {
@@ -122,6 +123,9 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 }
 
 const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
+
+/** Where answers may go: not to a stream, not to the server, not to another command. */
+const inbox = /^(?!\$|baton\.)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
 
 /** As long as an `Idempotency-Key` may be. */
 const keyCharsMax = 255;

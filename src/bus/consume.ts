@@ -61,7 +61,8 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
   return {
     async stop() {
       stopped = true;
-      await close?.();
+      // What is in hand is finished first, so the end is not waited for here.
+      void close?.();
       await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     },
   };

@@ -19,7 +19,11 @@ export function answerCreates(bus: Bus, create: (body: Uint8Array) => Promise<Cr
     const batch_id = headers["x-batch-id"];
     const result =
       status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };
-    if (message.reply) bus.nc.publish(message.reply, JSON.stringify(result));
+    if (!message.reply) return;
+    const text = JSON.stringify(result);
+    // The tasks are more text than their request was: where they do not fit, they can be read by the batch's id.
+    const fits = Buffer.byteLength(text) <= (bus.nc.info?.max_payload ?? 0);
+    bus.nc.publish(message.reply, fits ? text : JSON.stringify({ ...result, tasks: [], truncated: true }));
   };
   bus.onReady(() => {
     if (stopped || of === bus.nc) return;

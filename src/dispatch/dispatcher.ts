@@ -1,11 +1,14 @@
 // Decides when this worker looks for tasks to claim: when the bell rings, when its own turn made tasks ready, when a slot
 // becomes free after work was left behind, and once a sweep in case a bell was lost. What is claimed is the turn's business.
+// Work that it cannot take is rung on, so that a worker with room hears of it.
 import type { Hunger, Left, Mailbox } from "#actor/mailbox";
 
 interface Parts {
   readonly mailbox: Mailbox;
   /** This worker's lease is renewed in time. */
   readonly mayStart: () => boolean;
+  /** A call more could be made now. */
+  readonly hasRoom: () => boolean;
   readonly ring: () => void;
 }
 
@@ -19,6 +22,7 @@ export class Dispatcher implements Hunger {
   /** A slot became free since the last look began. */
   #freed = false;
   #rangAt = Number.NEGATIVE_INFINITY;
+  #ringLater: NodeJS.Timeout | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -27,13 +31,14 @@ export class Dispatcher implements Hunger {
   /** There may be something to claim. */
   look(): void {
     this.#wanted = true;
-    this.#parts.mailbox.nudge("row");
+    if (this.#parts.hasRoom() && this.#parts.mayStart()) this.#parts.mailbox.nudge("row");
+    else this.#ring();
   }
 
   /** A slot became free. */
   freed(): void {
     this.#freed = true;
-    if (this.#left) this.look();
+    if (this.#left || this.#wanted) this.look();
   }
 
   get hungry(): boolean {
@@ -52,11 +57,24 @@ export class Dispatcher implements Hunger {
   fed(claimed: number, { moreHere, moreElsewhere }: Left): void {
     this.#left = moreElsewhere;
     if (moreHere || (moreElsewhere && this.#freed)) this.look();
-    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest; and not at every
-    // round of a busy time, for what was rung a moment ago has been heard, or waits for the first with a free slot.
-    if (claimed === 0 || !(moreHere || moreElsewhere)) return;
-    if (performance.now() - this.#rangAt < ringEveryMs) return;
-    this.#rangAt = performance.now();
-    this.#parts.ring();
+    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest.
+    if (claimed > 0 && (moreHere || moreElsewhere)) this.#ring();
+  }
+
+  stop(): void {
+    if (this.#ringLater !== null) clearTimeout(this.#ringLater);
+  }
+
+  /** Not at every round of a busy time, but never not at all. */
+  #ring(): void {
+    if (this.#ringLater !== null) return;
+    const waitMs = this.#rangAt + ringEveryMs - performance.now();
+    const ring = () => {
+      this.#ringLater = null;
+      this.#rangAt = performance.now();
+      this.#parts.ring();
+    };
+    if (waitMs <= 0) ring();
+    else this.#ringLater = setTimeout(ring, waitMs);
   }
 }

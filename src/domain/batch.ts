@@ -6,6 +6,7 @@ import { tidyAction } from "#domain/schema/action";
 import type { NewBatch } from "#domain/schema/batch";
 import type { NewTask } from "#domain/schema/task";
 import { readTime } from "#domain/schema/text";
+import { noCounts } from "#domain/state";
 import { uuidv7 } from "#domain/uuid";
 import { batchKey } from "#domain/webhook";
 
@@ -98,7 +99,7 @@ export function completionOf(plan: BatchPlan, now: number) {
     batch_id: plan.id,
     key: batchKey(plan.id, i + 1),
     action,
-    counts: {},
+    counts: noCounts(),
   }));
 }
 

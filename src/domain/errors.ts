@@ -31,6 +31,13 @@ export class Unavailable extends BatonError {
   readonly retryAfterSecs = 1;
 }
 
+/** More than an ordinary turn should do at once: the command comes again, alone and with more time. */
+export class TooLarge extends BatonError {
+  readonly _tag = "TooLarge";
+  readonly status = 503;
+  override readonly retryable = true;
+}
+
 /** A limit on depth or rate was reached; repeating later may work. */
 export class TooMany extends BatonError {
   readonly _tag = "TooMany";

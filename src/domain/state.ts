@@ -15,3 +15,7 @@ const named = {
 } as const satisfies Record<TaskState, true>;
 
 export const taskStates = Object.keys(named) as readonly TaskState[];
+
+/** Of every state none; keys in lower case, as counts are shown. */
+export const noCounts = (): Record<string, number> =>
+  Object.fromEntries(taskStates.map((state) => [state.toLowerCase(), 0]));

@@ -1,6 +1,7 @@
 // The HTTP servers: the whole API, and the three status pages that every role serves. Neither listens: the caller does.
 // Every error leaves as JSON through one handler. Closing waits for requests under way, and cuts what is still open
 // when the grace is over.
+import type { Socket } from "node:net";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { guard } from "#http/auth";
 import { acceptJson, drain } from "#http/body";
@@ -43,12 +44,22 @@ export async function makeStatusServer(deps: StatusDeps): Promise<FastifyInstanc
   return app;
 }
 
+/** What is no HTTP never becomes a request; it is answered in the same words all the same. */
+function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const body = JSON.stringify({ error: status.slice(4), details: ["request: is not valid HTTP"] });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
+
 function bare({ config, log }: StatusDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.payloadMaxBytes,
     routerOptions: { maxParamLength: 4096 },
+    clientErrorHandler: refuseGarbage,
     frameworkErrors: (error, _request, out) => {
       send(out as never, replyOf(error));
     },

@@ -42,11 +42,13 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     leaseSecs: config.workerClaimTimeoutSecs,
     sweepMs: config.workerLoopIntervalMs,
     held: () => worker.held,
+    onGood: () => dispatcher.look(),
   });
-  const dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, ring: () => bell.ring() });
-  const calls = openCalls(config, db, bus, tell, leases.good, log);
-  const timers = openTimers(config, db, bus, tell, () => dispatcher.look(), log);
+  const calls = openCalls(config, db, bus, tell, leases.mayStart, log);
   const { lanes, starter, deliverer } = calls;
+  const hasRoom = () => lanes.free() > 0;
+  const dispatcher: Dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, hasRoom, ring: () => bell.ring() });
+  const timers = openTimers(config, db, bus, mailbox, () => dispatcher.look(), log);
 
   const ground = groundOf(config);
   const worker: Worker = new Worker({
@@ -68,7 +70,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
   const intake = openIntake(config, db, bus, mailbox, log);
   const bells = listenToBell({
     bus,
-    hasRoom: () => lanes.free() > 0 && leases.good(),
+    hasRoom: () => hasRoom() && leases.good(),
     look: () => dispatcher.look(),
     log,
   });
@@ -77,19 +79,23 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
   return {
     async stop(graceMs) {
       const giveUp = pause(graceMs);
+      const inTime = (work: Promise<unknown>) => Promise.race([work, giveUp]);
       worker.stopClaiming();
       bells.stop();
-      await Promise.all([intake.stop(), timers.stop()]);
-      await Promise.race([Promise.all([calls.drain(), intake.counters.idle()]), giveUp]);
+      dispatcher.stop();
+      await inTime(Promise.all([intake.stop(), timers.stop()]));
+      await inTime(Promise.all([calls.drain(), intake.counters.idle()]));
       await worker.stop(giveUp);
-      await Promise.race([calls.settled(), giveUp]);
+      await inTime(calls.settled());
       intake.close();
-      await leases.stop();
-      await leases.resign();
+      await Promise.race([leases.stop().then(() => leases.resign()), pause(lastWordMs)]);
       await calls.close();
     },
   };
 }
+
+/** Saying goodbye to Postgres may take so long beyond the grace. */
+const lastWordMs = 1_000;
 
 const groundOf = (config: Config) => ({
   leaseMs: config.workerClaimTimeoutSecs * 1000,
@@ -101,7 +107,7 @@ const groundOf = (config: Config) => ({
 type Tell = (command: LocalCommand) => void;
 
 /** Calls to the outside: starts, and deliveries, which share the receivers. */
-function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: () => boolean, log: Logger) {
+function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: (sinceMs: number) => boolean, log: Logger) {
   const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
   const sender = makeSender(config);
   const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
@@ -122,13 +128,19 @@ function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: () =>
 }
 
 /** Timers of tasks, and the sweep for lost bells. */
-function openTimers(config: Config, db: Db, bus: Bus, tell: Tell, look: () => void, log: Logger) {
-  const due = dueTimers({ db, sweepMs: config.workerLoopIntervalMs, tell, appliedUntil: () => appliedUntil(bus), log });
+function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: () => void, log: Logger) {
+  const due = dueTimers({
+    ...{ db, log },
+    sweepMs: config.workerLoopIntervalMs,
+    tell: (command) => mailbox.tell(command),
+    backlog: () => mailbox.total,
+    appliedUntil: () => appliedUntil(bus),
+  });
   const sweep = loop("dispatch", log, async () => {
     look();
     return config.workerLoopIntervalMs;
   });
-  const forget = pruning(db, log);
+  const forget = pruning(db, () => appliedUntil(bus), log);
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
@@ -142,8 +154,9 @@ function openTimers(config: Config, db: Db, bus: Bus, tell: Tell, look: () => vo
 /** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox has room. */
 function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, log: Logger) {
   const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, log });
+  let stopping = false;
   const room = async () => {
-    while (mailbox.size("ending") + mailbox.size("row") + counters.size > limits.mailboxMax || !db.up) await pause(20);
+    while (!stopping && (mailbox.total + counters.size > limits.mailboxMax || !db.up)) await pause(20);
   };
   const commands = takeCommands(
     bus,
@@ -158,7 +171,10 @@ function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, log: Log
   const progress = takeProgress(bus, put, room, log);
   return {
     ...{ commands, counters },
-    stop: () => Promise.all([commands.stop(), progress.stop()]),
+    stop() {
+      stopping = true;
+      return Promise.all([commands.stop(), progress.stop()]);
+    },
     close() {
       commands.flush();
       commands.close();

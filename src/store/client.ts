@@ -14,8 +14,8 @@ import { metrics } from "#telemetry/metrics";
 export type Sql = postgres.Sql<{ bigint: number }>;
 
 export interface Db {
-  /** Leases a connection for `work`, which ends within `timeoutMs` or fails with `Unavailable`. */
-  use<T>(work: (sql: Sql) => Promise<T>, timeoutMs?: number): Promise<T>;
+  /** Leases a connection for `work`, which ends within `timeoutMs` or fails with `Unavailable`. Urgent work is first in the queue. */
+  use<T>(work: (sql: Sql) => Promise<T>, timeoutMs?: number, urgent?: "urgent"): Promise<T>;
   /**
    * The same within one transaction. `last` takes the final writes: they are sent together with the commit, without a
    * round trip in between. Any error rolls everything back.
@@ -81,6 +81,8 @@ class Pool implements Db {
   #leased = 0;
   #up = false;
   #lastAnswer = 0;
+  /** Work is under way that may take so long: until then silence means nothing. */
+  #patientUntil = 0;
   #closed = false;
 
   constructor(settings: Settings, log: Logger) {
@@ -94,9 +96,14 @@ class Pool implements Db {
     return this.#up;
   }
 
-  async use<T>(work: (sql: Sql) => Promise<T>, timeoutMs: number = limits.workTimeoutMs): Promise<T> {
+  async use<T>(
+    work: (sql: Sql) => Promise<T>,
+    timeoutMs: number = limits.workTimeoutMs,
+    urgent?: "urgent",
+  ): Promise<T> {
     const giveUpAt = performance.now() + this.#settings.poolTimeoutSecs * 1000;
-    await this.#permit();
+    await this.#permit(urgent);
+    this.#patientUntil = Math.max(this.#patientUntil, performance.now() + timeoutMs);
     let client: Client | undefined;
     const started = performance.now();
     try {
@@ -155,7 +162,7 @@ class Pool implements Db {
     await Promise.all(this.#idle.splice(0).map(({ client }) => client.sql.end({ timeout: 1 })));
   }
 
-  #permit(): Promise<void> {
+  #permit(urgent?: "urgent"): Promise<void> {
     if (this.#closed) return Promise.reject(new Unavailable("shutting down"));
     if (this.#leased < this.#settings.poolMaxSize) {
       this.#leased++;
@@ -178,7 +185,8 @@ class Pool implements Db {
           reject(error);
         },
       };
-      this.#waiting.push(waiter);
+      if (urgent) this.#waiting.unshift(waiter);
+      else this.#waiting.push(waiter);
     });
   }
 
@@ -241,7 +249,8 @@ class Pool implements Db {
   /** Asks whether Postgres is there when nobody else did, keeps POOL_MIN_IDLE connections open and closes surplus ones. */
   async #keep(): Promise<void> {
     if (this.#leased >= this.#settings.poolMaxSize) {
-      if (performance.now() - this.#lastAnswer > limits.silenceMs) this.#up = false;
+      const now = performance.now();
+      if (now - this.#lastAnswer > limits.silenceMs && now > this.#patientUntil) this.#up = false;
       return;
     }
     if (performance.now() - this.#lastAnswer > limits.pingIntervalMs || !this.#up) {

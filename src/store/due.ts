@@ -1,30 +1,37 @@
 // What the timers ask: which tasks are due, who is alive, whose claims nobody holds. Reads, and the worker's own row.
 import type { Db } from "#store/client";
 
-export interface DueTask {
-  readonly id: string;
-  /** Its end is near: a time-out. */
-  readonly ends: boolean;
-  readonly dueAt: Date;
-}
-
 export interface DueLook {
-  readonly due: DueTask[];
+  /** Tasks whose run_at or backoff has come, earliest first. */
+  readonly due: readonly string[];
+  /** Some time-out is due as well. */
+  readonly timeouts: boolean;
   /** Milliseconds until the next timer after these; null: none is armed. */
   readonly nextMs: number | null;
 }
 
-/** Tasks whose timer went off, earliest first. */
-export function dueTasks(db: Db, limit: number): Promise<DueLook> {
+/** What is due now. Time-outs stand aside: they may have to wait, and must not stand in the way of the others. */
+export function lookDue(db: Db, limit: number): Promise<DueLook> {
   return db.use(async (sql) => {
-    const [due, [next]] = await Promise.all([
-      sql<DueTask[]>`
-        select id, status = 'Running' as ends, due_at as "dueAt" from task
-        where due_at <= now() order by due_at limit ${limit}`,
+    // The next one first: what becomes due between two statements is then in both, never in none.
+    const [[next], due, [late]] = await Promise.all([
       sql<{ ms: number | null }[]>`
         select extract(epoch from min(due_at) - now())::float8 * 1000 as ms from task where due_at > now()`,
+      sql<{ id: string }[]>`
+        select id from task where due_at <= now() and status <> 'Running' order by due_at limit ${limit}`,
+      sql`select from task where due_at <= now() and status = 'Running' order by due_at limit 1`,
     ]);
-    return { due, nextMs: next?.ms ?? null };
+    return { due: due.map(({ id }) => id), timeouts: late !== undefined, nextMs: next?.ms ?? null };
+  });
+}
+
+/** Tasks that have been silent for too long, as far as everything stored until then has been applied. */
+export function timedOut(db: Db, until: Date, limit: number): Promise<string[]> {
+  return db.use(async (sql) => {
+    const rows = await sql<{ id: string }[]>`
+      select id from task where due_at <= least(now(), ${until}::timestamptz) and status = 'Running'
+      order by due_at limit ${limit}`;
+    return rows.map(({ id }) => id);
   });
 }
 
@@ -42,13 +49,20 @@ export function register(db: Db, name: string, leaseSecs: number): Promise<numbe
   });
 }
 
+/** A lease must not run out because others are in the queue. */
+const urgentMs = 5_000;
+
 /** Prolongs the worker's lease. False: the worker is not known any more. */
 export function renew(db: Db, id: number, leaseSecs: number): Promise<boolean> {
-  return db.use(async (sql) => {
-    const rows = await sql`
+  return db.use(
+    async (sql) => {
+      const rows = await sql`
       update worker set alive_until = now() + make_interval(secs => ${leaseSecs}) where id = ${id} returning id`;
-    return rows.length > 0;
-  });
+      return rows.length > 0;
+    },
+    urgentMs,
+    "urgent",
+  );
 }
 
 /** The worker ends; what it still holds can be taken over at once. */

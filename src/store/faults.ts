@@ -1,9 +1,13 @@
-// What an error of Postgres means: the connection is broken, or trying again may help, or the input is at fault.
+// What an error of Postgres means: the connection cannot be used any more, or the same again may succeed, or the input is
+// at fault. Only the last one may ever be held against a command: whatever is not known is taken for passing.
 import { Unavailable } from "#domain/errors";
 
 const brokenCodes =
-  /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0|25P03|0A000)/;
-const transientCodes = /^(40001|40P01|55P03|57014|53300|53100|53200|25P02)/;
+  /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0|25P03|25006|26000|0A000|XX)/;
+const sqlState = /^[0-9A-Z]{5}$/;
+/** Data that does not fit, constraints that it breaks, limits of a statement. */
+const inputCodes = /^(22|23|54)/;
+const lockCodes = /^(55P03|40P01|40001)$/;
 
 export const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? "");
 
@@ -14,5 +18,9 @@ export function isBroken(error: unknown): boolean {
 
 /** Not the command's fault: the same again, with the same ids, may succeed. */
 export function isTransient(error: unknown): boolean {
-  return isBroken(error) || transientCodes.test(codeOf(error));
+  const code = codeOf(error);
+  return isBroken(error) || (sqlState.test(code) && !inputCodes.test(code));
 }
+
+/** Somebody else was in the way; he is gone soon. */
+export const isLockFault = (error: unknown): boolean => lockCodes.test(codeOf(error));

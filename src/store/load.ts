@@ -2,7 +2,9 @@
 // of these batches, in any order, waiting. Row turns lock their rows alone, skipping what is busy: they never wait while
 // they hold something. So no cycle of waiting can exist. What must be exact is read in a statement after the lock.
 import type { Fragment, PendingQuery, Row } from "postgres";
+import { limits } from "#config";
 import type { Action, LaterAction } from "#domain/action";
+import { TooLarge } from "#domain/errors";
 import type { Link, TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
 
@@ -58,16 +60,17 @@ export const rowsOf = (sql: Sql, tasks: string[], batches: string[], wait: boole
     where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[])
     for no key update of t ${wait ? sql`` : sql`skip locked`}`);
 
-/** Which of these tasks exist at all: tells busy from unknown. */
-export async function existing(sql: Sql, ids: string[]): Promise<Set<string>> {
-  const found = await sql<{ id: string }[]>`select id from task where id = any(${idList(ids)}::uuid[])`;
-  return new Set(found.map((row) => row.id));
+/** The batches of those of these tasks that exist: tells busy from unknown. */
+export async function batchesOf(sql: Sql, tasks: string[]): Promise<Map<string, string>> {
+  const found = await sql<{ id: string; batch: string }[]>`
+    select id, batch_id as batch from task where id = any(${idList(tasks)}::uuid[])`;
+  return new Map(found.map((row) => [row.id, row.batch]));
 }
 
-/** The same for batches. */
-export async function existingBatches(sql: Sql, ids: string[]): Promise<Set<string>> {
+/** Those of these batches that exist. */
+export async function existingBatches(sql: Sql, ids: string[]): Promise<string[]> {
   const found = await sql<{ id: string }[]>`select id from batch where id = any(${idList(ids)}::uuid[])`;
-  return new Set(found.map((row) => row.id));
+  return found.map((row) => row.id);
 }
 
 /** Every unfinished task of a batch whose row the caller has locked. */
@@ -76,30 +79,54 @@ export const unfinishedOf = (sql: Sql, batch: string): Promise<TaskRow[]> =>
     sql`select ${columns(sql)} from task t where t.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`,
   );
 
-type LinkColumns = { parent: string; child: string; requiresSuccess: boolean | null; condition: string | null };
-
-/** Links to the unfinished children of these tasks, and these children. One level, or all levels below at once. */
+/**
+ * Links to the unfinished children of these tasks, and these children. One level, or all levels below at once.
+ * Throws `TooLarge` where there are more than `linksMax`.
+ */
 export async function childrenOf(
   sql: Sql,
   parents: string[],
   deep: boolean,
+  linksMax: number = limits.bulkLinksMin,
 ): Promise<{ links: Link[]; rows: TaskRow[] }> {
-  const from = deep
-    ? sql`
-      with recursive down (id) as (
-        select unnest(${idList(parents)}::uuid[])
-        union
-        select l.child_id from down d join link l on l.parent_id = d.id join task t on t.id = l.child_id
-        where ${unfinished(sql)})
-      select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
-      from link l join task t on t.id = l.child_id where l.parent_id in (select id from down)`
-    : sql`
-      select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
-      from link l join task t on t.id = l.child_id where l.parent_id = any(${idList(parents)}::uuid[])`;
-  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (LinkColumns &
-    TaskRow)[];
+  const found = deep ? await linksBelow(sql, parents, linksMax) : await childrenBelow(sql, parents, linksMax);
+  if (found.length > linksMax) throw new TooLarge(`more than ${linksMax} links`);
   const links = found.map((row) => ({ parent: row.parent, child: row.child, needs: needsOf(row) }));
-  return { links, rows: found };
+  // With many links to each child the rows are cheaper by themselves.
+  return {
+    links,
+    rows: deep ? await lockUnfinished(sql, new Set(links.map(({ child }) => child))) : (found as TaskRow[]),
+  };
+}
+
+/** One level: links and rows in one look. */
+const childrenBelow = (sql: Sql, parents: string[], linksMax: number): Promise<(LinkColumns & TaskRow)[]> =>
+  sql<(LinkColumns & TaskRow)[]>`
+    select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
+    from link l join task t on t.id = l.child_id where l.parent_id = any(${idList(parents)}::uuid[]) and ${unfinished(sql)}
+    limit ${linksMax + 1} for no key update of t`;
+
+const linksBelow = (sql: Sql, parents: string[], linksMax: number): Promise<(LinkColumns & Partial<TaskRow>)[]> =>
+  sql<LinkColumns[]>`
+    with recursive down (id) as (
+      select unnest(${idList(parents)}::uuid[])
+      union
+      select l.child_id from down d join link l on l.parent_id = d.id join task t on t.id = l.child_id
+      where ${unfinished(sql)})
+    select l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
+    from down d join link l on l.parent_id = d.id join task t on t.id = l.child_id where ${unfinished(sql)}
+    limit ${linksMax + 1}`;
+
+const lockUnfinished = (sql: Sql, ids: Iterable<string>): Promise<TaskRow[]> =>
+  rows(sql`
+    select ${columns(sql)} from task t where t.id = any(${idList(ids)}::uuid[]) and ${unfinished(sql)}
+    for no key update of t`);
+
+interface LinkColumns {
+  readonly parent: string;
+  readonly child: string;
+  readonly requiresSuccess: boolean | null;
+  readonly condition: string | null;
 }
 
 /** Links to the unfinished parents of these tasks, these parents, and which unfinished children each has. One level, or all above. */

@@ -56,9 +56,9 @@ export function withSchema(pool: Db, log: Logger): Db {
     if (!done) throw new Unavailable("the database is not ready yet");
   };
   return {
-    use: async (work, timeoutMs) => {
+    use: async (work, timeoutMs, urgent) => {
       gate();
-      return pool.use(work, timeoutMs);
+      return pool.use(work, timeoutMs, urgent);
     },
     tx: async (work, timeoutMs) => {
       gate();

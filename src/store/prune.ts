@@ -2,17 +2,20 @@
 // In small transactions, so that nobody waits for it; what is left comes the next time.
 import type { Db } from "#store/client";
 
-/** Deletes at most `limit` rows of each kind that are older than `hours`; says how many. */
-export function prune(db: Db, hours: number, limit: number): Promise<number> {
+/**
+ * Deletes at most `limit` rows of each kind that are older than `hours`, and than `applied`: what was stored after that may
+ * still come again. Says how many.
+ */
+export function prune(db: Db, hours: number, applied: Date, limit: number): Promise<number> {
   return db.use(async (sql) => {
     const gone = await Promise.all([
       sql`
         delete from command where id in (
-          select id from command where at < now() - make_interval(hours => ${hours}) order by at limit ${limit}
+          select id from command where at < least(now() - make_interval(hours => ${hours}), ${applied}::timestamptz) order by at limit ${limit}
           for update skip locked)`,
       sql`
         delete from counter_update where id in (
-          select id from counter_update where at < now() - make_interval(hours => ${hours}) order by at limit ${limit}
+          select id from counter_update where at < least(now() - make_interval(hours => ${hours}), ${applied}::timestamptz) order by at limit ${limit}
           for update skip locked)`,
       sql`
         delete from worker w where w.alive_until < now() - make_interval(hours => ${hours})

@@ -1,9 +1,10 @@
 // Tells the actors which timers went off. Sleeps until the next one, or for one sweep, whichever is sooner, so nothing
-// waits for a sweep but what another process armed without saying so. What is told twice is refused the second time.
+// waits for a sweep but what another process armed without saying so. What is told twice is refused the second time, and
+// not told again while the turns are behind.
 import type { LocalCommand } from "#actor/mailbox";
 import { limits } from "#config";
 import type { Db } from "#store/client";
-import { dueTasks } from "#store/due";
+import { lookDue, timedOut } from "#store/due";
 import type { Logger } from "#telemetry/log";
 import { type Loop, loop } from "#timers/loop";
 
@@ -13,24 +14,35 @@ interface Parts {
   readonly tell: (command: LocalCommand) => void;
   /** Everything that JetStream stored before this time has been applied; null: not known now. */
   readonly appliedUntil: () => Promise<Date | null>;
+  /** Commands that wait for a turn in this process. */
+  readonly backlog: () => number;
   readonly log: Logger;
 }
 
-/** Before the same timers are told again, the turns have had this long. */
+/** Before the same timer is told again, the turns have had this long. */
 const settleMs = 100;
+const againMs = 2_000;
 
-export function dueTimers({ db, sweepMs, tell, appliedUntil, log }: Parts): Loop {
-  return loop("due", log, async () => {
-    const { due, nextMs } = await dueTasks(db, limits.sweepRowsMax);
-    const until = due.some((task) => task.ends) ? await appliedUntil() : null;
-    let told = 0;
-    for (const { id, ends, dueAt } of due) {
-      // A time-out waits for the news that would prevent it.
-      if (ends && (until === null || until < dueAt)) continue;
-      tell({ type: "due", task: id, ends });
-      told++;
+export function dueTimers({ db, sweepMs, tell, appliedUntil, backlog, log }: Parts): Loop {
+  const told = new Map<string, number>();
+  const tellAll = (tasks: readonly string[], ends: boolean): number => {
+    const now = performance.now();
+    const fresh = tasks.filter((task) => now - (told.get(task) ?? Number.NEGATIVE_INFINITY) > againMs);
+    for (const task of fresh) {
+      told.set(task, now);
+      tell({ type: "due", task, ends });
     }
-    if (told > 0) return settleMs;
+    return fresh.length;
+  };
+  return loop("due", log, async () => {
+    for (const [task, at] of told) if (performance.now() - at > againMs) told.delete(task);
+    if (backlog() > limits.sweepRowsMax) return settleMs;
+    const { due, timeouts, nextMs } = await lookDue(db, limits.sweepRowsMax);
+    let fresh = tellAll(due, false);
+    // A time-out waits for the news that would prevent it.
+    const until = timeouts ? await appliedUntil() : null;
+    if (until !== null) fresh += tellAll(await timedOut(db, until, limits.sweepRowsMax), true);
+    if (fresh > 0 || timeouts) return settleMs;
     return Math.min(sweepMs, nextMs === null ? sweepMs : Math.max(nextMs, 1));
   });
 }

@@ -17,6 +17,8 @@ interface Parts {
   /** Fencing tokens of the claims that this process knows of. */
   readonly held: () => ReadonlySet<number>;
   readonly tell: (command: LocalCommand) => void;
+  /** The lease is good again, or for the first time. */
+  readonly onGood: () => void;
   readonly log: Logger;
 }
 
@@ -44,6 +46,10 @@ export class Leases {
   /** Whether the lease is good, by the monotonic clock: only then may something new be sent. */
   readonly good = (): boolean => performance.now() - this.#renewedAt < this.#parts.leaseSecs * 1000;
 
+  /** Whether a claim of that age may be sent. Others may have taken it over once two thirds of a lease have passed. */
+  readonly mayStart = (sinceMs: number): boolean =>
+    this.good() && performance.now() - sinceMs < this.#parts.leaseSecs * 500;
+
   async stop(): Promise<void> {
     await Promise.all([this.#renewing.stop(), this.#sweeping.stop()]);
   }
@@ -63,7 +69,9 @@ export class Leases {
     }
     // Whoever was kept from renewing for half a lease cannot tell the dead from those who were kept from it as well.
     if (asked - this.#renewedAt > leaseMs * gapOfLease) this.#gaplessSince = asked;
+    const wasGood = this.good();
     this.#renewedAt = asked;
+    if (!wasGood) this.#parts.onGood();
     const mine = await due.claimsOf(db, this.#id);
     const lost = mine.filter(({ claimId }) => !held().has(claimId));
     for (const { task, claimId } of lost) tell({ type: "released", task, claimId });

@@ -1,5 +1,6 @@
 // The one loop under all timers: runs `tick`, sleeps as long as it says, or until it is nudged. A tick that throws is
 // logged and tried again after a pause; the loop itself never ends before it is stopped.
+import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -37,7 +38,8 @@ export function loop(name: string, log: Logger, tick: () => Promise<number>, fai
         ms = await tick();
         metrics.sweeps.add(1, name);
       } catch (error) {
-        log.debug({ err: error, loop: name }, "a sweep failed and comes again");
+        const level = error instanceof Unavailable ? "debug" : "error";
+        log[level]({ err: error, loop: name }, "a sweep failed and comes again");
       }
       if (!stopped) await sleep(ms);
       wake = null;

@@ -8,9 +8,12 @@ import { type Loop, loop } from "#timers/loop";
 const busyMs = 1_000;
 const restMs = 600_000;
 
-export function pruning(db: Db, log: Logger): Loop {
+/** `appliedUntil`: everything that JetStream stored before has been applied; null: not known now. */
+export function pruning(db: Db, appliedUntil: () => Promise<Date | null>, log: Logger): Loop {
   return loop("prune", log, async () => {
-    const gone = await prune(db, limits.idempotencyKeepHours, limits.pruneRowsMax);
+    const applied = await appliedUntil();
+    if (applied === null) return restMs;
+    const gone = await prune(db, limits.idempotencyKeepHours, applied, limits.pruneRowsMax);
     return gone >= limits.pruneRowsMax ? busyMs : restMs;
   });
 }

@@ -5,6 +5,7 @@ import { randomInt } from "node:crypto";
 import type { Work } from "#bus/work";
 import { type Config, limits } from "#config";
 import { receiverOf } from "#domain/action";
+import { Unavailable } from "#domain/errors";
 import { type About, httpRequest, retryAfterMs, workMessage } from "#domain/webhook";
 import { type DeliveryDb, type DeliveryOutcome, giveBack, type Leased, lease, nextDue } from "#store/deliveries";
 import { metrics } from "#telemetry/metrics";
@@ -67,7 +68,7 @@ export class Deliverer {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const waitMs = await this.#round().catch((error: unknown) => {
-        this.#parts.log.warn({ err: error }, "due deliveries could not be read");
+        if (!(error instanceof Unavailable)) this.#parts.log.warn({ err: error }, "due deliveries could not be read");
         return awayMs;
       });
       if (waitMs > 0) await this.#bell.wait(waitMs);
@@ -83,10 +84,11 @@ export class Deliverer {
     const leaseSecs = config.webhookDeliveryLeaseSecs;
     const [full, rooms, roomMax] = [lanes.fullReceivers(), lanes.rooms(), lanes.roomMax];
     let endsAt = 0;
-    const [rows, dueMs] = await db.use((sql) => {
+    const [dueMs, rows] = await db.use((sql) => {
       // From before the question, so that our end of the lease is never later than Postgres's.
       endsAt = performance.now() + leaseSecs * 1000;
-      return Promise.all([lease(sql, { limit, leaseSecs, leaseId, full, rooms, roomMax }), nextDue(sql)]);
+      // In this order: what becomes due between the two is then in both, never in none.
+      return Promise.all([nextDue(sql), lease(sql, { limit, leaseSecs, leaseId, full, rooms, roomMax })]);
     });
     const unsent = rows.filter((row) => !this.#begin(row, leaseId, endsAt));
     if (unsent.length > 0) await this.#giveBack(leaseId, unsent);

@@ -28,10 +28,10 @@ export interface StarterParts {
   readonly tell: (command: LocalCommand) => void;
   /** Takes the answer of `on_response` calls; without it their 2xx counts as started. */
   readonly answered?: (outcome: Answered) => void;
-  /** The lease of this worker is renewed in time, by the monotonic clock. */
-  readonly mayStart: () => boolean;
+  /** Whether a claim of that age (ms, by the monotonic clock) may be sent: its worker's lease was never in danger since. */
+  readonly mayStart: (sinceMs: number) => boolean;
   readonly log: { debug(fields: object, message: string): void; error(fields: object, message: string): void };
-  /** The time that deferred starts count from; by the clock of Postgres, where the caller knows it. */
+  /** The wall clock, for a `Retry-After` that is a date. */
   readonly now?: () => Date;
 }
 
@@ -49,7 +49,8 @@ const deferMinMs = 1_000;
 
 export function makeStarter(parts: StarterParts): Starter {
   const { lanes, tell, mayStart, log, now = () => new Date() } = parts;
-  const held = new Set<number>();
+  /** Claims in hand, and since when. */
+  const held = new Map<number, number>();
   const waiting: Claimed[] = [];
   let draining = false;
   let drained: (() => void) | null = null;
@@ -71,8 +72,8 @@ export function makeStarter(parts: StarterParts): Starter {
     try {
       outcome =
         action.kind === "Webhook"
-          ? await call(parts, claimed, action, now)
-          : await publish(parts, claimed, action, now);
+          ? await call(parts, claimed, action, () => mayStart(held.get(claimed.claimId) ?? 0), now)
+          : await publish(parts, claimed, action);
     } catch (error) {
       // Our own mistake, or an action that no request can be made of; either way the call was not made.
       log.error({ err: error, task: claimed.task }, "a start call could not be made");
@@ -92,7 +93,7 @@ export function makeStarter(parts: StarterParts): Starter {
       return true;
     }
     if (!lanes.take(claimed.receiver)) return false;
-    if (mayStart()) {
+    if (mayStart(held.get(claimed.claimId) ?? 0)) {
       void run(claimed, action);
     } else {
       release(claimed);
@@ -110,11 +111,11 @@ export function makeStarter(parts: StarterParts): Starter {
 
   return {
     start(claimed) {
-      held.add(claimed.claimId);
+      held.set(claimed.claimId, performance.now());
       if (draining) release(claimed);
       else if (!begin(claimed)) waiting.push(claimed);
     },
-    inFlight: () => held,
+    inFlight: () => new Set(held.keys()),
     drain() {
       draining = true;
       for (const claimed of waiting.splice(0)) release(claimed);
@@ -145,13 +146,14 @@ async function call(
   parts: StarterParts,
   claimed: Claimed,
   action: WebhookAction,
+  maySend: () => boolean,
   now: () => Date,
 ): Promise<LocalCommand | Answered> {
   const isReport = action.params.completes === "on_response" && parts.answered !== undefined;
   const request = httpRequest(action, about(parts, claimed));
-  const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, parts.mayStart);
+  const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend);
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
-  if (!result.sent && !parts.mayStart()) return { type: "released", ...of(claimed) };
+  if (!result.sent && !maySend()) return { type: "released", ...of(claimed) };
   if (!result.ok) return refused(claimed, result, now());
   if (isReport) return { type: "answered", ...of(claimed), result: resultIn(result.body) };
   const { action: cancelAction, ignored } = actionIn(result.body);
@@ -165,24 +167,19 @@ async function call(
 
 function refused(claimed: Claimed, result: SendResult, now: Date): LocalCommand {
   const waitMs = retryAfterMs(result.retryAfter, now);
-  if (waitMs !== null) return deferred(claimed, now, waitMs);
+  if (waitMs !== null) return deferred(claimed, waitMs);
   return { type: "start_failed", ...of(claimed), reason: `Start action failed: ${result.error}` };
 }
 
-async function publish(
-  parts: StarterParts,
-  claimed: Claimed,
-  action: NatsAction,
-  now: () => Date,
-): Promise<LocalCommand> {
+async function publish(parts: StarterParts, claimed: Claimed, action: NatsAction): Promise<LocalCommand> {
   const facts = about(parts, claimed);
   // A claim that was put back in doubt is published again under its next token, and must arrive then.
   const result = await parts.work.publish(workMessage(action, facts), `${facts.key}:${claimed.claimId}`);
   if (result.ok) return { type: "started", ...of(claimed) };
-  if (!result.sent) return deferred(claimed, now(), deferMinMs);
+  if (!result.sent) return deferred(claimed, deferMinMs);
   return { type: "start_failed", ...of(claimed), reason: `Start action failed: ${result.error}` };
 }
 
-function deferred(claimed: Claimed, now: Date, waitMs: number): LocalCommand {
-  return { type: "start_deferred", ...of(claimed), until: new Date(now.getTime() + Math.max(waitMs, deferMinMs)) };
+function deferred(claimed: Claimed, waitMs: number): LocalCommand {
+  return { type: "start_deferred", ...of(claimed), waitMs: Math.max(waitMs, deferMinMs) };
 }

@@ -1,0 +1,185 @@
+// Counter updates from the door and from clients, through JetStream into the table: each counts exactly once, whoever dies
+// and whatever comes again; what is no update is parked, and the others go on.
+import { randomUUID } from "node:crypto";
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { Counters } from "#actor/counters";
+import type { Bus } from "#bus/client";
+import { takeCommands } from "#bus/commands";
+import { openDoor } from "#bus/door";
+import { takeProgress } from "#bus/progress";
+import { headers, subjects } from "#bus/subjects";
+import type { Progress } from "#domain/command";
+import type { Db } from "#store/client";
+import { stays, until } from "#test/until";
+import { create, openStage } from "../actor/stage.ts";
+import { log, openStand, openTestBus, type Stand } from "./stand.ts";
+
+let db: Db;
+let ids: string[];
+beforeAll(async () => {
+  ({ db } = await openStage());
+});
+beforeEach(async () => {
+  ({ ids } = await create(db, [{}, {}, {}, {}]));
+});
+
+/** What a worker does with counters. `settles` false: it dies after the commit, before the ack. */
+function count(bus: Bus, settles = true) {
+  const counters = new Counters({ db, flushMs: 0, log });
+  let applied = 0;
+  const acking = (ack: () => void) => () => {
+    applied++;
+    if (settles) ack();
+  };
+  const room = async () => {};
+  const sources = [
+    takeProgress(bus, (update, settled) => counters.put({ update, storedAt: null, settle: acking(settled) }), room, log),
+    takeCommands(
+      bus,
+      {
+        command: () => {},
+        progress: ({ update, storedAt, settle }) =>
+          counters.put({ update, storedAt, settle: (answer) => acking(() => settle(answer))() }),
+        room,
+      },
+      log,
+    ),
+  ];
+  const close = async () => {
+    for (const source of sources) source.close();
+    await Promise.all(sources.map((source) => source.stop()));
+  };
+  onTestFinished(close);
+  return { close, applied: () => applied, idle: () => counters.idle() };
+}
+
+const sums = async () => {
+  const rows = await db.use(
+    (sql) => sql<{ id: string; success: number; failures: number }[]>`select id, success, failures from task`,
+  );
+  const of = new Map(rows.map(({ id, success, failures }) => [id, [success, failures]]));
+  return ids.map((id) => of.get(id));
+};
+const doorOf = ({ bus }: Stand) => openDoor(bus, { channelCapacity: 500, decidable: () => true });
+const update = (n: number, success = 1, failures = 0): Progress => {
+  const task = ids[n % ids.length] as string;
+  return { id: randomUUID(), task, success, failures };
+};
+const left = async (stand: Stand) => (await stand.count("BATON_PROGRESS")) + (await stand.count("BATON_COMMANDS"));
+const bare = (stand: Stand, id: string, body: object, more = {}) =>
+  stand.publish(subjects.taskOf(id, "progress"), JSON.stringify(body), more);
+
+describe("an update", () => {
+  it("counts once though its worker dies between commit and ack", async () => {
+    const stand = await openStand();
+    const door = doorOf(stand);
+    const dying = count(await openTestBus(stand.nats.url), false);
+    await Promise.all(Array.from({ length: 200 }, (_, n) => door.progress(update(n, 2, 1))));
+    for (const id of ids) await bare(stand, id, { new_success: 100 });
+    await until(() => dying.applied() >= 204);
+    await dying.close();
+    expect(await sums()).toEqual(ids.map(() => [200, 50]));
+    const next = count(stand.bus);
+    await until(async () => (await left(stand)) === 0, 20_000);
+    expect(next.applied()).toBeGreaterThanOrEqual(204);
+    expect(await sums()).toEqual(ids.map(() => [200, 50]));
+  });
+
+  it("counts once under the same id, in one message, in two, and in two workers", async () => {
+    const stand = await openStand();
+    const door = doorOf(stand);
+    const workers = [count(stand.bus), count(await openTestBus(stand.nats.url))];
+    const updates = Array.from({ length: 40 }, (_, n) => update(n));
+    for (let time = 0; time < 3; time++)
+      await Promise.all([...updates, ...updates].map((one) => door.progress(one)));
+    await until(async () => (await left(stand)) === 0, 20_000);
+    expect(workers.reduce((sum, { applied }) => sum + applied(), 0)).toBeGreaterThanOrEqual(240);
+    expect(await sums()).toEqual(ids.map(() => [10, 0]));
+  });
+
+  it("counts once under the same Nats-Msg-Id, also when the server has forgotten that", async () => {
+    const stand = await openStand();
+    count(stand.bus);
+    const [id] = ids as [string];
+    const publish = (key: string) => bare(stand, id, { new_success: 1 }, { [headers.msgId]: key });
+    await publish("a");
+    await publish("a");
+    await until(async () => (await left(stand)) === 0);
+    await stand.nats.stop();
+    await stand.nats.start();
+    // A server of 2.9 does not remember ids of messages that were taken over a restart.
+    await until(() => publish("a").then(() => true), 20_000);
+    await publish("b");
+    await until(async () => (await left(stand)) === 0, 20_000);
+    await until(async () => (await sums())[0]?.[0] === 2);
+    await stays(async () => (await sums())[0]?.[0] === 2, 200);
+  });
+
+  it("of a client counts if it was stored before the end, and is refused later; one of the door counts always", async () => {
+    const stand = await openStand();
+    const door = doorOf(stand);
+    const [id] = ids as [string];
+    const inbox = stand.inbox();
+    await bare(stand, id, { new_success: 1 }, { [headers.reply]: inbox.subject });
+    const stored = await stand.bus.manager().then((manager) => manager.streams.getMessage("BATON_COMMANDS", { seq: 1 }));
+    expect(stored).not.toBeNull();
+    await until(() => Date.now() > (stored?.time.getTime() ?? 0) + 5);
+    await db.use((sql) => sql`update task set status = 'Success', ended_at = now() where id = ${id}`);
+    await until(async () => {
+      const [row] = await db.use((sql) => sql`select from task where id = ${id} and ended_at < now() - interval '5 ms'`);
+      return row;
+    });
+    await bare(stand, id, { new_success: 10 }, { [headers.reply]: inbox.subject });
+    await door.progress({ id: randomUUID(), task: id, success: 100, failures: 0 });
+    count(stand.bus);
+    await until(async () => (await left(stand)) === 0);
+    await until(() => inbox.got.length === 2);
+    expect(inbox.got.map(({ status }) => status).sort()).toEqual([202, 409]);
+    expect((await sums())[0]).toEqual([101, 0]);
+  });
+
+  it("of an unknown task is answered 404, and one beyond what JSON can carry 400; neither counts", async () => {
+    const stand = await openStand();
+    count(stand.bus);
+    const [id] = ids as [string];
+    await db.use((sql) => sql`update task set success = ${Number.MAX_SAFE_INTEGER - 5} where id = ${id}`);
+    const [unknown, beyond] = [stand.inbox(), stand.inbox()];
+    await bare(stand, randomUUID(), { new_success: 1 }, { [headers.reply]: unknown.subject });
+    await bare(stand, id, { new_success: 6 }, { [headers.reply]: beyond.subject });
+    await until(() => unknown.got.length + beyond.got.length === 2);
+    expect((await sums())[0]).toEqual([Number.MAX_SAFE_INTEGER - 5, 0]);
+    expect([unknown.got[0]?.status, beyond.got[0]?.status]).toEqual([404, 400]);
+  });
+});
+
+describe("what is no update", () => {
+  const task = randomUUID();
+  const wrong: readonly string[] = [
+    ...["", "{", "null", "7", "{}", "[null]", "[7]", "[[]]", '[{"id":"a"}]', '{"id":"a"}'],
+    ...[{ success: -1 }, { success: 0.5 }, { success: "1" }, { success: 1e300 }, { id: 7 }, { task: "me" }, { id: "a\0b" }].map(
+      (more) => JSON.stringify([{ id: "a", task, success: 1, failures: 0, ...more }]),
+    ),
+    JSON.stringify([{ id: Array.from({ length: 200 }, () => randomUUID()).join(), task, success: 1, failures: 0 }]),
+  ];
+
+  it("is parked, message by message, and the others go on", async () => {
+    const stand = await openStand();
+    const door = doorOf(stand);
+    count(stand.bus);
+    for (const data of wrong) await stand.publish(subjects.progress, data);
+    await Promise.all(Array.from({ length: 8 }, (_, n) => door.progress(update(n))));
+    await until(async () => (await sums()).every((sum) => sum?.[0] === 2), 15_000);
+    await until(async () => (await left(stand)) === 0, 15_000);
+    const dead = await stand.dead();
+    expect(dead.map(({ data }) => data)).toEqual(expect.arrayContaining(wrong.slice(0, -2)));
+    for (const { subject, reason } of dead) expect([subject, reason]).toEqual(["baton.dead.progress", expect.stringMatching(/./)]);
+  });
+
+  it("an empty list is nothing", async () => {
+    const stand = await openStand();
+    count(stand.bus);
+    await stand.publish(subjects.progress, "[]");
+    await until(async () => (await left(stand)) === 0);
+    expect(await stand.dead()).toEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+// The door against a bus in memory: what is on its way decides what goes together, and a capacity is a capacity.
+import { expect, it } from "vitest";
+import type { Bus } from "#bus/client";
+import { Bell, openDoor } from "#bus/door";
+import { subjects } from "#bus/subjects";
+import { Unavailable } from "#domain/errors";
+import { until } from "#test/until";
+
+/** A stream that stores a message when it is told to. */
+function rig(channelCapacity = 100) {
+  const sent: { subject: string; body: string; stored: () => void; lost: (error: Error) => void }[] = [];
+  const state = { up: true };
+  const bus = {
+    get up() {
+      return state.up;
+    },
+    nc: { subscribe: () => {}, publish: () => {} },
+    js: {
+      publish: (subject: string, body: string) =>
+        new Promise<void>((stored, lost) => sent.push({ subject, body, stored: () => stored(), lost })),
+    },
+  } as unknown as Bus;
+  return { state, sent, bus, door: openDoor(bus, { channelCapacity, decidable: () => true }) };
+}
+const command = (n: number) => ({ id: `c${n}`, verb: "succeed", target: "t" }) as const;
+const update = (n: number) => ({ id: `u${n}`, task: "t", success: 1, failures: 0 });
+const sizes = (sent: readonly { body: string }[]) =>
+  sent.map(({ body }) => {
+    const read = JSON.parse(body) as { commands?: unknown[] } | unknown[];
+    return Array.isArray(read) ? read.length : read.commands?.length;
+  });
+
+it("sends what waits in one message when the last is stored, 128 at most", async () => {
+  const { sent, door } = rig();
+  void door.ask(command(0)).catch(() => {});
+  await until(() => sent.length === 1);
+  for (let n = 1; n <= 200; n++) void door.ask(command(n)).catch(() => {});
+  sent[0]?.stored();
+  await until(() => sent.length === 2);
+  sent[1]?.stored();
+  await until(() => sent.length === 3);
+  expect(sizes(sent)).toEqual([1, 128, 72]);
+});
+
+it("fails those whose message is not stored, and goes on with the others", async () => {
+  const { sent, door } = rig();
+  const first = door.ask(command(0)).catch((error: unknown) => error);
+  await until(() => sent.length === 1);
+  void door.ask(command(1)).catch(() => {});
+  sent[0]?.lost(new Error("no answer"));
+  expect(await first).toBeInstanceOf(Unavailable);
+  await until(() => sent.length === 2);
+});
+
+it("has never more updates on their way than its capacity", async () => {
+  const { sent, door } = rig(3);
+  let stored = 0;
+  for (let n = 0; n < 8; n++) void door.progress(update(n)).then(() => stored++);
+  for (const [messages, after] of [
+    [1, 3],
+    [2, 6],
+    [3, 8],
+  ] as const) {
+    await until(() => sent.length === messages);
+    sent[messages - 1]?.stored();
+    await until(() => stored === after);
+  }
+  expect(sizes(sent)).toEqual([3, 3, 2]);
+});
+
+it("frees its capacity where an update could not be stored", async () => {
+  const { sent, door } = rig(1);
+  const lost = door.progress(update(0)).catch((error: unknown) => error);
+  const next = door.progress(update(1));
+  await until(() => sent.length === 1);
+  sent[0]?.lost(new Error("full"));
+  expect(await lost).toBeInstanceOf(Unavailable);
+  await until(() => sent.length === 2);
+  sent[1]?.stored();
+  await next;
+});
+
+it("rings once more, however often it was asked while a ring was on its way", async () => {
+  const { sent, bus, state } = rig();
+  const bell = new Bell(bus);
+  for (let n = 0; n < 5; n++) bell.ring();
+  expect(sent.length).toBe(1);
+  sent[0]?.stored();
+  await until(() => sent.length === 2);
+  sent[1]?.lost(new Error("nobody stored it"));
+  await Promise.resolve();
+  expect(sent.map(({ subject }) => subject)).toEqual([subjects.bell, subjects.bell]);
+  state.up = false;
+  bell.ring();
+  expect(sent.length).toBe(2);
+});
