@@ -69,11 +69,11 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
  * that waits already, here or elsewhere, would be overtaken.
  */
 export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
-  const ready = [...scene.changed].filter((row) => row.status === "Pending" && row.dueAt === null && row.lane === 0);
+  const ready = [...scene.changed].filter((row) => becamePending(scene, row) && row.dueAt === null && row.lane === 0);
   if (ready.length === 0 || round.limit <= 0) return [];
   const rooms = new Map(round.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
   const chosen = ready
-    .sort((a, b) => b.priority - a.priority || a.pos - b.pos)
+    .sort((a, b) => b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos)
     .slice(0, round.limit)
     .filter(({ receiver }) => {
       if (receiver === null) return true;
@@ -88,6 +88,9 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
   );
   return chosen.map((row) => claim(scene, round, row, actions.get(row.id) ?? null));
 }
+
+const becamePending = (scene: Scene, row: TaskRow): boolean =>
+  row.status === "Pending" && scene.before.get(row.id)?.status !== "Pending";
 
 function claim(scene: Scene, round: ClaimRound, row: TaskRow, action: Action | null): Claimed {
   if (!advance(scene, row, { type: "claim" })) throw new Error(`task ${row.id} is ${row.status}: not claimable`);

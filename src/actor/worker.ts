@@ -46,6 +46,7 @@ export class Worker {
   #claims = 0;
   #claiming = true;
   #stopping = false;
+  #claimUnderWay = false;
   /** Passes under way. */
   #running = 0;
   #loops: Promise<unknown> = Promise.resolve();
@@ -115,12 +116,14 @@ export class Worker {
   }
 
   #mayClaim(): boolean {
-    return this.#claiming && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
+    return this.#claiming && !this.#claimUnderWay && this.#parts.slots.free() > 0 && this.#parts.hunger.hungry;
   }
 
   /** Row turns look for work where there may be some; ending turns take what they made ready, where nothing else waits. */
   #roundFor(lane: Lane, owner: number): ClaimRound | null {
     const { slots, hunger } = this.#parts;
+    // One round at a time: two would count the same slots.
+    if (this.#claimUnderWay) return null;
     if (lane === "ending") return this.#claiming && hunger.sated && slots.free() > 0 ? this.#round(owner) : null;
     if (!this.#mayClaim()) return null;
     hunger.eat();
@@ -129,6 +132,7 @@ export class Worker {
 
   #round(owner: number): ClaimRound {
     const { slots, claimsMax } = this.#parts;
+    this.#claimUnderWay = true;
     return new ClaimRound(slots, claimsMax, () => {
       // Unique for ever: a worker id is never used again.
       const claimId = owner * 2 ** 31 + ++this.#claims;
@@ -149,19 +153,33 @@ export class Worker {
     try {
       decided = await turn(this.#parts.db, ground, lane, items, round, manner);
     } catch (error) {
-      if (round !== null) this.#giveUp(lane, round);
-      return this.#recover(lane, ground, items, manner, error);
+      if (round === null) return this.#recover(lane, ground, items, manner, error);
+      this.#giveUp(lane, round);
+      // It may have been the claim: then the commands are not to blame.
+      if (isTransient(error)) return this.#recover(lane, ground, items, manner, error);
+      this.#parts.log.error({ err: error, lane }, "a turn that claimed failed; it is taken again without");
+      if (items.length > 0) return this.#attempt(lane, ground, items, null, manner);
+      return pause(1_000);
     }
-    if (round !== null && lane === "row") this.#parts.hunger.fed(decided.claimed.length, round);
+    if (round !== null) this.#claimed(lane, decided.claimed.length, round);
     metrics.turns.add(1, lane);
     metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
     this.#follow(lane, decided);
   }
 
+  #claimed(lane: Lane, claims: number, round: ClaimRound): void {
+    const { hunger, mailbox } = this.#parts;
+    this.#claimUnderWay = false;
+    if (lane === "row") hunger.fed(claims, round);
+    else mailbox.nudge("row");
+  }
+
   /** Nothing was claimed, or nobody knows: what was is not in `held`, and is given back with the next renewal. */
   #giveUp(lane: Lane, round: ClaimRound): void {
     for (const claimId of round.tokens) this.held.delete(claimId);
+    this.#claimUnderWay = false;
     if (lane === "row") this.#parts.hunger.fed(0, { moreHere: true, moreElsewhere: false });
+    else this.#parts.mailbox.nudge("row");
   }
 
   async #recover(lane: Lane, ground: Ground, items: readonly Item[], manner: Manner, error: unknown): Promise<void> {
@@ -185,7 +203,6 @@ export class Worker {
     } else {
       log.error({ err: error, lane, command: only?.command }, "a command could not be decided");
       if (only) this.#park(only, error);
-      else await pause(1_000);
     }
   }
 

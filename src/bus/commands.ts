@@ -53,9 +53,9 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   const answers = new Map<string, [string, Answer][]>();
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {
-    if (!inbox.test(to)) return log.warn({ to }, "an answer was asked for where none may go");
     try {
-      bus.nc.publish(to, JSON.stringify(body));
+      if (inbox.test(to)) bus.nc.publish(to, JSON.stringify(body));
+      else log.warn({ to }, "an answer was asked for where none may go");
     } catch (error) {
       log.warn({ err: error, to }, "an answer could not be sent");
     }

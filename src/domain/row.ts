@@ -6,6 +6,7 @@ import type { TaskState } from "#machines/task";
 export interface TaskRow {
   readonly id: string;
   readonly batchId: string;
+  readonly createdAt: Date;
   /** Position in the call that created it; dependencies stand before. */
   readonly pos: number;
   /** 0: no rules. */

@@ -15,7 +15,7 @@ export interface BatchRow {
 }
 
 const columns = (sql: Sql): Fragment => sql`
-  t.id, t.batch_id as "batchId", t.pos, t.lane, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
+  t.id, t.batch_id as "batchId", t.created_at as "createdAt", t.pos, t.lane, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
   t.run_at as "runAt", t.status, t.priority, t.wait_finished as "waitFinished", t.wait_success as "waitSuccess",
   t.success, t.failures, t.expected_count as "expectedCount", t.attempt, t.acts, t.pause_requested as "pauseRequested",
   t.in_doubt as "inDoubt", t.owner, t.claim_id as "claimId", t.started_at as "startedAt", t.ended_at as "endedAt",

@@ -31,7 +31,7 @@ const ending = (items: Item[], round: ClaimRound | null): Promise<Decided> => tu
 const claimedIn = ({ claimed }: Decided) => claimed.map(({ task }) => task);
 
 const to = (host: string) => ({ kind: "Webhook", params: { url: `http://${host}/`, verb: "Post" } });
-const after = (...ids: string[]) => ({ dependencies: ids.map((id) => ({ id })) });
+const following = (...ids: string[]) => ({ dependencies: ids.map((id) => ({ id })) });
 
 /** Creates a batch and claims whatever may be claimed in it. */
 async function begun(tasks: object[]): Promise<string[]> {
@@ -42,35 +42,35 @@ async function begun(tasks: object[]): Promise<string[]> {
 
 describe("a task that a turn made ready", () => {
   it("is claimed in the same transaction, with its action", async () => {
-    const ids = await begun([{}, { ...after("t0"), on_start: to("a:1") }]);
+    const ids = await begun([{}, { ...following("t0"), on_start: to("a:1") }]);
     const decided = await ending(succeed(ids[0] as string), roundOf({}));
     expect(decided.claimed).toMatchObject([{ task: ids[1], receiver: "http://a:1", action: to("a:1") }]);
     const [parent, child] = await rowsOf(db, ids);
     expect([parent?.status, child?.status]).toEqual(["Success", "Claimed"]);
     expect(parent?.xmin).toBe(child?.xmin);
-    expect(decided.scene.ready).toBe(0);
   });
 
   it("is not claimed where the turn has no round, or no slot is free", async () => {
     for (const round of [null, roundOf({ n: 0 })]) {
-      const ids = await begun([{}, after("t0")]);
+      const ids = await begun([{}, following("t0")]);
       const decided = await ending(succeed(ids[0] as string), round);
       expect(claimedIn(decided)).toEqual([]);
-      expect(decided.scene.ready).toBe(1);
     }
   });
 
-  it("is taken by priority, then by position, as many as there are slots; the rest is said to be ready", async () => {
+  it("is taken by priority, then by position, as many as there are slots; the rest is left", async () => {
     const prioritiesOf = [0, 5, -3, 5, 9];
-    const ids = await begun([{}, ...prioritiesOf.map((priority) => ({ priority, ...after("t0") }))]);
+    const ids = await begun([{}, ...prioritiesOf.map((priority) => ({ priority, ...following("t0") }))]);
     const decided = await ending(succeed(ids[0] as string), roundOf({ n: 3 }));
     expect(claimedIn(decided)).toEqual([ids[5], ids[2], ids[4]]);
-    expect(decided.scene.ready).toBe(2);
+    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual([
+      ...["Success", "Pending", "Claimed", "Pending", "Claimed", "Claimed"],
+    ]);
   });
 
   it("is taken by creation before position, where several batches were in the turn", async () => {
-    const older = await begun([{}, {}, {}, after("t0")]);
-    const newer = await begun([{}, after("t0")]);
+    const older = await begun([{}, {}, {}, following("t0")]);
+    const newer = await begun([{}, following("t0")]);
     const decided = await ending(succeed(newer[0] as string, older[0] as string), roundOf({ n: 1 }));
     expect(claimedIn(decided)).toEqual([older[3]]);
   });
@@ -83,19 +83,18 @@ describe("a task that a turn made ready", () => {
       { on_start: to("other:1") },
       {},
     ];
-    const ids = await begun([{}, ...hosts.map((task) => ({ ...task, ...after("t0") }))]);
+    const ids = await begun([{}, ...hosts.map((task) => ({ ...task, ...following("t0") }))]);
     const rooms = () => [
       { receiver: "http://full:1", room: 0 },
       { receiver: "http://tight:1", room: 1 },
     ];
     const decided = await ending(succeed(ids[0] as string), roundOf({ rooms, roomMax: 1 }));
     expect(claimedIn(decided)).toEqual([ids[3], ids[4], ids[5]]);
-    expect(decided.scene.ready).toBe(2);
   });
 
   it("is left until its time has come, or while it is paused", async () => {
     const later = new Date(Date.now() + 60_000).toISOString();
-    const ids = await begun([{}, { ...after("t0"), run_at: later }, after("t0"), after("t0")]);
+    const ids = await begun([{}, { ...following("t0"), run_at: later }, following("t0"), following("t0")]);
     const [parent, timed, paused, free] = ids as [string, string, string, string];
     await ending([item({ verb: "pause", target: paused })], null);
     const decided = await ending(succeed(parent), roundOf({}));
@@ -108,7 +107,6 @@ describe("a task that a turn made ready", () => {
     const decided = await ending(succeed(ids[0] as string), roundOf({}));
     expect(decided.settled.map(({ answer }) => answer?.status)).toEqual([409]);
     expect(claimedIn(decided)).toEqual([]);
-    expect(decided.scene.ready).toBe(0);
   });
 });
 
@@ -120,7 +118,7 @@ describe("a worker", () => {
     };
     const slots: Slots = { free: () => free, rooms: () => [], roomMax: 64 };
     const rig = startRig(db, 1, slots);
-    const { ids } = await create(db, [{}, after("t0"), {}] as never);
+    const { ids } = await create(db, [{}, following("t0"), {}] as never);
     rig.look();
     await until(() => rig.started.length === 1);
     taken();
@@ -144,7 +142,7 @@ describe("a worker", () => {
         await open;
       }
     });
-    const [parent] = await begun([{}, after("t0")]);
+    const [parent] = await begun([{}, following("t0")]);
     const { ids } = await create(db, [{}]);
     const [waiting] = ids as [string];
     const rig = startRig(slow, 2, { free: () => free, rooms: () => [], roomMax: 64 });
@@ -163,7 +161,7 @@ describe("a worker", () => {
   it("parks no command because a claim in its turn cannot be written", async () => {
     await db.use((sql) => sql`alter table task add constraint no_claim check (kind <> 'cursed' or owner is null)`);
     onTestFinished(() => void db.use((sql) => sql`alter table task drop constraint no_claim`));
-    const { ids } = await create(db, [{ kind: "cursed" }, after("t0")] as never);
+    const { ids } = await create(db, [{ kind: "cursed" }, following("t0")] as never);
     const rig = startRig(db, 3);
     const answer = rig.ask({ verb: "update", target: ids[1] as string, fields: { priority: 3 } });
     rig.look();

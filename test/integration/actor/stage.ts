@@ -137,7 +137,7 @@ type AskedItem = Extract<Item, { from: "client" }>;
 /** A worker that decides but calls nobody. `owner`: its id as a lease would give it. `slots`: a number is never used up. */
 export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
   const mailbox = new Mailbox();
-  const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, ring: () => {} });
+  const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, hasRoom: () => true, ring: () => {} });
   const [started, parked]: [Claimed[], Rig["parked"]] = [[], []];
   const room: Slots = typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64 } : slots;
   const worker = new Worker({

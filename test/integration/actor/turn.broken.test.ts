@@ -4,8 +4,8 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Action } from "#domain/action";
 import type { Db } from "#store/client";
-import { Leases } from "#timers/leases";
 import { until, within } from "#test/until";
+import { Leases } from "#timers/leases";
 import { type CutLine, cutLine } from "./line.ts";
 import { create, eventsOf, log, openStage, type Rig, rowsOf, startRig } from "./stage.ts";
 
@@ -111,6 +111,7 @@ describe("a claim whose commit", () => {
     const leases = new Leases({
       ...{ db, log, name: "w", leaseSecs: 1, sweepMs: 60_000 },
       held: () => other.worker.held,
+      onGood: () => {},
       tell: (command) => other.mailbox.tell(command),
     });
     await until(() => {

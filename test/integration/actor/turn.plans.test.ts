@@ -14,7 +14,8 @@ const batches = 200;
 const width = 100;
 
 /** Ids by number, so that tests can name rows of the filling below. */
-const id = (what: "b" | "t", n: number) => `00000000-0000-7000-8000-${what === "b" ? "b" : "0"}${String(n).padStart(11, "0")}`;
+const id = (what: "b" | "t", n: number) =>
+  `00000000-0000-7000-8000-${what === "b" ? "b" : "0"}${String(n).padStart(11, "0")}`;
 const tasks = (from: number, count: number) => Array.from({ length: count }, (_, i) => id("t", from + i));
 
 /**
@@ -50,7 +51,7 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   lockBatches: [600, (sql) => load.lockBatches(sql, tasks(4_000, 128), [id("b", 3)], true)],
   lockBatchesFree: [600, (sql) => load.lockBatches(sql, tasks(4_000, 128), [], false)],
   rowsOf: [256, (sql) => load.rowsOf(sql, tasks(4_000, 128), [id("b", 40), id("b", 41)], true)],
-  existing: [256, (sql) => load.existing(sql, tasks(4_000, 128))],
+  batchesOf: [256, (sql) => load.batchesOf(sql, tasks(4_000, 128))],
   existingBatches: [16, (sql) => load.existingBatches(sql, [id("b", 1), id("b", 2)])],
   childrenOf: [64, (sql) => load.childrenOf(sql, tasks(50 * width + 91, 4), false)],
   childrenOfAll: [128, (sql) => load.childrenOf(sql, [middle], true)],
@@ -98,7 +99,10 @@ async function touch(db: Db, run: (sql: Sql) => Promise<unknown>) {
         const { whole: whole0 = 0, rows: rows0 = 0 } = before.get(name) ?? {};
         return { name, whole: whole - whole0, rows: rows - rows0 };
       });
-      seen = { whole: more.filter(({ whole }) => whole > 0).map(({ name }) => name), rows: more.reduce((sum, { rows }) => sum + rows, 0) };
+      seen = {
+        whole: more.filter(({ whole }) => whole > 0).map(({ name }) => name),
+        rows: more.reduce((sum, { rows }) => sum + rows, 0),
+      };
       throw undo;
     }, 30_000)
     .catch((error: unknown) => {
@@ -116,7 +120,16 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       db = stage.db;
       await db.use((sql) => sql.unsafe(functions));
       if (order.startsWith("prepared")) {
-        for (const table of ["task", "task_spec", "link", "batch", "batch_spec", "command", "counter_update", "delivery"])
+        for (const table of [
+          "task",
+          "task_spec",
+          "link",
+          "batch",
+          "batch_spec",
+          "command",
+          "counter_update",
+          "delivery",
+        ])
           await db.use((sql) => sql.unsafe(`alter table ${table} set (autovacuum_enabled = off)`));
         // After five times Postgres settles on one plan for all values.
         for (const [, run] of Object.values({ ...statements, ...whole }))
@@ -153,7 +166,8 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       for (const lane of ["row", "ending"] as const)
         for (let time = 0; time < 7; time++) {
           const items = [item(id("t", (60 + time) * width + 91), lane === "row" ? "update" : "cancel")];
-          const inside = (sql: Sql): Db => ({ ...db, up: true, use: (work) => work(sql), tx: (work) => drive(sql, work) }) as Db;
+          const inside = (sql: Sql): Db =>
+            ({ ...db, up: true, use: (work) => work(sql), tx: (work) => drive(sql, work) }) as Db;
           const { whole, rows } = await touch(db, (sql) => turn(inside(sql), ground, lane, items, round()));
           expect([lane, time, whole]).toEqual([lane, time, []]);
           expect(rows, `${lane} ${time}`).toBeLessThanOrEqual(1_000);

@@ -147,7 +147,11 @@ describe("diamonds", () => {
 
   it("of every kind, at random, end as the reference has it", async () => {
     const random = seeded("diamonds");
-    const kinds = [{}, { requires_success: true }, ...["on_success", "on_failure", "always"].map((condition) => ({ condition }))];
+    const kinds = [
+      {},
+      { requires_success: true },
+      ...["on_success", "on_failure", "always"].map((condition) => ({ condition })),
+    ];
     const specs = range(0, 80).map((i): TaskSpec => {
       const parents = new Set(range(0, Math.min(i, 3)).map(() => Math.max(0, i - 1 - random.below(8))));
       const dependencies = [...parents].map((p) => ({ id: `t${p}`, ...random.pick(kinds) })) as never;

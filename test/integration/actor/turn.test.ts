@@ -185,7 +185,7 @@ describe("a command past its deadline", () => {
 describe("a late word about an earlier claim", () => {
   const late: ((task: string, claimId: number) => LocalCommand)[] = [
     (task, claimId) => ({ type: "started", task, claimId }),
-    (task, claimId) => ({ type: "start_deferred", task, claimId, until: new Date(Date.now() + 60_000) }),
+    (task, claimId) => ({ type: "start_deferred", task, claimId, waitMs: 60_000 }),
     (task, claimId) => ({ type: "start_failed", task, claimId, reason: "late" }),
     (task, claimId) => ({ type: "released", task, claimId }),
     (task, claimId) => ({ type: "lease_expired", task, claimId }),

@@ -49,7 +49,10 @@ describe("a message that is no command", () => {
       await until(() => inbox.got.length > 0, 5_000, what);
       expect(inbox.got, what).toMatchObject([{ status: 400, error: expect.any(String) }]);
       const parked = (await until(async () => (await stand.dead())[before], 5_000, what)) as object;
-      expect(parked, what).toMatchObject({ subject: subject.replace("baton.", "baton.dead."), reason: expect.stringMatching(reason) });
+      expect(parked, what).toMatchObject({
+        subject: subject.replace("baton.", "baton.dead."),
+        reason: expect.stringMatching(reason),
+      });
       if (typeof data === "string") expect(parked, what).toMatchObject({ data });
     }
     await until(async () => (await stand.count("BATON_COMMANDS")) === 0);
@@ -153,7 +156,9 @@ describe("a message that comes again", () => {
     // Its worker ends without a word about them.
     first.source.close();
     const second = takeAll(await openTestBus(stand.nats.url), done);
-    const commands = ({ asked }: typeof first) => [...new Map(asked.map(({ command }) => [command.id, command])).values()];
+    const commands = ({ asked }: typeof first) => [
+      ...new Map(asked.map(({ command }) => [command.id, command])).values(),
+    ];
     // Of several that are given back, a server of 2.9 may hold one until its time is over, and deliver another twice.
     await until(() => commands(second).length === 2, 12_000);
     expect(new Set(commands(second))).toEqual(new Set(commands(first)));

@@ -16,7 +16,11 @@ const command = (more: Partial<ClientCommand> = {}): ClientCommand => ({
   ...more,
 });
 const many = (n: number) => Array.from({ length: n }, () => command());
-const refused = (asked: Promise<unknown>) => asked.then(() => null, (error: unknown) => error);
+const refused = (asked: Promise<unknown>) =>
+  asked.then(
+    () => null,
+    (error: unknown) => error,
+  );
 
 describe("asking", () => {
   it("puts what one pass of the event loop brings into one message, and the rest into few", async () => {
@@ -98,7 +102,8 @@ describe("asking", () => {
     const note = (error: unknown) => void thrown.push(error);
     process.on("unhandledRejection", note);
     onTestFinished(() => void process.off("unhandledRejection", note));
-    for (const nonsense of ["", "{", "null", "7", "[1]", '[["x"]]', '[null]', '{"a":1}']) stand.nc.publish(inbox, nonsense);
+    for (const nonsense of ["", "{", "null", "7", "[1]", '[["x"]]', "[null]", '{"a":1}'])
+      stand.nc.publish(inbox, nonsense);
     await stand.nc.flush();
     takeAll(stand.bus, done);
     expect(await within(() => answer, 8_000)).toMatchObject({ status: 200 });

@@ -20,7 +20,12 @@ async function flowing(stand: Stand) {
     let inARow = 0;
     await until(
       async () => {
-        inARow = (await door.ask(command()).then(() => true, () => false)) ? inARow + 1 : 0;
+        inARow = (await door.ask(command()).then(
+          () => true,
+          () => false,
+        ))
+          ? inARow + 1
+          : 0;
         return inARow >= 5;
       },
       within,
@@ -54,7 +59,12 @@ it("all streams at once: the same, for counters and bells as well", async () => 
   const stand = await openStand();
   const { flows, door } = await flowing(stand);
   const counted: string[] = [];
-  const source = takeProgress(stand.bus, ({ id }, settled) => void (counted.push(id), settled()), async () => {}, log);
+  const source = takeProgress(
+    stand.bus,
+    ({ id }, settled) => void (counted.push(id), settled()),
+    async () => {},
+    log,
+  );
   const manager = await stand.bus.manager();
   for (const name of ["BATON_COMMANDS", "BATON_PROGRESS", "BATON_BELL", "BATON_DEAD", "BATON_WORK"])
     await manager.streams.delete(name);
@@ -102,7 +112,10 @@ it("a consumer that is blind, with messages left that it will never deliver: is 
   });
   const inbox = stand.inbox();
   await stand.publish(subjects.taskOf(randomUUID(), "pause"), "", { "Baton-Reply": inbox.subject });
-  expect(await manager.consumers.info("BATON_COMMANDS", "actors")).toMatchObject({ num_pending: 0, num_ack_pending: 0 });
+  expect(await manager.consumers.info("BATON_COMMANDS", "actors")).toMatchObject({
+    num_pending: 0,
+    num_ack_pending: 0,
+  });
   takeAll(stand.bus, done);
   await until(async () => {
     await stand.bus.ensure();

@@ -33,7 +33,12 @@ function count(bus: Bus, settles = true) {
   };
   const room = async () => {};
   const sources = [
-    takeProgress(bus, (update, settled) => counters.put({ update, storedAt: null, settle: acking(settled) }), room, log),
+    takeProgress(
+      bus,
+      (update, settled) => counters.put({ update, storedAt: null, settle: acking(settled) }),
+      room,
+      log,
+    ),
     takeCommands(
       bus,
       {
@@ -90,8 +95,7 @@ describe("an update", () => {
     const door = doorOf(stand);
     const workers = [count(stand.bus), count(await openTestBus(stand.nats.url))];
     const updates = Array.from({ length: 40 }, (_, n) => update(n));
-    for (let time = 0; time < 3; time++)
-      await Promise.all([...updates, ...updates].map((one) => door.progress(one)));
+    for (let time = 0; time < 3; time++) await Promise.all([...updates, ...updates].map((one) => door.progress(one)));
     await until(async () => (await left(stand)) === 0, 20_000);
     expect(workers.reduce((sum, { applied }) => sum + applied(), 0)).toBeGreaterThanOrEqual(240);
     expect(await sums()).toEqual(ids.map(() => [10, 0]));
@@ -121,12 +125,16 @@ describe("an update", () => {
     const [id] = ids as [string];
     const inbox = stand.inbox();
     await bare(stand, id, { new_success: 1 }, { [headers.reply]: inbox.subject });
-    const stored = await stand.bus.manager().then((manager) => manager.streams.getMessage("BATON_COMMANDS", { seq: 1 }));
+    const stored = await stand.bus
+      .manager()
+      .then((manager) => manager.streams.getMessage("BATON_COMMANDS", { seq: 1 }));
     expect(stored).not.toBeNull();
     await until(() => Date.now() > (stored?.time.getTime() ?? 0) + 5);
     await db.use((sql) => sql`update task set status = 'Success', ended_at = now() where id = ${id}`);
     await until(async () => {
-      const [row] = await db.use((sql) => sql`select from task where id = ${id} and ended_at < now() - interval '5 ms'`);
+      const [row] = await db.use(
+        (sql) => sql`select from task where id = ${id} and ended_at < now() - interval '5 ms'`,
+      );
       return row;
     });
     await bare(stand, id, { new_success: 10 }, { [headers.reply]: inbox.subject });
@@ -156,9 +164,15 @@ describe("what is no update", () => {
   const task = randomUUID();
   const wrong: readonly string[] = [
     ...["", "{", "null", "7", "{}", "[null]", "[7]", "[[]]", '[{"id":"a"}]', '{"id":"a"}'],
-    ...[{ success: -1 }, { success: 0.5 }, { success: "1" }, { success: 1e300 }, { id: 7 }, { task: "me" }, { id: "a\0b" }].map(
-      (more) => JSON.stringify([{ id: "a", task, success: 1, failures: 0, ...more }]),
-    ),
+    ...[
+      { success: -1 },
+      { success: 0.5 },
+      { success: "1" },
+      { success: 1e300 },
+      { id: 7 },
+      { task: "me" },
+      { id: "a\0b" },
+    ].map((more) => JSON.stringify([{ id: "a", task, success: 1, failures: 0, ...more }])),
     JSON.stringify([{ id: Array.from({ length: 200 }, () => randomUUID()).join(), task, success: 1, failures: 0 }]),
   ];
 
@@ -172,7 +186,8 @@ describe("what is no update", () => {
     await until(async () => (await left(stand)) === 0, 15_000);
     const dead = await stand.dead();
     expect(dead.map(({ data }) => data)).toEqual(expect.arrayContaining(wrong.slice(0, -2)));
-    for (const { subject, reason } of dead) expect([subject, reason]).toEqual(["baton.dead.progress", expect.stringMatching(/./)]);
+    for (const { subject, reason } of dead)
+      expect([subject, reason]).toEqual(["baton.dead.progress", expect.stringMatching(/./)]);
   });
 
   it("an empty list is nothing", async () => {

@@ -1,5 +1,5 @@
 // A bus on a nats-server of its own, and a stranger beside it who publishes what he likes and looks into the streams.
-import { createInbox, headers as newHeaders, type NatsConnection } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { onTestFinished } from "vitest";
 import { type Bus, openBus } from "#bus/client";
 import { type Asked, type AskedProgress, type CommandSource, takeCommands } from "#bus/commands";

@@ -35,6 +35,7 @@ export function task(over: Partial<TaskRow> = {}): TaskRow {
   return {
     id: "a",
     batchId,
+    createdAt: start,
     pos: 0,
     lane: 0,
     receiver: null,

@@ -90,15 +90,15 @@ it("says what a row accepts, out of the commands a client has", () => {
 });
 
 describe("timers", () => {
-  it("wait for run_at, and count as ready only when it has passed", () => {
+  it("wait for run_at, unless it has passed", () => {
     const waiting = stage({ status: "Waiting", waitFinished: 1, runAt: later(99) });
     advance(waiting.scene, waiting.row, { type: "parent_met", required: false });
     expect(waiting.row).toMatchObject({ status: "Pending", dueAt: later(99) });
-    expect([waiting.scene.ready, waiting.scene.earliestDue]).toEqual([0, later(99)]);
+    expect(waiting.scene.earliestDue).toEqual(later(99));
     const past = stage({ status: "Waiting", waitFinished: 1, runAt: later(9) });
     advance(past.scene, past.row, { type: "parent_met", required: false });
     expect(past.row).toMatchObject({ status: "Pending", dueAt: null });
-    expect([past.scene.ready, past.scene.earliestDue]).toEqual([1, null]);
+    expect(past.scene.earliestDue).toBeNull();
   });
 
   it("back off as the policy says, by the attempt, with at most a tenth more", () => {

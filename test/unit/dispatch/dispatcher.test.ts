@@ -1,13 +1,19 @@
 // When this worker looks for work, and when it tells others to look: the bell must come to rest.
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { Mailbox } from "#actor/mailbox";
 import { Dispatcher } from "#dispatch/dispatcher";
-import { within } from "#test/until";
+import { until, within } from "#test/until";
 
 function made() {
-  const state = { may: true, rings: 0 };
+  const state = { may: true, room: true, rings: 0 };
   const mailbox = new Mailbox();
-  const dispatcher = new Dispatcher({ mailbox, mayStart: () => state.may, ring: () => state.rings++ });
+  const dispatcher = new Dispatcher({
+    mailbox,
+    mayStart: () => state.may,
+    hasRoom: () => state.room,
+    ring: () => state.rings++,
+  });
+  onTestFinished(() => dispatcher.stop());
   return { state, mailbox, dispatcher };
 }
 const nothing = { moreHere: false, moreElsewhere: false };
@@ -74,6 +80,19 @@ it("rings only after a round that claimed something and left something, and not 
     for (let round = 0; round < 3; round++) dispatcher.fed(claimed, left);
     expect(state.rings).toBe(rings);
   }
+});
+
+it("rings on what it has no room for, and looks for it itself when it has", async () => {
+  const { state, dispatcher } = made();
+  state.room = false;
+  dispatcher.look();
+  dispatcher.look();
+  expect(state.rings).toBe(1);
+  // The second look was not lost either.
+  await until(() => state.rings === 2);
+  state.room = true;
+  dispatcher.freed();
+  expect(dispatcher.hungry).toBe(true);
 });
 
 it("is sated only where nothing waits that it knows of, and its lease is good", () => {

@@ -38,12 +38,18 @@ const lease = 0.3;
 let leases: Leases;
 let told: LocalCommand[];
 let held: Set<number>;
+/** How often the lease became good. */
+let good: number;
 
 function start(leaseSecs = lease) {
+  good = 0;
   leases = new Leases({
     ...{ db: {} as Db, name: "w", leaseSecs, sweepMs: 10, log },
     held: () => held,
     tell: (command) => void told.push(command),
+    onGood: () => {
+      good++;
+    },
   });
 }
 beforeEach(() => {
@@ -75,7 +81,18 @@ it("is not good any more once a lease has passed without a renewal, and is again
   await until(() => !leases.good(), 2_000);
   table.away = false;
   await until(() => leases.good(), 2_000);
-  expect(leases.id).toBe(1);
+  expect([leases.id, good]).toEqual([1, 2]);
+});
+
+it("lets a claim be sent only while nobody else may have taken it over", async () => {
+  start();
+  await until(() => leases.good());
+  const now = performance.now();
+  expect(leases.mayStart(now)).toBe(true);
+  expect(leases.mayStart(now - lease * 1000)).toBe(false);
+  table.away = true;
+  await until(() => !leases.good(), 2_000);
+  expect(leases.mayStart(performance.now())).toBe(false);
 });
 
 it("gets a new id where its row is gone", async () => {

@@ -64,7 +64,6 @@ function bench(options: { lanes?: Lanes; mayStart?: () => boolean; answered?: bo
 
 describe("an answer", () => {
   const cancel = { kind: "Webhook", params: { url: "http://service/stop", verb: "Post" } };
-  const until7 = new Date(now.getTime() + 7_000);
   it.each<[string, SendResult, object]>([
     ["2xx", answer({ status: 202, body: '{"ok":true}' }), { type: "started" }],
     ["with a cancel action", answer({ body: JSON.stringify(cancel) }), { type: "started", cancelAction: cancel }],
@@ -72,12 +71,12 @@ describe("an answer", () => {
     [
       "429",
       answer({ ok: false, status: 429, retryAfter: "7", error: "HTTP 429" }),
-      { type: "start_deferred", until: until7 },
+      { type: "start_deferred", waitMs: 7_000 },
     ],
     [
       "503 at once",
       answer({ ok: false, status: 503, retryAfter: "0", error: "HTTP 503" }),
-      { type: "start_deferred", until: new Date(now.getTime() + 1_000) },
+      { type: "start_deferred", waitMs: 1_000 },
     ],
     [
       "503 without a time",
@@ -178,7 +177,7 @@ describe("a NATS action", () => {
     [{ ok: true }, started],
     [
       { ok: false, sent: false, error: "NATS is away" },
-      { type: "start_deferred", until: new Date(now.getTime() + 1_000) },
+      { type: "start_deferred", waitMs: 1_000 },
     ],
     [
       { ok: false, sent: true, error: "no answer from JetStream" },
