@@ -78,16 +78,16 @@ export class Counters {
   /** Returns those whose task is busy. */
   async #apply(items: readonly CounterItem[]): Promise<CounterItem[]> {
     const started = performance.now();
-    const { rows, known, fresh } = await this.#parts.db.tx(async (sql, last) => {
+    const { rows, known, fresh, refused } = await this.#parts.db.tx(async (sql, last) => {
       const ids = [...new Set(items.map(({ update }) => update.task))].sort();
       const rows = new Map((await countRows(sql, ids)).map((row) => [row.id, row]));
       const missing = ids.filter((id) => !rows.has(id));
       const known = missing.length > 0 ? await load.batchesOf(sql, missing) : new Map<string, string>();
       const counting = items.filter((item) => countsFor(item, rows.get(item.update.task)));
       const fresh = await freshIds(sql, [...new Set(counting.map(({ update }) => update.id))]);
-      const changed = fold(counting, rows, new Set(fresh));
+      const { changed, refused } = fold(counting, rows, new Set(fresh));
       if (changed.length > 0) last(writeCounts(sql, changed));
-      return { rows, known, fresh };
+      return { rows, known, fresh, refused };
     });
     metrics.turns.add(1, "counters");
     metrics.turnSeconds.observe((performance.now() - started) / 1000, "counters");
@@ -95,6 +95,7 @@ export class Counters {
     const busy: CounterItem[] = [];
     for (const item of items) {
       if (known.has(item.update.task)) busy.push(item);
+      else if (refused.has(item)) item.settle(tooMuch(item.update.task));
       else item.settle(answerTo(item, rows.get(item.update.task)));
     }
     return busy;
@@ -106,21 +107,33 @@ function countsFor({ storedAt }: CounterItem, row: CountRow | undefined): boolea
   return storedAt === null || row.endedAt === null || storedAt <= row.endedAt.getTime();
 }
 
-/** Adds up what has not been counted yet; a sum that JSON could not carry stays as it was. */
-function fold(items: readonly CounterItem[], rows: ReadonlyMap<string, CountRow>, fresh: Set<string>): CountRow[] {
+/** Adds up what has not been counted yet; an update whose sum JSON could not carry is refused as a whole. */
+function fold(items: readonly CounterItem[], rows: ReadonlyMap<string, CountRow>, fresh: Set<string>) {
   const changed = new Set<CountRow>();
-  for (const { update } of items) {
+  const refused = new Set<CounterItem>();
+  for (const item of items) {
+    const { update } = item;
     const row = rows.get(update.task);
     if (!row || !fresh.delete(update.id)) continue;
     const success = row.success + update.success;
     const failures = row.failures + update.failures;
-    if (success > Number.MAX_SAFE_INTEGER || failures > Number.MAX_SAFE_INTEGER) continue;
+    if (success > Number.MAX_SAFE_INTEGER || failures > Number.MAX_SAFE_INTEGER) {
+      refused.add(item);
+      continue;
+    }
     row.success = success;
     row.failures = failures;
     changed.add(row);
   }
-  return [...changed];
+  return { changed: [...changed], refused };
 }
+
+const tooMuch = (id: string): Answer => ({
+  status: 400,
+  id,
+  error: "Validation failed",
+  details: ["new_success, new_failures: the sum would exceed 2^53-1"],
+});
 
 function answerTo(item: CounterItem, row: CountRow | undefined): Answer {
   const id = item.update.task;

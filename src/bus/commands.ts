@@ -6,7 +6,7 @@ import { consume, InHand, type Intake } from "#bus/consume";
 import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
 import { consumers, headers, subjects } from "#bus/subjects";
-import { type Answer, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
+import { type Answer, batchVerbs, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
 import { Invalid } from "#domain/errors";
 import { parseJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
@@ -62,7 +62,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   };
 
   const takeDoor = (message: JsMsg): void => {
-    const { inbox, commands } = message.json<DoorMessage>();
+    const { inbox, commands } = readDoor(message);
     let open = commands.length;
     if (open === 0) inHand.ack(message);
     for (const command of commands)
@@ -125,10 +125,21 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
 
 /** Where answers may go: not to a stream, not to the server, not to another command. */
-const inbox = /^(?!\$|baton\.)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
+const inbox = /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
 
 /** As long as an `Idempotency-Key` may be. */
 const keyCharsMax = 255;
+
+/** Our own doors send nothing else; a stranger may. Throws, so that the message is parked. */
+function readDoor(message: JsMsg): DoorMessage {
+  const read = message.json<DoorMessage | null>();
+  const known = (verb: unknown) => ([...taskVerbs, ...batchVerbs] as unknown[]).includes(verb);
+  const isCommand = (command: ClientCommand | null) =>
+    typeof command?.id === "string" && isUuid(command.target) && known(command.verb);
+  if (typeof read?.inbox !== "string" || !Array.isArray(read.commands) || !read.commands.every(isCommand))
+    throw new Error("not a message of a door");
+  return read;
+}
 
 /** A message that a client published by itself. */
 function readMessage(

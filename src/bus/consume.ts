@@ -26,6 +26,7 @@ interface Options {
 }
 
 const restartMs = 200;
+const goneMs = 500;
 const missedHeartbeatsMax = 2;
 
 export function consume({ bus, source, log, ahead, take }: Options): Intake {
@@ -52,6 +53,8 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
         const silent = status.type === "heartbeats_missed" && status.count >= missedHeartbeatsMax;
         if (!gone && !silent && status.type !== "stream_not_found") continue;
         await messages.close();
+        // What was deleted may be in the middle of it: a stream made anew too early is deaf.
+        await new Promise((resolve) => setTimeout(resolve, goneMs * (1 + Math.random())));
         await bus.ensure();
       }
     })();

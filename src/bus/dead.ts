@@ -4,6 +4,8 @@ import type { Bus } from "#bus/client";
 import { headers, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 
+const subjectCharsMax = 1_000;
+
 interface Parked {
   readonly subject: string;
   readonly data: Uint8Array | string;
@@ -14,7 +16,9 @@ export function park(bus: Bus, { subject, data }: Parked, reason: string, log: L
   try {
     const h = newHeaders();
     h.set(headers.reason, reason.replace(/[^\x20-\x7e]+/g, " ").slice(0, 500));
-    bus.js.publish(subjects.deadOf(subject), data, { headers: h }).catch(failed);
+    // Longer subjects the server does not take: it hangs up.
+    const dead = subjects.deadOf(subject).slice(0, subjectCharsMax).replace(/\.+$/, "");
+    bus.js.publish(dead, data, { headers: h }).catch(failed);
   } catch (error) {
     failed(error);
   }

@@ -115,7 +115,7 @@ class CommandDoor {
   }
 
   #answers(message: Msg): void {
-    for (const [id, answer] of message.json<[string, Answer][]>()) {
+    for (const [id, answer] of readAnswers(message)) {
       const entry = this.#waiting.get(id);
       if (!entry) continue;
       this.#waiting.delete(id);
@@ -130,6 +130,16 @@ class CommandDoor {
     this.#waiting.delete(id);
     clearTimeout(entry.timer);
     entry.reject(error);
+  }
+}
+
+/** Anybody may publish to an inbox: what is no list of answers is skipped. An error here would stop the connection. */
+function readAnswers(message: Msg): [string, Answer][] {
+  try {
+    const read = message.json<unknown>();
+    return Array.isArray(read) ? read.filter((one) => Array.isArray(one) && typeof one[1]?.status === "number") : [];
+  } catch {
+    return [];
   }
 }
 

@@ -75,9 +75,9 @@ export async function existingBatches(sql: Sql, ids: string[]): Promise<string[]
 
 /** Every unfinished task of a batch whose row the caller has locked. */
 export const unfinishedOf = (sql: Sql, batch: string): Promise<TaskRow[]> =>
-  rows(
-    sql`select ${columns(sql)} from task t where t.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`,
-  );
+  rows(sql`
+    select ${columns(sql)} from task_spec s join task t on t.id = s.id
+    where s.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`);
 
 /**
  * Links to the unfinished children of these tasks, and these children. One level, or all levels below at once.

@@ -46,13 +46,18 @@ async function claimAll(count: number) {
 }
 const fail = (target: string) => rig.ask({ verb: "fail", target, fields: { failure_reason: "broken" } });
 const tally = (rows: readonly Seen[]) =>
-  rows.reduce<Record<string, number>>((sum, { status }) => ({ ...sum, [status]: (sum[status] ?? 0) + 1 }), {});
+  Object.fromEntries(
+    Object.entries(Object.groupBy(rows, ({ status }) => status)).map(([status, some]) => [status, some?.length]),
+  );
 
 async function completionOf(batch: string) {
   return db.use(async (sql) => {
     const [row] = await sql`select unfinished, completed_at is not null as complete from batch where id = ${batch}`;
     const told = await sql`select facts from delivery where key = ${`batch:${batch}:complete`}`;
-    return { ...row, told: told.map(({ facts }) => facts.counts) };
+    return {
+      ...row,
+      told: told.map(({ facts }) => Object.fromEntries(Object.entries(facts.counts).filter(([, n]) => n !== 0))),
+    };
   });
 }
 

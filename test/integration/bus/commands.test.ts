@@ -140,8 +140,9 @@ describe("an address for the answer", () => {
     const stand = await openStand();
     const { asked } = takeAll(stand.bus, done);
     await stand.publish(of("pause"), "", { [headers.reply]: of("cancel") });
-    await until(async () => (await stand.dead()).length === 1);
-    await stays(() => asked.length === 1, 100);
+    await goesOn(stand);
+    await stays(() => asked.every(({ command }) => command.verb === "pause"), 100);
+    await until(async () => (await stand.count("BATON_COMMANDS")) === 0);
   });
 });
 

@@ -61,7 +61,10 @@ it("all streams at once: the same, for counters and bells as well", async () => 
   const counted: string[] = [];
   const source = takeProgress(
     stand.bus,
-    ({ id }, settled) => void (counted.push(id), settled()),
+    ({ id }, settled) => {
+      counted.push(id);
+      settled();
+    },
     async () => {},
     log,
   );

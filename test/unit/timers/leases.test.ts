@@ -25,11 +25,23 @@ vi.mock("#store/due", () => {
     return value();
   };
   return {
-    register: () => answer(() => (table.known.add(++table.registered), table.registered)),
-    renew: (_: Db, id: number) => answer(() => (table.renewed.push(id), table.known.has(id))),
+    register: () =>
+      answer(() => {
+        table.known.add(++table.registered);
+        return table.registered;
+      }),
+    renew: (_: Db, id: number) =>
+      answer(() => {
+        table.renewed.push(id);
+        return table.known.has(id);
+      }),
     resign: (_: Db, id: number) => answer(() => void table.resigned.push(id)),
     claimsOf: () => answer(() => table.claims),
-    orphans: () => answer(() => (table.looks++, table.orphans)),
+    orphans: () =>
+      answer(() => {
+        table.looks++;
+        return table.orphans;
+      }),
   };
 });
 
