@@ -155,8 +155,8 @@ export class Worker {
     } catch (error) {
       if (round === null) return this.#recover(lane, ground, items, manner, error);
       this.#giveUp(lane, round);
+      if (isTransient(error) || error instanceof TooLarge) return this.#recover(lane, ground, items, manner, error);
       // It may have been the claim: then the commands are not to blame.
-      if (isTransient(error)) return this.#recover(lane, ground, items, manner, error);
       this.#parts.log.error({ err: error, lane }, "a turn that claimed failed; it is taken again without");
       if (items.length > 0) return this.#attempt(lane, ground, items, null, manner);
       return pause(1_000);

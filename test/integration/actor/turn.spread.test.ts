@@ -1,6 +1,8 @@
 // What one end means for a thousand relatives, on a real database: chains, fans and diamonds end as they must, in one
 // transaction and a few queries however many tasks there are; a batch is complete once, and told so once.
+
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { limits } from "#config";
 import { isFinal } from "#domain/row";
 import type { Db } from "#store/client";
 import { seeded } from "#test/dags";
@@ -129,6 +131,23 @@ describe("a fan of a thousand", () => {
     expect(said.length).toBeLessThan(fewQueries);
     expect(tally(await rowsOf(db, ids))).toEqual(verb === "fail" ? { Failure: n + 1 } : { Success: 1, Pending: n });
     expect(await completionOf(batch)).toMatchObject({ unfinished: verb === "fail" ? 0 : n });
+  });
+});
+
+describe("a fan too large for an ordinary turn", () => {
+  it("ends in a turn of its own, and lets others go first meanwhile", async () => {
+    const many = limits.bulkLinksMin + 1_000;
+    const [large, small] = [await made([{}, ...range(0, many).map(() => needs(0))]), await made([{}])];
+    await claimAll(2);
+    const [end, other] = await within(
+      () => Promise.all([fail(large.ids[0] as string), rig.ask({ verb: "succeed", target: small.ids[0] as string })]),
+      30_000,
+    );
+    expect([end, other]).toMatchObject([{ status: 200 }, { status: 200 }]);
+    const rows = await rowsOf(db, large.ids);
+    expect(tally(rows)).toEqual({ Failure: many + 1 });
+    expect(new Set(rows.map(({ xmin }) => xmin)).size).toBe(1);
+    expect(await completionOf(large.batch)).toMatchObject({ unfinished: 0 });
   });
 });
 
