@@ -38,8 +38,6 @@ export interface StarterParts {
 export interface Starter {
   /** Calls at once where a lane is free, else when one is. */
   start(claimed: Claimed): void;
-  /** Claims that this process holds: open calls, and those that wait for a lane. */
-  inFlight(): ReadonlySet<number>;
   /** Starts nothing more, gives back what has not been sent, and resolves when the last open call is told. */
   drain(): Promise<void>;
 }
@@ -115,7 +113,6 @@ export function makeStarter(parts: StarterParts): Starter {
       if (draining) release(claimed);
       else if (!begin(claimed)) waiting.push(claimed);
     },
-    inFlight: () => new Set(held.keys()),
     drain() {
       draining = true;
       for (const claimed of waiting.splice(0)) release(claimed);

@@ -91,12 +91,12 @@ describe("an answer", () => {
   ])("%s becomes one word, and the lane is free again", async (_, result, word) => {
     const { starter, lanes, told, calls } = bench();
     starter.start(claim(7));
-    expect([...starter.inFlight(), lanes.free(), lanes.room(receiver)]).toEqual([7, 3, 1]);
+    expect([lanes.free(), lanes.room(receiver)]).toEqual([3, 1]);
     expect(calls[0]?.request.headers).toContain("task-7:start");
     calls[0]?.end(result);
     await until(() => lanes.free() === 4);
     expect(told).toEqual([{ ...word, task: "task-7", claimId: 7 }]);
-    expect(starter.inFlight().size).toBe(0);
+    await starter.drain();
   });
 });
 
@@ -154,7 +154,7 @@ describe("a claim", () => {
       }),
     );
     expect(calls.map(({ request }) => request.origin)).toEqual(["http://service", "http://service", "http://other"]);
-    expect(starter.inFlight().size).toBe(4);
+    expect(lanes.free()).toBe(1);
     calls[0]?.end(answer());
     await until(() => calls.length === 4);
     expect(calls[3]?.request.headers).toContain("task-3:start");
@@ -215,5 +215,4 @@ it("a drain gives back what has not been sent, waits for the rest, and starts no
   expect([drained, calls.length]).toEqual([false, 2]);
   calls[1]?.end(answer());
   await draining;
-  expect(starter.inFlight().size).toBe(0);
 });
