@@ -37,8 +37,7 @@ export async function startSystem(workers: number): Promise<System> {
     services.push(nats);
     const apiPort = await freePort();
     const url = `http://127.0.0.1:${apiPort}`;
-    // The one receiver stands for many: it gets as many calls at once as it has connections to report by.
-    const env = { DATABASE_URL: postgres.url, NATS_URL: nats.url, HOST_URL: url, WEBHOOK_HOST_CONCURRENCY: "128" };
+    const env = { DATABASE_URL: postgres.url, NATS_URL: nats.url, HOST_URL: url };
     programs.push(startProgram(dir, "api", apiPort, env));
     for (let i = 0; i < workers; i += 1) programs.push(startProgram(dir, `worker-${i}`, await freePort(), env));
     await Promise.all(programs.map((program) => program.ready()));
