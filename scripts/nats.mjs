@@ -18,7 +18,7 @@ import {
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ended, freePort, launch, portFree, run, until, usersOf, which } from "./process.mjs";
+import { ended, freePort, freeze, launch, portFree, run, until, usersOf, which } from "./process.mjs";
 
 const BATON = join(dirname(dirname(fileURLToPath(import.meta.url))), ".baton");
 const CACHED = join(BATON, "bin", "nats-server");
@@ -61,9 +61,7 @@ export async function startNats({ dir, port = 0, config = "", say = () => {} }) 
       child.kill("SIGKILL");
       await exited;
     },
-    freeze() {
-      child.kill("SIGSTOP");
-    },
+    freeze: () => freeze(child.pid),
     thaw() {
       child.kill("SIGCONT");
     },

@@ -25,6 +25,7 @@ import {
   childrenOf,
   ended,
   freePort,
+  freeze,
   isRoot,
   launch,
   NOBODY,
@@ -96,9 +97,7 @@ export async function startPostgres({ dir, port = 0, settings = {} }) {
       await exited;
       await until(() => !pids.some(alive), 5_000);
     },
-    freeze() {
-      for (const pid of all()) signal(pid, "SIGSTOP");
-    },
+    freeze: () => freeze(...all()),
     thaw() {
       for (const pid of all().reverse()) signal(pid, "SIGCONT");
     },

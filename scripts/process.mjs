@@ -162,6 +162,23 @@ export function signal(pid, name) {
   }
 }
 
+/** SIGSTOP; resolves when every thread stands still, which is some time after the signal (elsewhere than on Linux: at once). */
+export async function freeze(...pids) {
+  for (const pid of pids) signal(pid, "SIGSTOP");
+  if (!(await until(() => pids.every(still), 5_000, 1))) throw new Error(`Not stopped within 5 s: ${pids.join(", ")}`);
+}
+
+// A process that has ended meanwhile has no threads, and does stand still.
+function still(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) =>
+      "TtZX".includes(stat(`${pid}/task/${thread}`)?.state ?? "X"),
+    );
+  } catch {
+    return true;
+  }
+}
+
 function processes() {
   try {
     return readdirSync("/proc")

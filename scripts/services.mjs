@@ -2,3 +2,4 @@
 // Each call either resolves with a server that answers, or throws an error that says what to do, leaving nothing running.
 export { natsServer, startNats } from "./nats.mjs";
 export { startPostgres } from "./postgres.mjs";
+export { freeze } from "./process.mjs";

@@ -127,7 +127,7 @@ test("a command that no worker took within 10 s is 503, and has no late effect",
     },
   ]);
   await until(async () => (await cluster.status(t)) === "Running");
-  for (const worker of cluster.workers) cluster.freeze(worker);
+  await Promise.all(cluster.workers.map((worker) => cluster.freeze(worker)));
   const before = await cluster.row(t);
   const asked = performance.now();
   const replies = await Promise.all([

@@ -56,7 +56,7 @@ test("2,000 tasks end right though a worker and the API are killed, a worker sta
 
   await ended(cluster, 700);
   await hasClaims(cluster, mortal[1], 5);
-  cluster.freeze(stopped);
+  await cluster.freeze(stopped);
   await until(async () => (await claimsOf(cluster, mortal[1])) === 0, 20_000, "its claims are taken over");
   cluster.thaw(stopped);
   await cluster.restart(killed);

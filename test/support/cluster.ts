@@ -8,6 +8,7 @@ import postgres from "postgres";
 import { afterAll, afterEach } from "vitest";
 import { freshDatabase, freshNats, type OwnService } from "#test/services";
 import { until, within } from "#test/until";
+import { freeze } from "../../scripts/services.mjs";
 
 export type Role = "api" | "worker" | "api,worker";
 
@@ -136,8 +137,8 @@ export class Cluster {
   }
 
   /** SIGSTOP: it stands still, its connections stay open. */
-  freeze(member: Member): void {
-    process.kill(member.pid, "SIGSTOP");
+  freeze(member: Member): Promise<void> {
+    return freeze(member.pid);
   }
 
   thaw(member: Member): void {

@@ -24,7 +24,7 @@ export interface OwnService {
   /** Starts it again on the same port and data, after `stop` or `kill`. */
   start(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing answers, until `thaw`. */
-  freeze(): void;
+  freeze(): Promise<void>;
   thaw(): void;
 }
 

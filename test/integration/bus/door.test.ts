@@ -124,7 +124,7 @@ describe("counting", () => {
   it("waits beyond the capacity, and drops nothing", async () => {
     const stand = await openStand();
     const door = doorOf(stand, { channelCapacity: 3 });
-    stand.nats.freeze();
+    await stand.nats.freeze();
     let stored = 0;
     const all = Array.from({ length: 10 }, () => door.progress(update()).then(() => stored++));
     await stays(() => stored === 0, 200);

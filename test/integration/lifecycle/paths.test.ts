@@ -53,7 +53,7 @@ describe.each(doors)("with a worker that is lost, over %s", (name) => {
 
   it(`${frozen.length} paths where it stands still and comes back`, { timeout: 120_000 }, async () => {
     const cluster = await startCluster({ env: lease });
-    expect(await playTogether(cluster, frozen, name, async (worker) => cluster.freeze(worker))).toEqual([]);
+    expect(await playTogether(cluster, frozen, name, (worker) => cluster.freeze(worker))).toEqual([]);
     await cluster.stop();
   });
 });

@@ -225,7 +225,7 @@ describe("a server", () => {
     const server = await ownPostgres();
     const db = open({ databaseUrl: server.url, poolMaxSize: 2 });
     expect(await echo(db, 1)).toBe(1);
-    server.freeze();
+    await server.freeze();
     await until(() => !db.up, 5_000);
     await expect(within(() => echo(db, 2), 8_000)).rejects.toBeInstanceOf(Unavailable);
     server.thaw();

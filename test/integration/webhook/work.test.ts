@@ -76,7 +76,7 @@ it("says why it is not stored, and whether it might be", async () => {
   up = false;
   expect(await work.publish(message(), "u:1")).toEqual({ ok: false, sent: false, error: "NATS is away" });
   up = true;
-  server.freeze();
+  await server.freeze();
   expect(await work.publish(message(), "f:1", 300)).toEqual({
     ok: false,
     sent: true,
