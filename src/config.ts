@@ -147,6 +147,8 @@ export const limits = {
   bulkStatementTimeoutMs: 60_000,
   /** After so many turns that found its row locked, a command waits for the lock alone. */
   busyTriesMax: 3,
+  /** While reports come in, the outcome of a start call waits so long for the report of its task: mostly they are written together. */
+  restMs: 100,
   rejectedEventsMax: 20,
   metadataBytesMax: 65_536,
   resultBytesMax: 65_536,

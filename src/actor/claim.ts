@@ -46,7 +46,7 @@ export class ClaimRound {
     const filled = found.length === this.limit;
     this.moreHere = this.moreHere && filled;
     const room = new Map(this.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
-    for (const { receiver } of found)
+    for (const { receiver } of found.map(({ row }) => row))
       if (receiver !== null) room.set(receiver, (room.get(receiver) ?? this.rooms.roomMax) - 1);
     this.moreElsewhere = filled || [...room.values()].some((left) => left <= 0);
   }
@@ -58,10 +58,10 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
   const found = await load.claimable(sql, round.limit, round.rooms);
   round.judge(found);
   // What this turn has already changed is written from the row in hand; it is taken the next time.
-  const fresh = found.filter((task) => !scene.rows.has(task.id));
+  const fresh = found.filter(({ row }) => !scene.rows.has(row.id));
   if (fresh.length < found.length) round.moreHere = true;
-  scene.add(fresh.map(({ action, ...row }) => row));
-  return fresh.map(({ id, action }) => claim(scene, round, scene.rows.get(id) as TaskRow, action));
+  scene.add(fresh.map(({ row }) => row));
+  return fresh.map(({ row, action }) => claim(scene, round, row, action));
 }
 
 /**

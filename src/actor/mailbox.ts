@@ -1,5 +1,6 @@
 // The mailbox of a worker: what waits for the next turn. The rim puts outcomes here and never touches a row itself.
 // Nothing in it is precious: whatever is lost with the process is found again by a sweep over Postgres.
+import { limits } from "#config";
 import type { Action } from "#domain/action";
 import type { Answer, ClientCommand } from "#domain/command";
 
@@ -87,6 +88,10 @@ export class Mailbox {
   readonly #waiting: Record<Lane, Item[]> = { ending: [], row: [] };
   readonly #wake: Record<Lane, (() => void) | null> = { ending: null, row: null };
   #later = 0;
+  /** Outcomes of start calls that wait for the report of their task, by task; the oldest first. */
+  readonly #resting = new Map<string, { readonly item: Item; readonly since: number }>();
+  #waking: NodeJS.Timeout | null = null;
+  #endedAt = Number.NEGATIVE_INFINITY;
 
   put(item: Item, lane: Lane = laneOf(item)): void {
     this.#waiting[lane].push(item);
@@ -95,7 +100,30 @@ export class Mailbox {
 
   /** The rim's way in. */
   tell(command: LocalCommand): void {
-    this.put({ from: "rim", command, busy: 0 });
+    const item: Item = { from: "rim", command, busy: 0 };
+    const reportsCome = performance.now() - this.#endedAt < limits.restMs;
+    if (command.type === "started" && reportsCome && !this.#resting.has(command.task)) this.#rest(item, command.task);
+    else this.put(item);
+  }
+
+  /** Where services report at once, start and report of a task are decided together: that spares it a transaction. */
+  #rest(item: Item, task: string): void {
+    this.#resting.set(task, { item, since: performance.now() });
+    this.#waking ??= setTimeout(() => this.#wakeUp(), limits.restMs);
+  }
+
+  #wakeUp(): void {
+    const now = performance.now();
+    this.#waking = null;
+    for (const [task, { item, since }] of this.#resting) {
+      const leftMs = since + limits.restMs - now;
+      if (leftMs > 1) {
+        this.#waking = setTimeout(() => this.#wakeUp(), leftMs);
+        return;
+      }
+      this.#resting.delete(task);
+      this.put(item);
+    }
   }
 
   size(lane: Lane): number {
@@ -104,12 +132,13 @@ export class Mailbox {
 
   /** Everything that waits, also for its time to come. */
   get total(): number {
-    return this.#waiting.ending.length + this.#waiting.row.length + this.#later;
+    return this.#waiting.ending.length + this.#waiting.row.length + this.#later + this.#resting.size;
   }
 
   /** Up to `max` items in order; one that must go `alone` comes by itself. */
   take(lane: Lane, max: number, alone: (item: Item) => boolean): Item[] {
     const waiting = this.#waiting[lane];
+    if (lane === "ending" && waiting.length > 0) this.#endedAt = performance.now();
     const end = waiting.findIndex(alone);
     return waiting.splice(0, end < 0 ? max : Math.min(max, Math.max(end, 1)));
   }
@@ -141,9 +170,13 @@ export class Mailbox {
     this.nudge(lane);
   }
 
-  /** Start outcomes that wait in the row lane for tasks of an ending turn: decided first, in the same transaction. */
+  /** Start outcomes that wait for tasks of an ending turn: decided first, in the same transaction. */
   takeStarted(tasks: ReadonlySet<string>): Item[] {
     const taken: Item[] = [];
+    for (const task of tasks) {
+      const resting = this.#resting.get(task);
+      if (resting && this.#resting.delete(task)) taken.push(resting.item);
+    }
     this.#waiting.row = this.#waiting.row.filter((item) => {
       const mine = item.from === "rim" && item.command.type === "started" && tasks.has(item.command.task);
       if (mine) taken.push(item);

@@ -97,6 +97,8 @@ class Connection implements Bus {
           reconnectJitter: 200,
           pingInterval: 2_000,
           maxPingOut: 2,
+          // A stack for each request costs more than the request, and tells only that it was made here.
+          noAsyncTraces: true,
           timeout: 2_000,
         });
       } catch (error) {

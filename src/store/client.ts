@@ -7,6 +7,7 @@ import { type Config, limits } from "#config";
 import { Unavailable } from "#domain/errors";
 import { isBroken } from "#store/faults";
 import { type Address, dial, type Line } from "#store/line";
+import { readTimestamp } from "#store/time";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -32,6 +33,12 @@ type Settings = Pick<
 >;
 
 const bigint = { to: 20, from: [20], serialize: String, parse: Number };
+const time = {
+  to: 1184,
+  from: [1184],
+  serialize: (at: Date | string) => new Date(at).toISOString(),
+  parse: readTimestamp,
+};
 
 /** A connection that is used until it breaks, and then never again. */
 interface Client {
@@ -49,10 +56,11 @@ function openClient(settings: Settings): Client {
     connect_timeout: limits.connectTimeoutMs / 1000,
     backoff: () => 0.2,
     fetch_types: false,
-    types: { bigint },
+    types: { bigint, time },
     onnotice: () => {},
     connection: {
       application_name: "baton",
+      timezone: "UTC",
       statement_timeout: limits.statementTimeoutMs,
       lock_timeout: limits.lockTimeoutMs,
       idle_in_transaction_session_timeout: limits.idleInTransactionMs,

@@ -2,6 +2,7 @@
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
 import type { LaterAction } from "#domain/action";
 import type { DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
+import { array, type Column, type Scalar } from "#store/arrays";
 import type { Sql } from "#store/client";
 import { type BatchRow, idList } from "#store/load";
 
@@ -43,21 +44,8 @@ type Write = Promise<unknown>;
 
 const json = (value: unknown): string => JSON.stringify(value);
 
-type Scalar = string | number | boolean | Date | null;
-
-/** One column of many rows, as the text of a Postgres array: half the work of a JSON record set, for both sides. */
-const array = (values: readonly Scalar[]): string => `{${values.map(element).join(",")}}`;
-
-function element(value: Scalar): string {
-  if (value === null) return "NULL";
-  if (typeof value === "string") return `"${value.replace(/["\\]/g, "\\$&")}"`;
-  return value instanceof Date ? value.toISOString() : String(value);
-}
-
-type Column = readonly [name: string, type: string, field: keyof TaskRow];
-
 /** What nearly every transition changes. */
-const common: readonly Column[] = [
+const common: readonly Column<keyof TaskRow>[] = [
   ["id", "uuid", "id"],
   ["status", "task_status", "status"],
   ["wait_finished", "int", "waitFinished"],
@@ -69,7 +57,7 @@ const common: readonly Column[] = [
   ["last_updated", "timestamptz", "lastUpdated"],
   ["due_at", "timestamptz", "dueAt"],
 ];
-const rare: readonly Column[] = [
+const rare: readonly Column<keyof TaskRow>[] = [
   ["priority", "smallint", "priority"],
   ["success", "bigint", "success"],
   ["failures", "bigint", "failures"],
@@ -84,7 +72,7 @@ const rare: readonly Column[] = [
   ["rejected", "smallint", "rejected"],
 ];
 
-const update = (columns: readonly Column[]): string => {
+const update = (columns: readonly Column<keyof TaskRow>[]): string => {
   const names = columns.map(([name]) => name);
   const set = names.slice(1).map((name) => `${name} = u.${name}`);
   const arrays = columns.map(([, type], i) => `$${i + 1}::${type}[]`);
@@ -99,7 +87,7 @@ function writeRows(sql: Sql, changed: Changes["rows"]): Write {
   const isRare = ({ row, before }: Changes["rows"][number]) => rare.some(([, , field]) => row[field] !== before[field]);
   const full = changed.filter(isRare);
   const short = full.length === 0 ? changed : changed.filter((change) => !isRare(change));
-  const write = (statement: string, columns: readonly Column[], rows: Changes["rows"]) =>
+  const write = (statement: string, columns: readonly Column<keyof TaskRow>[], rows: Changes["rows"]) =>
     sql
       .unsafe(
         statement,
@@ -123,10 +111,10 @@ function writeEvents(sql: Sql, events: readonly TaskEventRow[], now: Date): Writ
 }
 
 function writeBatches(sql: Sql, batches: readonly BatchRow[], now: Date): Write {
-  const values = batches.map((batch) => ({ i: batch.id, n: batch.unfinished }));
+  const ids = idList(batches.map((batch) => batch.id));
   return sql`
     update batch b set unfinished = u.n, completed_at = case when u.n = 0 then ${now}::timestamptz end
-    from json_to_recordset(${json(values)}::text::json) as u (i uuid, n int) where b.id = u.i`.execute();
+    from unnest(${ids}::uuid[], ${array(batches.map((batch) => batch.unfinished))}::int[]) as u (i, n) where b.id = u.i`.execute();
 }
 
 function writeDeliveries(sql: Sql, deliveries: readonly DeliveryRow[], now: Date): Write {

@@ -1,6 +1,7 @@
 // The rows of planned batches, in one statement, which is one transaction by itself: all or none.
 // Foreign keys are checked at its end, so the order of its parts does not matter; parts without rows are left out.
-import { type BatchPlan, completionOf } from "#domain/batch";
+import { type BatchPlan, completionOf, type PlannedLink, type PlannedSpec, type PlannedTask } from "#domain/batch";
+import { type Column, type Scalar, unnest } from "#store/arrays";
 import type { Sql } from "#store/client";
 
 /** Returns the time of creation, by the clock of Postgres. `now`: wall clock in ms, for the ids of deliveries. */
@@ -10,56 +11,116 @@ export async function insertPlans(sql: Sql, plans: readonly BatchPlan[], now: nu
   const links = plans.flatMap((plan) => plan.links);
   const described = plans.filter((plan) => plan.scope !== null || plan.metadata !== null || plan.onComplete.length > 0);
   const deliveries = plans.flatMap((plan) => (plan.tasks.length === 0 ? completionOf(plan, now) : []));
-  const found = await sql<{ created_at: Date }[]>`
-    with b as (${intoBatch(sql, plans)})
-    ${described.length > 0 ? sql`, bs as (${intoBatchSpec(sql, described)})` : sql``}
-    ${tasks.length > 0 ? sql`, t as (${intoTask(sql, tasks)}), s as (${intoTaskSpec(sql, specs)})` : sql``}
-    ${links.length > 0 ? sql`, l as (${intoLink(sql, links)})` : sql``}
-    ${deliveries.length > 0 ? sql`, d as (${intoDelivery(sql, deliveries)})` : sql``}
-    select now() as created_at`;
+  const params: string[] = [];
+  const parts = [`b as (${intoBatch(params, plans)})`];
+  if (described.length > 0) parts.push(`bs as (${intoBatchSpec(params, described)})`);
+  if (tasks.length > 0) parts.push(`t as (${intoTask(params, tasks)})`, `s as (${intoTaskSpec(params, specs)})`);
+  if (links.length > 0) parts.push(`l as (${intoLink(params, links)})`);
+  if (deliveries.length > 0) parts.push(`d as (${intoDelivery(params, deliveries)})`);
+  const statement = `with ${parts.join(", ")} select now() as created_at`;
+  const found = await sql.unsafe<{ created_at: Date }[]>(statement, params, { prepare: true });
   return (found[0] as { created_at: Date }).created_at;
 }
 
-const json = (value: unknown): string => JSON.stringify(value);
+/** A column that has the name of its field. */
+const own = <Field extends string>(name: Field, type: string): Column<Field> => [name, type, name];
+const names = (columns: readonly Column<string>[]): string => columns.map(([name]) => name).join(", ");
+/** As the text of JSON; null is no value. */
+const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
-const intoBatch = (sql: Sql, plans: readonly BatchPlan[]) => sql`
+const intoBatch = (params: string[], plans: readonly BatchPlan[]) => `
   insert into batch (id, total, unfinished, completed_at)
   select id, n, n, case when n = 0 then now() end
-  from json_to_recordset(${json(plans.map(({ id, tasks }) => ({ id, n: tasks.length })))}::text::json) as u (id uuid, n int)`;
+  from ${unnest(
+    params,
+    [own("id", "uuid"), own("n", "int")],
+    plans.map(({ id, tasks }) => ({ id, n: tasks.length })),
+  )}`;
 
-const intoBatchSpec = (sql: Sql, plans: readonly BatchPlan[]) => sql`
+const intoBatchSpec = (params: string[], plans: readonly BatchPlan[]) => `
   insert into batch_spec (id, scope, metadata, on_complete)
   select id, scope, metadata, actions
-  from json_to_recordset(${json(plans.map(({ id, scope, metadata, onComplete: actions }) => ({ id, scope, metadata, actions })))}::text::json)
-    as u (id uuid, scope text, metadata jsonb, actions jsonb)`;
+  from ${unnest(
+    params,
+    [own("id", "uuid"), own("scope", "text"), own("metadata", "jsonb"), own("actions", "jsonb")],
+    plans.map(({ id, scope, metadata, onComplete }) => ({
+      id,
+      scope,
+      metadata: json(metadata),
+      actions: json(onComplete),
+    })),
+  )}`;
 
-const intoTask = (sql: Sql, tasks: BatchPlan["tasks"]) => sql`
-  insert into task (id, batch_id, pos, status, kind, priority, receiver, wait_finished, wait_success, kids,
-    expected_count, timeout, retry, acts, dead_end_barrier, last_updated, run_at, due_at)
-  select u.id, u.batch_id, u.pos, u.status, u.kind, u.priority, u.receiver, u.wait_finished, u.wait_success, u.kids,
-    u.expected_count, u.timeout, u.retry, u.acts, u.dead_end_barrier, t.created, r.run_at,
+const taskColumns = [
+  own("id", "uuid"),
+  own("batch_id", "uuid"),
+  own("pos", "int"),
+  own("status", "task_status"),
+  own("kind", "text"),
+  own("priority", "smallint"),
+  own("receiver", "text"),
+  own("wait_finished", "int"),
+  own("wait_success", "int"),
+  own("kids", "int"),
+  own("expected_count", "bigint"),
+  own("timeout", "int"),
+  own("retry", "jsonb"),
+  own("acts", "smallint"),
+  own("dead_end_barrier", "boolean"),
+] as const;
+const startColumns = [own("run_at", "timestamptz"), own("delay_secs", "int")] as const;
+
+const intoTask = (params: string[], tasks: readonly PlannedTask[]) => `
+  insert into task (${names(taskColumns)}, last_updated, run_at, due_at)
+  select ${taskColumns.map(([name]) => `u.${name}`).join(", ")}, t.created, r.run_at,
     -- the timer of Pending; a Waiting task gets it when it becomes Pending
     case when u.status = 'Pending' and r.run_at > t.created then r.run_at end
-  from json_to_recordset(${json(tasks)}::text::json) as u (id uuid, batch_id uuid, pos int, status task_status, kind text,
-      priority smallint, receiver text, wait_finished int, wait_success int, kids int, expected_count bigint, timeout int,
-      retry jsonb, acts smallint, dead_end_barrier boolean, run_at timestamptz, delay_secs int)
+  from ${unnest(params, [...taskColumns, ...startColumns], tasks, taskValue)}
     cross join (select date_trunc('milliseconds', now()) as created) t
     cross join lateral (select coalesce(u.run_at, t.created + u.delay_secs * interval '1 second') as run_at) r`;
 
-const intoTaskSpec = (sql: Sql, specs: BatchPlan["specs"]) => sql`
-  insert into task_spec (id, batch_id, local_id, name, metadata, rules, dedupe, start_action, actions)
-  select id, batch_id, local_id, name, metadata, rules, dedupe, start_action, actions
-  from json_to_recordset(${json(specs)}::text::json) as u (id uuid, batch_id uuid, local_id text, name text, metadata jsonb,
-    rules jsonb, dedupe jsonb, start_action jsonb, actions jsonb)`;
+const taskValue = (task: PlannedTask, field: keyof PlannedTask): Scalar =>
+  field === "retry" ? json(task.retry) : task[field];
 
-const intoLink = (sql: Sql, links: BatchPlan["links"]) => sql`
-  insert into link (parent_id, child_id, requires_success, condition)
-  select parent_id, child_id, requires_success, condition
-  from json_to_recordset(${json(links)}::text::json)
-    as u (parent_id uuid, child_id uuid, requires_success boolean, condition text)`;
+const plainSpec = [own("id", "uuid"), own("batch_id", "uuid"), own("local_id", "text"), own("name", "text")] as const;
+const jsonSpec = [
+  own("metadata", "jsonb"),
+  own("rules", "jsonb"),
+  own("dedupe", "jsonb"),
+  own("start_action", "jsonb"),
+  own("actions", "jsonb"),
+] as const;
+const specColumns = [...plainSpec, ...jsonSpec];
+const jsonFields: ReadonlySet<string> = new Set(jsonSpec.map(([name]) => name));
 
-const intoDelivery = (sql: Sql, deliveries: ReturnType<typeof completionOf>) => sql`
+const intoTaskSpec = (params: string[], specs: readonly PlannedSpec[]) => `
+  insert into task_spec (${names(specColumns)}) select ${names(specColumns)}
+  from ${unnest(params, specColumns, specs, (spec, field) => (jsonFields.has(field) ? json(spec[field]) : (spec[field] as string)))}`;
+
+const linkColumns = [
+  own("parent_id", "uuid"),
+  own("child_id", "uuid"),
+  own("requires_success", "boolean"),
+  own("condition", "text"),
+] as const;
+
+const intoLink = (params: string[], links: readonly PlannedLink[]) => `
+  insert into link (${names(linkColumns)}) select ${names(linkColumns)} from ${unnest(params, linkColumns, links)}`;
+
+const deliveryColumns = [
+  own("id", "uuid"),
+  own("key", "text"),
+  own("batch_id", "uuid"),
+  own("action", "jsonb"),
+  own("counts", "jsonb"),
+] as const;
+
+const intoDelivery = (params: string[], deliveries: ReturnType<typeof completionOf>) => `
   insert into delivery (id, key, batch_id, trigger, action, facts)
   select u.id, u.key, u.batch_id, 'end', u.action, jsonb_build_object('batch_id', u.batch_id, 'counts', u.counts,
     'completed_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-  from json_to_recordset(${json(deliveries)}::text::json) as u (id uuid, key text, batch_id uuid, action jsonb, counts jsonb)`;
+  from ${unnest(
+    params,
+    deliveryColumns,
+    deliveries.map((one) => ({ ...one, action: json(one.action), counts: json(one.counts) })),
+  )}`;

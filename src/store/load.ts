@@ -1,26 +1,19 @@
 // What a turn reads, and locks. Lock order: ending turns lock the batch rows of their tasks, in id order, then only rows
 // of these batches, in any order, waiting. Row turns lock their rows alone, skipping what is busy: they never wait while
 // they hold something. So no cycle of waiting can exist. What must be exact is read in a statement after the lock.
-import type { Fragment, PendingQuery, Row } from "postgres";
+import type { Fragment } from "postgres";
 import { limits } from "#config";
 import type { Action, LaterAction } from "#domain/action";
 import { TooLarge } from "#domain/errors";
 import type { Link, TaskRow } from "#domain/row";
 import type { Sql } from "#store/client";
+import { columns, rows, rowsWith } from "#store/row";
 
 export interface BatchRow {
   readonly id: string;
   readonly total: number;
   unfinished: number;
 }
-
-const columns = (sql: Sql): Fragment => sql`
-  t.id, t.batch_id as "batchId", t.created_at as "createdAt", t.pos, t.lane, t.receiver, t.kids, t.timeout, t.retry, t.dead_end_barrier as "deadEndBarrier",
-  t.run_at as "runAt", t.status, t.priority, t.wait_finished as "waitFinished", t.wait_success as "waitSuccess",
-  t.success, t.failures, t.expected_count as "expectedCount", t.attempt, t.acts, t.pause_requested as "pauseRequested",
-  t.in_doubt as "inDoubt", t.owner, t.claim_id as "claimId", t.started_at as "startedAt", t.ended_at as "endedAt",
-  t.last_updated as "lastUpdated", t.due_at as "dueAt", t.next_retry_at as "nextRetryAt",
-  t.failure_reason as "failureReason", t.rejected`;
 
 const unfinished = (sql: Sql): Fragment => sql`t.status not in ('Success', 'Failure', 'Canceled', 'Skipped')`;
 
@@ -89,24 +82,32 @@ export async function childrenOf(
   deep: boolean,
   linksMax: number = limits.bulkLinksMin,
 ): Promise<{ links: Link[]; rows: TaskRow[] }> {
-  const found = deep ? await linksBelow(sql, parents, linksMax) : await childrenBelow(sql, parents, linksMax);
-  if (found.length > linksMax) throw new TooLarge(`more than ${linksMax} links`);
-  const links = found.map((row) => ({ parent: row.parent, child: row.child, needs: needsOf(row) }));
+  if (!deep) return childrenBelow(sql, parents, linksMax);
   // With many links to each child the rows are cheaper by themselves.
-  return {
-    links,
-    rows: deep ? await lockUnfinished(sql, new Set(links.map(({ child }) => child))) : (found as TaskRow[]),
-  };
+  const links = (await linksBelow(sql, parents, linksMax)).map(linkOf);
+  if (links.length > linksMax) throw new TooLarge(`more than ${linksMax} links`);
+  return { links, rows: await lockUnfinished(sql, new Set(links.map(({ child }) => child))) };
 }
 
 /** One level: links and rows in one look. */
-const childrenBelow = (sql: Sql, parents: string[], linksMax: number): Promise<(LinkColumns & TaskRow)[]> =>
-  sql<(LinkColumns & TaskRow)[]>`
-    select ${columns(sql)}, l.parent_id as parent, l.child_id as child, l.requires_success as "requiresSuccess", l.condition
+async function childrenBelow(
+  sql: Sql,
+  parents: string[],
+  linksMax: number,
+): Promise<{ links: Link[]; rows: TaskRow[] }> {
+  const found = await rowsWith(sql`
+    select ${columns(sql)}, l.parent_id, l.child_id, l.requires_success, l.condition
     from link l join task t on t.id = l.child_id where l.parent_id = any(${idList(parents)}::uuid[]) and ${unfinished(sql)}
-    limit ${linksMax + 1} for no key update of t`;
+    limit ${linksMax + 1} for no key update of t`);
+  if (found.length > linksMax) throw new TooLarge(`more than ${linksMax} links`);
+  const links = found.map(({ more }) => {
+    const [parent, child, requiresSuccess, condition] = more;
+    return linkOf({ parent, child, requiresSuccess, condition } as LinkColumns);
+  });
+  return { links, rows: found.map(({ row }) => row) };
+}
 
-const linksBelow = (sql: Sql, parents: string[], linksMax: number): Promise<(LinkColumns & Partial<TaskRow>)[]> =>
+const linksBelow = (sql: Sql, parents: string[], linksMax: number): Promise<LinkColumns[]> =>
   sql<LinkColumns[]>`
     with recursive down (id) as (
       select unnest(${idList(parents)}::uuid[])
@@ -142,17 +143,18 @@ export async function parentsOf(
         union
         select l.parent_id from up u join link l on l.child_id = u.id join task t on t.id = l.parent_id
         where ${unfinished(sql)})
-      select ${columns(sql)}, l.parent_id as parent, l.child_id as child
+      select ${columns(sql)}, l.parent_id, l.child_id
       from link l join task t on t.id = l.parent_id where l.child_id in (select id from up)`
     : sql`
-      select ${columns(sql)}, l.parent_id as parent, l.child_id as child
+      select ${columns(sql)}, l.parent_id, l.child_id
       from link l join task t on t.id = l.parent_id where l.child_id = any(${idList(children)}::uuid[])`;
-  const found = (await sql`${from} and ${unfinished(sql)} for no key update of t`) as unknown as (Kin & TaskRow)[];
+  const found = await rowsWith(sql`${from} and ${unfinished(sql)} for no key update of t`);
   if (found.length === 0) return { rows: [], links: [], open: [] };
+  const links = found.map(({ more: [parent, child] }) => ({ parent, child }) as Kin);
   const open = await sql<Kin[]>`
     select l.parent_id as parent, l.child_id as child from link l join task t on t.id = l.child_id
-    where l.parent_id = any(${idList(new Set(found.map((row) => row.parent)))}::uuid[]) and ${unfinished(sql)}`;
-  return { rows: found, links: found.map(({ parent, child }) => ({ parent, child })), open };
+    where l.parent_id = any(${idList(new Set(links.map(({ parent }) => parent)))}::uuid[]) and ${unfinished(sql)}`;
+  return { rows: found.map(({ row }) => row), links, open };
 }
 
 interface Kin {
@@ -160,7 +162,10 @@ interface Kin {
   readonly child: string;
 }
 
-export type Claimable = TaskRow & { readonly action: Action | null };
+export interface Claimable {
+  readonly row: TaskRow;
+  readonly action: Action | null;
+}
 
 /** How many calls may be made to each receiver that is in use, and to every other one. */
 export interface Rooms {
@@ -173,7 +178,7 @@ export interface Rooms {
  * for; those of one that is full are not even looked at.
  */
 export async function claimable(sql: Sql, limit: number, { rooms, roomMax }: Rooms): Promise<Claimable[]> {
-  const found = await sql`
+  const found = await rowsWith(sql`
     with recursive receiver (name) as (
       (select coalesce(receiver, '') from task where lane = 0 and status = 'Pending' and due_at is null
        order by lane, coalesce(receiver, '') limit 1)
@@ -193,8 +198,8 @@ export async function claimable(sql: Sql, limit: number, { rooms, roomMax }: Roo
         for no key update skip locked) t
       join task_spec s on s.id = t.id
     where r.name is not null
-    order by t.priority desc, t.created_at, t.pos limit ${limit}::int`;
-  return found as unknown as Claimable[];
+    order by t.priority desc, t.created_at, t.pos limit ${limit}::int`);
+  return found.map(({ row, more: [action] }) => ({ row, action: action as Action | null }));
 }
 
 /** The start actions of these tasks. */
@@ -239,9 +244,7 @@ export async function answered(
   return new Map(found.map((row) => [row.id, row]));
 }
 
-async function rows(query: PendingQuery<Row[]>): Promise<TaskRow[]> {
-  return (await query.execute()) as unknown as TaskRow[];
-}
+const linkOf = (link: LinkColumns): Link => ({ parent: link.parent, child: link.child, needs: needsOf(link) });
 
 function needsOf(link: LinkColumns): Link["needs"] {
   if (link.requiresSuccess) return "required";

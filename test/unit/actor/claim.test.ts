@@ -12,7 +12,7 @@ const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64): 
 let next = 0;
 const token = () => ({ owner: 3, claimId: ++next });
 const found = (...receivers: (string | null)[]): Claimable[] =>
-  receivers.map((receiver, i) => ({ ...task({ id: `t${i}`, receiver }), action: null }));
+  receivers.map((receiver, i) => ({ row: task({ id: `t${i}`, receiver }), action: null }));
 const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
   const round = new ClaimRound(of, max, token);
   round.judge(found(...receivers));

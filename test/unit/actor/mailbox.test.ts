@@ -1,7 +1,8 @@
 // Which lane decides what, the order in which it is taken, and that nobody waits while something is there.
 import { describe, expect, it } from "vitest";
 import { type Item, type LocalCommand, laneOf, Mailbox, targetOf } from "#actor/mailbox";
-import { stays, within } from "#test/until";
+import { limits } from "#config";
+import { stays, until, within } from "#test/until";
 import { ask, asked, told } from "./rows.ts";
 
 const of = { task: "a", claimId: 1 };
@@ -70,6 +71,50 @@ describe("taking", () => {
     expect(ids(mailbox.takeStarted(new Set(["a", "z"])))).toEqual(["a"]);
     expect(mailbox.size("row")).toBe(2);
     expect(mailbox.takeStarted(new Set(["a"]))).toEqual([]);
+  });
+});
+
+describe("the outcome of a start, while reports come in", () => {
+  const outcome = (task: string) => ({ type: "started", task, claimId: 1 }) as const;
+  const busy = () => {
+    const mailbox = new Mailbox();
+    mailbox.put(asked(ask("succeed")));
+    mailbox.take("ending", 1, never);
+    return mailbox;
+  };
+
+  it("waits for the report of its task", () => {
+    const mailbox = busy();
+    mailbox.tell(outcome("a"));
+    expect([mailbox.size("row"), mailbox.total]).toEqual([0, 1]);
+    expect(mailbox.takeStarted(new Set(["b", "a"])).map(targetOf)).toEqual(["a"]);
+    expect(mailbox.total).toBe(0);
+  });
+
+  it("waits no longer than that, and each goes on in its order", async () => {
+    const mailbox = busy();
+    mailbox.tell(outcome("a"));
+    mailbox.tell(outcome("b"));
+    await within(() => mailbox.wait("row"), limits.restMs + 1_000);
+    await until(() => mailbox.size("row") === 2);
+    expect(mailbox.take("row", 9, never).map(targetOf)).toEqual(["a", "b"]);
+    expect(mailbox.total).toBe(0);
+  });
+
+  it("is there at once where no report came lately, and where it is no success", () => {
+    const quiet = new Mailbox();
+    quiet.tell(outcome("a"));
+    expect(quiet.size("row")).toBe(1);
+    const mailbox = busy();
+    mailbox.tell({ type: "released", task: "a", claimId: 1 });
+    expect(mailbox.size("row")).toBe(1);
+  });
+
+  it("is kept where a second one of its task comes", () => {
+    const mailbox = busy();
+    mailbox.tell(outcome("a"));
+    mailbox.tell({ ...outcome("a"), claimId: 2 });
+    expect(mailbox.total).toBe(2);
   });
 });
 

@@ -27,7 +27,7 @@ export async function fakeServer(env: Record<string, string> = {}) {
     if (state.fail) throw state.fail;
     if (!state.up) throw new Unavailable("Postgres cannot be reached");
     const sql = () => Promise.resolve(state.rows);
-    return sql;
+    return Object.assign(sql, { unsafe: sql });
   };
   const db = {
     use: async (work: (sql: never) => Promise<unknown>) => work((await use()) as never),
