@@ -149,6 +149,8 @@ export const limits = {
   busyTriesMax: 3,
   /** While reports come in, the outcome of a start call waits so long for the report of its task: mostly they are written together. */
   restMs: 100,
+  /** How often the holders and lanes of rules are looked over. */
+  ruleSweepMs: 30_000,
   rejectedEventsMax: 20,
   metadataBytesMax: 65_536,
   resultBytesMax: 65_536,

@@ -6,6 +6,7 @@ import type { Answer, Progress } from "#domain/command";
 import type { Db } from "#store/client";
 import { type CountRow, countRows, freshIds, writeCounts } from "#store/counters";
 import { isTransient } from "#store/faults";
+import { wakeKeysOf } from "#store/holders";
 import * as load from "#store/load";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
@@ -20,6 +21,8 @@ export interface CounterItem {
 interface Parts {
   readonly db: Db;
   readonly flushMs: number;
+  /** What was counted may let others start. */
+  readonly woken: () => void;
   readonly log: Logger;
 }
 
@@ -78,7 +81,7 @@ export class Counters {
   /** Returns those whose task is busy. */
   async #apply(items: readonly CounterItem[]): Promise<CounterItem[]> {
     const started = performance.now();
-    const { rows, known, fresh, refused } = await this.#parts.db.tx(async (sql, last) => {
+    const { rows, known, fresh, refused, woken } = await this.#parts.db.tx(async (sql, last) => {
       const ids = [...new Set(items.map(({ update }) => update.task))].sort();
       const rows = new Map((await countRows(sql, ids)).map((row) => [row.id, row]));
       const missing = ids.filter((id) => !rows.has(id));
@@ -86,9 +89,16 @@ export class Counters {
       const counting = items.filter((item) => countsFor(item, rows.get(item.update.task)));
       const fresh = await freshIds(sql, [...new Set(counting.map(({ update }) => update.id))]);
       const { changed, refused } = fold(counting, rows, new Set(fresh));
-      if (changed.length > 0) last(writeCounts(sql, changed));
-      return { rows, known, fresh, refused };
+      if (changed.length === 0) return { rows, known, fresh, refused, woken: null };
+      last(writeCounts(sql, changed));
+      const woken = wakeKeysOf(
+        sql,
+        changed.map(({ id }) => id),
+      );
+      last(woken);
+      return { rows, known, fresh, refused, woken };
     });
+    if (woken !== null && (await woken).count > 0) this.#parts.woken();
     metrics.turns.add(1, "counters");
     metrics.turnSeconds.observe((performance.now() - started) / 1000, "counters");
     metrics.commands.add(fresh.size, "progress", "done");

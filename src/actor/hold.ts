@@ -75,8 +75,8 @@ async function holdRows(sql: Sql, ground: Ground, tasks: string[], patient: bool
       : patient && tasks.length === 1
         ? load.rowWaiting(sql, only)
         : load.rowsUnlessBusy(sql, tasks);
-  const [rows, now] = await Promise.all([reading, load.clock(sql)]);
-  const scene = new Scene(ground, now);
+  const [rows, moment] = await Promise.all([reading, load.moment(sql)]);
+  const scene = new Scene(ground, moment);
   scene.add(rows);
   return scene;
 }
@@ -95,14 +95,19 @@ async function holdBatches(
     batches = await load.lockBatches(sql, tasks, whole, true);
   }
   const ids = batches.map((batch) => batch.id);
-  const [rows, now] = await Promise.all([
+  const [rows, moment] = await Promise.all([
     tasks.length > 0 && ids.length > 0 ? load.rowsOf(sql, tasks, ids, patient) : [],
-    load.clock(sql),
+    load.moment(sql),
   ]);
-  const scene = new Scene(ground, now);
+  const scene = new Scene(ground, moment);
   for (const batch of batches) scene.batches.set(batch.id, batch);
   scene.add(rows);
-  for (const id of whole) if (scene.batches.has(id)) scene.add(await load.unfinishedOf(sql, id));
+  for (const id of whole) {
+    if (!scene.batches.has(id)) continue;
+    const unfinished = await load.unfinishedOf(sql, id);
+    scene.add(unfinished.map(({ row }) => row));
+    for (const { row, kind } of unfinished) scene.kinds.set(row.id, kind);
+  }
   return scene;
 }
 

@@ -78,7 +78,7 @@ function settleCall(scene: Scene, row: TaskRow, command: CallOutcome): boolean {
       // Taken again after a commit of unknown outcome it has moved already, and must not count twice.
       if (moved && ignored !== undefined) scene.record(row, row.status, "cancel_action_ignored", ignored);
       if (cancelAction && (moved || row.status === "Canceled"))
-        addCancel(scene, row, { ...cancelAction, trigger: "Cancel" });
+        addCancel(scene, row, { ...cancelAction, trigger: "Cancel", answered: true });
       return moved;
     }
   }

@@ -16,7 +16,7 @@ export function memoOf(item: Item, scene: Scene): Memo | null {
   if (item.from !== "client") return null;
   const { command } = item;
   if (command.key !== undefined) {
-    const asked = JSON.stringify([command.verb, command.attempt ?? null, command.fields ?? null]);
+    const asked = JSON.stringify([command.verb, command.attempt ?? null, command.fields ?? command.rules ?? null]);
     return { ...named(command, command.key), hash: createHash("sha256").update(asked).digest("base64url") };
   }
   const { verb, fields } = command;

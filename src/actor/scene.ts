@@ -4,7 +4,8 @@ import type { LaterAction } from "#domain/action";
 import type { Answer } from "#domain/command";
 import type { DeliveryRow, Link, TaskEventRow, TaskRow } from "#domain/row";
 import type { SpecChange } from "#store/commit";
-import type { BatchRow } from "#store/load";
+import type { Judged } from "#store/lanes";
+import type { BatchRow, Moment } from "#store/load";
 
 /** What every decision of a worker needs to know besides the rows. */
 export interface Ground {
@@ -31,7 +32,13 @@ export class Scene {
   readonly ground: Ground;
   /** The clock of Postgres, read after the locks were taken. */
   readonly now: Date;
+  /** Tasks may become active in this turn. */
+  readonly mayHold: boolean;
+  /** There are lanes of tasks with rules to look at. */
+  readonly awake: boolean;
   readonly rows = new Map<string, TaskRow>();
+  /** Of the tasks of a whole batch, where one was asked for. */
+  readonly kinds = new Map<string, string>();
   readonly batches = new Map<string, BatchRow>();
   readonly changed = new Set<TaskRow>();
   /** The rows as they were read. */
@@ -54,12 +61,19 @@ export class Scene {
   ended: TaskRow[] = [];
   /** All tasks that became final in this turn. */
   readonly finished: TaskRow[] = [];
+  /** What tasks that became active hold, by task. */
+  readonly keys = new Map<string, readonly string[]>();
+  judged: readonly Judged[] = [];
+  /** What was written may let tasks with rules start. */
+  woken = false;
   /** The earliest timer that this turn armed. */
   earliestDue: Date | null = null;
 
-  constructor(ground: Ground, now: Date) {
+  constructor(ground: Ground, { now, mayHold, awake }: Moment) {
     this.ground = ground;
     this.now = now;
+    this.mayHold = mayHold;
+    this.awake = awake;
   }
 
   /** Rows that are already in hand are kept: they may have been changed. */

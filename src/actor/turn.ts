@@ -1,6 +1,7 @@
 // One turn: a batch of commands becomes one transaction. Load, step, commit, reply, act; this is the whole flow.
 // Until the commit nothing has happened: a turn that fails leaves no trace, and its commands come again.
 
+import { charge } from "#actor/charge";
 import { admit, admitReady, type ClaimRound } from "#actor/claim";
 import { draft } from "#actor/draft";
 import { hold, isWhole } from "#actor/hold";
@@ -16,6 +17,7 @@ import type { Claimed } from "#domain/claimed";
 import type { Answer, ClientCommand } from "#domain/command";
 import type { Db, Sql } from "#store/client";
 import { write } from "#store/commit";
+import { writeCharges } from "#store/holders";
 
 export interface Decided {
   readonly scene: Scene;
@@ -56,8 +58,10 @@ export function turn(
       const claimed =
         round === null ? [] : lane === "row" ? await admit(sql, scene, round) : await admitReady(sql, scene, round);
       await draft(sql, scene);
+      const charges = await charge(sql, scene);
       // commit
       write(sql, changesOf(scene), last);
+      writeCharges(sql, charges, last, (wakes) => last(wakes.then(({ count }) => noteWoken(scene, count))));
       return { scene, settled, busy, claimed };
     },
     bulk ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs,
@@ -91,6 +95,10 @@ const isPast = (storedAt: number, now: Date): boolean =>
 
 const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer | Promise<Answer> =>
   isWhole(item) ? decideWhole(scene, command) : decide(scene, command);
+
+function noteWoken(scene: Scene, wakes: number): void {
+  if (wakes > 0) scene.woken = true;
+}
 
 const changesOf = (scene: Scene) => ({
   rows: [...scene.changed].map((row) => ({ row, before: scene.before.get(row.id) ?? row })),

@@ -14,6 +14,7 @@ export async function decideWhole(scene: Scene, command: ClientCommand): Promise
   if (!batch) return { status: 404, id, error: "Batch not found" };
   const rows = [...scene.rows.values()].filter((row) => row.batchId === id);
   if (verb === "stop_batch") return { status: 200, id, counts: await stop(scene, rows, batch.total) };
+  if (verb === "set_rules") return { status: 200, id, counts: { updated_count: await setRules(scene, rows, command) } };
   if (verb === "pause_batch")
     return { status: 200, id, counts: { paused: await count(rows, (row) => pause(scene, row)) } };
   return { status: 200, id, counts: { resumed: await count(rows, (row) => resume(scene, row)) } };
@@ -49,6 +50,16 @@ async function stop(scene: Scene, rows: readonly TaskRow[], total: number): Prom
   });
   scene.finished.push(...scene.ended.splice(0));
   return { ...counts, already_terminal: total - stopped };
+}
+
+/** Takes effect with the next claim round: what holds a key keeps it. */
+function setRules(scene: Scene, rows: readonly TaskRow[], { rules: asked }: ClientCommand): Promise<number> {
+  return count(rows, (row) => {
+    if (asked === undefined || scene.kinds.get(row.id) !== asked.kind) return false;
+    scene.changeSpec({ id: row.id, rules: asked.rules });
+    scene.changed.add(row);
+    return true;
+  });
 }
 
 /** Claimed and Running tasks go on; they are paused if they come back before the resume. */

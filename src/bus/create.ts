@@ -1,7 +1,7 @@
 // `baton.batch.create`: request/reply for clients that speak NATS only. The answer is what HTTP gives, in one object.
 import type { Msg } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
-import { subjects } from "#bus/subjects";
+import { headers as names, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 
 export interface Created {
@@ -10,12 +10,16 @@ export interface Created {
   readonly body: unknown;
 }
 
-/** All api processes share the queue group, so one of them answers. */
-export function answerCreates(bus: Bus, create: (body: Uint8Array) => Promise<Created>, log: Logger): () => void {
+/** All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the creation. */
+export function answerCreates(
+  bus: Bus,
+  create: (body: Uint8Array, key: string | undefined) => Promise<Created>,
+  log: Logger,
+): () => void {
   let of: unknown = null;
   let stopped = false;
   const answer = async (message: Msg) => {
-    const { status, headers, body } = await create(message.data);
+    const { status, headers, body } = await create(message.data, message.headers?.get(names.msgId) || undefined);
     const batch_id = headers["x-batch-id"];
     const result =
       status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };

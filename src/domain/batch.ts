@@ -1,6 +1,6 @@
 // Plans a batch: from sound input to the rows that one transaction writes. Pure; it only makes ids.
 // Dependencies are wired to ids here, and what each task waits for is counted here and nowhere else.
-import { type Action, acts, type LaterAction, receiverOf } from "#domain/action";
+import { type Action, actsOf, type LaterAction, receiverOf } from "#domain/action";
 import type { RetryPolicy } from "#domain/retry";
 import { tidyAction } from "#domain/schema/action";
 import type { NewBatch } from "#domain/schema/batch";
@@ -71,18 +71,13 @@ export function planBatch(batch: NewBatch, id: string, now: number, omitted: Rea
   for (const [position, sent] of batch.tasks.entries()) {
     if (omitted.has(position)) continue;
     const taskId = uuidv7(now);
-    let waitSuccess = 0;
-    let waitFinished = 0;
+    const edges: Edge[] = [];
     for (const { id: name, requires_success = null, condition = null } of sent.dependencies ?? []) {
       const parent = byName.get(name);
-      if (parent === undefined) continue;
-      parent.kids++;
-      waitFinished++;
-      if (requires_success === true || condition === "on_success") waitSuccess++;
-      links.push({ parent_id: parent.id, child_id: taskId, requires_success, condition });
+      if (parent !== undefined) edges.push({ parent, requires_success, condition });
     }
     const spec = planSpec(sent, taskId, id);
-    const task = planTask(sent, spec, { batch_id: id, pos: position }, waitFinished, waitSuccess);
+    const task = planTask(sent, spec, { batch_id: id, pos: position }, wire(taskId, edges, links));
     tasks.push(task);
     specs.push(spec);
     byName.set(sent.id, task);
@@ -91,6 +86,26 @@ export function planBatch(batch: NewBatch, id: string, now: number, omitted: Rea
 }
 
 const none: ReadonlySet<number> = new Set();
+
+/** A dependency on a task that is planned already. */
+export interface Edge {
+  readonly parent: PlannedTask;
+  readonly requires_success: boolean | null;
+  readonly condition: string | null;
+}
+
+type Waits = Pick<PlannedTask, "status" | "wait_finished" | "wait_success">;
+
+/** What a task with these dependencies begins with. Adds its links to `links`, and itself to the kids of its parents. */
+export function wire(child_id: string, edges: readonly Edge[], links: PlannedLink[]): Waits {
+  let wait_success = 0;
+  for (const { parent, requires_success, condition } of edges) {
+    parent.kids++;
+    if (requires_success === true || condition === "on_success") wait_success++;
+    links.push({ parent_id: parent.id, child_id, requires_success, condition });
+  }
+  return { status: edges.length === 0 ? "Pending" : "Waiting", wait_finished: edges.length, wait_success };
+}
 
 /** The deliveries of a batch that is complete as soon as it exists. */
 export function completionOf(plan: BatchPlan, now: number) {
@@ -135,28 +150,21 @@ function planTask(
   sent: NewTask,
   spec: PlannedSpec,
   place: { readonly batch_id: string; readonly pos: number },
-  waitFinished: number,
-  waitSuccess: number,
+  waits: Waits,
 ): PlannedTask {
-  let bits = spec.start_action === null ? 0 : acts.start;
-  for (const action of spec.actions) {
-    bits |= action.trigger === "Cancel" ? acts.cancel : action.on === "success" ? acts.success : acts.failure;
-  }
   const runAt = readTime(sent.run_at);
   return {
     id: spec.id,
     ...place,
-    status: waitFinished === 0 ? "Pending" : "Waiting",
+    ...waits,
     kind: sent.kind,
     priority: sent.priority ?? 0,
     receiver: receiverOf(spec.start_action),
-    wait_finished: waitFinished,
-    wait_success: waitSuccess,
     kids: 0,
     expected_count: sent.expected_count ?? null,
     timeout: sent.timeout ?? defaultTimeoutSecs,
     retry: planRetry(sent.retry),
-    acts: bits,
+    acts: actsOf(spec.start_action, spec.actions),
     dead_end_barrier: sent.dead_end_barrier ?? false,
     run_at: runAt === undefined ? null : new Date(runAt).toISOString(),
     delay_secs: sent.delay_secs ?? null,

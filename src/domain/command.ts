@@ -13,7 +13,7 @@ export interface Fields {
 
 export const taskVerbs = ["succeed", "fail", "cancel", "pause", "resume", "update"] as const;
 export type TaskVerb = (typeof taskVerbs)[number];
-export const batchVerbs = ["stop_batch", "pause_batch", "resume_batch"] as const;
+export const batchVerbs = ["stop_batch", "pause_batch", "resume_batch", "set_rules"] as const;
 export type BatchVerb = (typeof batchVerbs)[number];
 
 /** A command as a client asked for it. `target` is a task id, or a batch id for batch verbs. */
@@ -23,6 +23,8 @@ export interface ClientCommand {
   readonly verb: TaskVerb | BatchVerb;
   readonly target: string;
   readonly fields?: Fields;
+  /** Of `set_rules`: these, for the unfinished tasks of exactly this kind. */
+  readonly rules?: { readonly kind: string; readonly rules: readonly unknown[] };
   /** The attempt that the report speaks of; none means the present one. */
   readonly attempt?: number;
   /** The client's own idempotency key (`Idempotency-Key` or `Nats-Msg-Id`): its first answer is kept for 24 h. */

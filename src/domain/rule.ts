@@ -1,5 +1,5 @@
-// Admission rules and dedupe matchers: their shapes as sent, and one normal form without aliases.
-// Rules are kept and returned as they were sent; only deciding looks at the normal form.
+// Admission rules and dedupe matchers: their shapes as sent. Rules are kept and returned as they were sent; the form without
+// aliases, by which they are decided, is made where their keys are: in Postgres (`rule_terms`).
 import * as Schema from "effect/Schema";
 import { countMax, int, name } from "#domain/schema/text";
 import { taskStates } from "#domain/state";
@@ -19,28 +19,6 @@ export type Rule = (typeof Rule)["Type"];
 /** A matcher of `dedupe_strategy`: a task of this kind and status with equal values of these metadata fields. */
 export const Dedupe = Schema.Struct({ kind: name(100), status: Schema.Literals(taskStates), fields });
 export type Dedupe = (typeof Dedupe)["Type"];
-
-/** A rule as it is decided by: at most `limit` tasks, or starting only while less than `limit` work is under way. */
-export interface NormalRule {
-  readonly type: "Concurrency" | "Capacity";
-  readonly limit: number;
-  readonly kind: string;
-  /** Sorted, each once. */
-  readonly fields: readonly string[];
-}
-
-export function normalRule(rule: Rule): NormalRule {
-  const { kind, fields } = rule.matcher;
-  const common = { kind, fields: [...new Set(fields)].sort() };
-  switch (rule.type) {
-    case "Concurrency":
-      return { type: "Concurrency", limit: rule.max_concurrency, ...common };
-    case "Concurency":
-      return { type: "Concurrency", limit: rule.max_concurency, ...common };
-    case "Capacity":
-      return { type: "Capacity", limit: rule.max_capacity, ...common };
-  }
-}
 
 /** The most rules, dedupe matchers of one task, and fields of one matcher. */
 export const rulesMax = 50;

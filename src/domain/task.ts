@@ -38,6 +38,7 @@ export interface TaskDetails {
 /** Why an unfinished task does not run now. */
 export type Blocker =
   | { readonly type: "dependency"; readonly task_id: string }
+  | (Omit<RuleState, "missing"> & { readonly type: "rule"; readonly missing?: readonly string[] })
   | { readonly type: "run_at" | "backoff"; readonly until: Date }
   | { readonly type: "paused" }
   | { readonly type: "slots" };
@@ -88,8 +89,23 @@ function actionsOf(start: Action | null, later: readonly LaterAction[]) {
   return [...first, ...rest];
 }
 
-/** Everything but rules and slots, by the row alone. `parents`: the unfinished dependencies; `now`: the clock of the row. */
-export function blockersOf(task: TaskRecord, parents: readonly string[], now: Date): Blocker[] {
+/** What a rule of a task says now: how much of its limit is used, and by whom (some of them). */
+export interface RuleState {
+  readonly rule: unknown;
+  readonly used: number;
+  readonly limit: number;
+  readonly holders: readonly string[];
+  /** What the task lacks that the rule asks for. */
+  readonly missing: readonly string[];
+}
+
+/** Everything but circuits. `parents`: the unfinished dependencies; `rules`: of a Pending task; `now`: the clock of the row. */
+export function blockersOf(
+  task: TaskRecord,
+  parents: readonly string[],
+  rules: readonly RuleState[],
+  now: Date,
+): Blocker[] {
   const { status, run_at, next_retry_at } = task;
   if (status === "Claimed" || status === "Running") return [];
   const blockers: Blocker[] = parents.map((task_id) => ({ type: "dependency", task_id }));
@@ -98,5 +114,9 @@ export function blockersOf(task: TaskRecord, parents: readonly string[], now: Da
     blockers.push({ type: "backoff", until: next_retry_at });
   }
   if (status === "Paused") blockers.push({ type: "paused" });
+  for (const { missing, ...state } of rules) {
+    if (missing.length > 0) blockers.push({ type: "rule", ...state, missing });
+    else if (state.used >= state.limit) blockers.push({ type: "rule", ...state });
+  }
   return blockers.length === 0 && status === "Pending" ? [{ type: "slots" }] : blockers;
 }

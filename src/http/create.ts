@@ -1,7 +1,9 @@
 // POST /task without a transport: from a body to the answer, for HTTP and for `baton.batch.create` alike.
-// One transaction or nothing; the same request sent again makes a second batch.
-
+// One transaction or nothing. The same request sent again makes a second batch, unless both have the same key: then the
+// second gets the first one's answer, made again from its body and from what was kept of the first.
+import { createHash } from "node:crypto";
 import type { Door } from "#bus/door";
+import { headers as names } from "#bus/subjects";
 import type { Config } from "#config";
 import { type BatchPlan, firstDelayMs, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
@@ -11,8 +13,10 @@ import { Faults } from "#domain/schema/decode";
 import { wholeTask } from "#domain/task";
 import { uuidv7 } from "#domain/uuid";
 import { type Reply, reply, replyOf } from "#http/errors";
+import { once } from "#http/once";
+import { readKey } from "#http/route";
 import type { Db } from "#store/client";
-import { insertBatch, insertDeduplicated, probe } from "#store/create";
+import { type Creation, insertBatch, insertDeduplicated, insertKeyed, type Kept, probe } from "#store/create";
 
 export interface CreateDeps {
   readonly config: Pick<Config, "maxTasksPerBatch" | "maxDepsPerTask" | "maxActionsPerTask">;
@@ -20,10 +24,10 @@ export interface CreateDeps {
   readonly door: Pick<Door, "ring">;
 }
 
-/** Creates from the raw bytes of a body. Never throws what a client can cause: that is the answer. */
-export async function createBatch(deps: CreateDeps, rawBody: Uint8Array | string): Promise<Reply> {
+/** Creates from a message: the raw bytes of a body. Never throws what a client can cause: that is the answer. */
+export async function createBatch(deps: CreateDeps, rawBody: Uint8Array | string, key?: string): Promise<Reply> {
   try {
-    return await createFrom(deps, parseJson(rawBody), rawBody.length);
+    return await createFrom(deps, parseJson(rawBody), rawBody.length, readKey(names.msgId, key));
   } catch (error) {
     const answer = replyOf(error);
     if (answer.status === 500) throw error;
@@ -31,40 +35,90 @@ export async function createBatch(deps: CreateDeps, rawBody: Uint8Array | string
   }
 }
 
-/** The same from parsed JSON of a text of `bytes` length. `dryRun`: validate and plan, write nothing. */
-export async function createFrom(deps: CreateDeps, body: unknown, bytes: number, dryRun = false): Promise<Reply> {
+/** The same from parsed JSON of a text of `bytes` length. `key`: a repetition with it gets the first answer. */
+export async function createFrom(deps: CreateDeps, body: unknown, bytes: number, key?: string): Promise<Reply> {
+  const call = readCall(deps, body, bytes);
+  if ("status" in call) return call;
+  if (key === undefined) return announce(deps, call, await insert(deps.db, call));
+  const hash = createHash("sha256").update(JSON.stringify(body)).digest("base64url");
+  return once(deps.db, { text: key, hash }, async () => {
+    const made = await insertKeyed(deps.db, { text: key, hash }, asked(call), (hits) => planOf(call, hits));
+    if (made === "busy") return made;
+    if ("plan" in made) return announce(deps, call, made);
+    return made.hash === hash ? answerTo(firstCreation(call.batch, made)) : usedBefore;
+  });
+}
+
+/** What the same call would create. Nothing is written. */
+export async function rehearse(deps: CreateDeps, body: unknown, bytes: number): Promise<Reply> {
+  const call = readCall(deps, body, bytes);
+  if ("status" in call) return call;
+  const { batch } = call;
+  const omitted = hasDedupe(batch) ? omittedOf(batch, await probe(deps.db, probesOf(batch))) : new Set<number>();
+  const planned = planBatch(batch, call.id, call.now, omitted);
+  return reply(200, {
+    levels: levelsOf(planned),
+    deduplicated: batch.tasks.filter((_, position) => omitted.has(position)).map((task) => task.id),
+    rules: planned.specs.flatMap((spec) => spec.rules.map((rule) => ({ id: spec.local_id, rule }))),
+  });
+}
+
+/** A sound call. */
+interface Call {
+  readonly batch: NewBatch;
+  readonly id: string;
+  readonly now: number;
+}
+
+function readCall({ config }: CreateDeps, body: unknown, bytes: number): Call | Reply {
   const now = Date.now();
   const id = uuidv7(now);
   const faults = new Faults();
-  const { maxTasksPerBatch, maxDepsPerTask, maxActionsPerTask } = deps.config;
+  const { maxTasksPerBatch, maxDepsPerTask, maxActionsPerTask } = config;
   const limits = { tasksMax: maxTasksPerBatch, dependenciesMax: maxDepsPerTask, actionsMax: maxActionsPerTask };
   const batch = readBatch(body, bytes, limits, now, faults);
-  if (!batch) return reply(400, { error: "Validation failed", batch_id: id, details: faults.list });
-  if (dryRun) return rehearse(deps, batch, id, now);
-  const { plan, created } = await insert(deps, batch, id, now);
-  const headers = { "x-batch-id": id };
-  if (plan.tasks.length === 0) return reply(204, undefined, headers);
-  deps.door.ring(firstDelayMs(plan, now));
-  return reply(201, createdTasks(plan, created), headers);
+  return batch ? { batch, id, now } : reply(400, { error: "Validation failed", batch_id: id, details: faults.list });
 }
 
-async function insert(deps: CreateDeps, batch: NewBatch, id: string, now: number) {
-  if (!hasDedupe(batch)) {
-    const plan = planBatch(batch, id, now);
-    return { plan, created: await insertBatch(deps.db, plan, now) };
-  }
-  const asked = { kinds: kindsToLock(batch), probes: probesOf(batch), now };
-  return insertDeduplicated(deps.db, asked, (hits) => planBatch(batch, id, now, omittedOf(batch, hits)));
+async function insert(db: Db, call: Call): Promise<Creation> {
+  if (hasDedupe(call.batch)) return insertDeduplicated(db, asked(call), (hits) => planOf(call, hits));
+  const planned = planBatch(call.batch, call.id, call.now);
+  return { plan: planned, created: await insertBatch(db, planned, call.now) };
 }
 
-async function rehearse(deps: CreateDeps, batch: NewBatch, id: string, now: number): Promise<Reply> {
-  const omitted = hasDedupe(batch) ? omittedOf(batch, await probe(deps.db, probesOf(batch))) : new Set<number>();
-  const plan = planBatch(batch, id, now, omitted);
-  return reply(200, {
-    levels: levelsOf(plan),
-    deduplicated: batch.tasks.filter((_, position) => omitted.has(position)).map((task) => task.id),
-    rules: plan.specs.flatMap((spec) => spec.rules.map((rule) => ({ id: spec.local_id, rule }))),
-  });
+const asked = ({ batch, now }: Call) => ({
+  kinds: kindsToLock(batch),
+  probes: probesOf(batch),
+  rules: batch.tasks.flatMap(({ rules }) => rules ?? []),
+  tasks: batch.tasks.length,
+  now,
+});
+
+const planOf = ({ batch, id, now }: Call, hits: ReadonlySet<string>): BatchPlan =>
+  planBatch(batch, id, now, omittedOf(batch, hits));
+
+/** Says what was created to whoever may start it, and to the caller. */
+export function announce(deps: Pick<CreateDeps, "door">, { now }: Pick<Call, "now">, creation: Creation): Reply {
+  if (creation.plan.tasks.length > 0) deps.door.ring(firstDelayMs(creation.plan, now));
+  return answerTo(creation);
+}
+
+const usedBefore = reply(422, {
+  error: "This idempotency key was used with another request",
+  details: ["Idempotency-Key: was used with another body"],
+});
+
+/** What was created under a key: the same body makes the same plan, but for the ids and for what had a twin then. */
+function firstCreation(batch: NewBatch, { batchId, tasks, created }: Kept): Creation {
+  const omitted = new Set([...batch.tasks.keys()].filter((position) => !tasks[position]));
+  const planned = planBatch(batch, batchId, created.getTime(), omitted);
+  const named = planned.tasks.map((task) => ({ ...task, id: tasks[task.pos] as string }));
+  return { plan: { ...planned, tasks: named }, created };
+}
+
+function answerTo({ plan, created }: Creation): Reply {
+  const headers = { "x-batch-id": plan.id };
+  return plan.tasks.length === 0 ? reply(204, undefined, headers) : reply(201, createdTasks(plan, created), headers);
 }
 
 /** What a GET of each would answer now, without asking the database. */

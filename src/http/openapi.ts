@@ -72,11 +72,17 @@ function operation(route: RouteOptions, doc: RouteDoc, right: Right): Json {
     tags: [doc.tag],
     summary: doc.summary,
     operationId: operationId(route),
-    ...(right === "open" ? { security: [] } : { description: `Needs the right to ${right}.` }),
+    ...(right === "open" ? { security: [] } : {}),
+    ...describing(doc.description, right === "open" ? undefined : `Needs the right to ${right}.`),
     parameters: [...ids, ...parametersOf(doc.query ?? {}), ...key],
     ...(doc.body ? { requestBody: { required: true, content: { "application/json": { schema: doc.body } } } } : {}),
     responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
   };
+}
+
+function describing(...parts: readonly (string | undefined)[]): { description?: string } {
+  const said = parts.filter((part) => part !== undefined);
+  return said.length === 0 ? {} : { description: said.join("\n\n") };
 }
 
 function operationId({ method, url }: RouteOptions): string {

@@ -25,6 +25,8 @@ type JsonSchema = Readonly<Record<string, unknown>>;
 
 export interface RouteDoc {
   readonly summary: string;
+  /** What a line cannot say, in Markdown. */
+  readonly description?: string;
   readonly tag: "tasks" | "batches" | "deliveries" | "system";
   readonly query?: Params;
   readonly body?: JsonSchema;
@@ -65,11 +67,14 @@ export function found<T>(value: T | undefined, what: string): T {
 }
 
 /** The client's own key for this request. */
-export function keyOf(request: FastifyRequest): string | undefined {
-  const key = request.headers["idempotency-key"];
+export const keyOf = (request: FastifyRequest): string | undefined =>
+  readKey("Idempotency-Key", request.headers["idempotency-key"]);
+
+/** The same from a header of any name. */
+export function readKey(header: string, key: unknown): string | undefined {
   if (key === undefined) return undefined;
   if (typeof key !== "string" || !/^[\x20-\x7e]{1,255}$/.test(key) || key.trim() === "") {
-    throw new Invalid("Invalid header", ["Idempotency-Key: must be 1 to 255 visible ASCII characters"]);
+    throw new Invalid("Invalid header", [`${header}: must be 1 to 255 visible ASCII characters`]);
   }
   return key;
 }

@@ -13,6 +13,7 @@ import { batchRoutes } from "#http/routes/batch";
 import { deliveryRoutes } from "#http/routes/delivery";
 import { pageRoutes } from "#http/routes/pages";
 import { reportRoutes } from "#http/routes/report";
+import { rerunRoutes } from "#http/routes/rerun";
 import { type StatusDeps, systemRoutes } from "#http/routes/system";
 import { taskRoutes } from "#http/routes/task";
 import { metrics } from "#telemetry/metrics";
@@ -30,6 +31,7 @@ export async function makeServer(deps: Deps): Promise<FastifyInstance> {
   taskRoutes(app, deps);
   reportRoutes(app, deps);
   batchRoutes(app, deps);
+  rerunRoutes(app, deps);
   deliveryRoutes(app, deps);
   await pageRoutes(app, document);
   await app.ready();

@@ -5,6 +5,8 @@ import { taskVerbs } from "#domain/command";
 import { Rule } from "#domain/rule";
 import { LaterAction, StartAction } from "#domain/schema/action";
 import { Patch, Put } from "#domain/schema/report";
+import { Rerun } from "#domain/schema/rerun";
+import { RulesPatch } from "#domain/schema/rules";
 import { NewBatch, NewTask } from "#domain/schema/task";
 import { taskStates } from "#domain/state";
 
@@ -29,10 +31,20 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 /** Parts of the requests that are named, smallest first: where they occur, the larger ones refer to them. */
 const parts = { StartAction, LaterAction, Rule, NewTask };
 
-function requestsOf(): Record<keyof typeof parts | "NewBatch" | "TaskPatch" | "Counters", JsonSchema> {
+function requestsOf(): Record<
+  keyof typeof parts | "NewBatch" | "TaskPatch" | "Counters" | "Rerun" | "RulesPatch",
+  JsonSchema
+> {
   const named = new Map<string, string>();
   const made: Record<string, JsonSchema> = {};
-  for (const [name, schema] of Object.entries({ ...parts, NewBatch, TaskPatch: Patch, Counters: Put })) {
+  for (const [name, schema] of Object.entries({
+    ...parts,
+    NewBatch,
+    TaskPatch: Patch,
+    Counters: Put,
+    Rerun,
+    RulesPatch,
+  })) {
     const { schema: json } = Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" } as never);
     const plain = withoutNulls(json);
     made[name] = referring(plain, named) as JsonSchema;
@@ -102,8 +114,13 @@ const blocker = object(
     type: { type: "string", enum: ["dependency", "rule", "run_at", "backoff", "paused", "circuit", "slots"] },
     task_id: uuid,
     until: time,
+    rule: free,
+    used: integer,
+    limit: integer,
+    holders: { ...list(uuid), description: "Who holds its places now, at most 100 of them." },
+    missing: { ...list(string), description: "What the rule asks for and the task does not have." },
   },
-  ["task_id", "until"],
+  ["task_id", "until", "rule", "used", "limit", "holders", "missing"],
 );
 
 const count = (what: string) => ({ ...integer, description: what });
@@ -177,6 +194,11 @@ export const shapes = {
     canceled_paused: integer,
     canceled_retrying: integer,
     already_terminal: integer,
+  }),
+  RulesSet: object({
+    batch_id: uuid,
+    kind: string,
+    updated_count: count("How many unfinished tasks have these rules now."),
   }),
   Paused: object({ batch_id: uuid, paused: count("How many tasks were paused.") }),
   Resumed: object({ batch_id: uuid, resumed: count("How many tasks were resumed.") }),

@@ -19,7 +19,7 @@ export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Prom
   const deps = { config, db, door, log };
   const isApi = config.roles.has("api");
   const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);
-  const stopCreates = isApi ? answerCreates(bus, (body) => createBatch(deps, body), log) : () => {};
+  const stopCreates = isApi ? answerCreates(bus, (body, key) => createBatch(deps, body, key), log) : () => {};
   const url = await server.listen({ port: config.port, host: "0.0.0.0" });
   return {
     url,

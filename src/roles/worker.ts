@@ -22,6 +22,7 @@ import { dueTimers } from "#timers/due";
 import { Leases } from "#timers/leases";
 import { loop } from "#timers/loop";
 import { pruning } from "#timers/prune";
+import { ruleSweep } from "#timers/rules";
 import { Deliverer } from "#webhook/deliverer";
 import { Lanes } from "#webhook/lanes";
 import { makeSender } from "#webhook/send";
@@ -67,7 +68,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     },
   });
   lanes.onFree(() => dispatcher.freed());
-  const intake = openIntake(config, db, bus, mailbox, log);
+  const intake = openIntake(config, db, bus, mailbox, () => dispatcher.look(), log);
   const bells = listenToBell({
     bus,
     hasRoom: () => hasRoom() && leases.good(),
@@ -140,20 +141,21 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
     look();
     return config.workerLoopIntervalMs;
   });
+  const rules = ruleSweep(db, look, log);
   const forget = pruning(db, () => appliedUntil(bus), log);
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop(), forget.stop()]);
+      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop()]);
     },
   };
 }
 
 /** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox has room. */
-function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, log: Logger) {
-  const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, log });
+function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, woken: () => void, log: Logger) {
+  const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, woken, log });
   let stopping = false;
   const room = async () => {
     while (!stopping && (mailbox.total + counters.size > limits.mailboxMax || !db.up)) await pause(20);

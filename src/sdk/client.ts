@@ -42,6 +42,11 @@ export function connect(url: string, { token, timeoutMs = 30_000 }: ClientOption
       const { headers, body } = await call<readonly Task[] | undefined>("POST", "/task", batch, more);
       return { batchId: headers.get("x-batch-id") ?? "", tasks: body ?? [] };
     },
+    /** Runs an ended batch again, as a new batch: all of it, or what did not succeed. `tasks` is empty when nothing is left to run. */
+    async rerun(batchId: string, only: "failed" | "all") {
+      const { headers, body } = await call<readonly Task[] | undefined>("POST", `/batch/${batchId}/rerun`, { only });
+      return { batchId: headers.get("x-batch-id") ?? "", tasks: body ?? [] };
+    },
     task: (id: string) => read<Task>(`/task/${id}`),
     /** Tasks, newest first. `filter`: page, page_size, status, kind, name, batch_id, ... as `GET /task` takes them. */
     tasks: (filter: Readonly<Record<string, string>> = {}) =>

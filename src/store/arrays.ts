@@ -16,11 +16,11 @@ function element(value: Scalar): string {
 }
 
 /** `unnest(...) as u (...)` over these columns; its parameters are appended to `params`. */
-export function unnest<Row, Field extends keyof Row & string>(
+export function unnest<Row, Field extends string>(
   params: string[],
   columns: readonly Column<Field>[],
   rows: readonly Row[],
-  read: (row: Row, field: Field) => Scalar = (row, field) => row[field] as Scalar,
+  read: (row: Row, field: Field) => Scalar = (row, field) => row[field as string as keyof Row] as Scalar,
 ): string {
   const arrays = columns.map(([, type, field]) => {
     params.push(array(rows.map((row) => read(row, field))));
@@ -28,3 +28,6 @@ export function unnest<Row, Field extends keyof Row & string>(
   });
   return `unnest(${arrays.join(", ")}) as u (${columns.map(([name]) => name).join(", ")})`;
 }
+
+/** Ids as one text parameter: spares building and parsing array types. */
+export const idList = (ids: Iterable<string>): string => `{${[...ids].join(",")}}`;

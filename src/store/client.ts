@@ -2,17 +2,14 @@
 // A connection that saw a broken socket or a time-out is thrown away with its client and never used again: postgres.js
 // may otherwise hand an old error, or no answer at all, to the next caller. No caller waits longer than POOL_TIMEOUT_SECS
 // for a connection: then, and when Postgres cannot be reached, it gets `Unavailable`, and nothing was done.
-import postgres from "postgres";
 import { type Config, limits } from "#config";
 import { Unavailable } from "#domain/errors";
+import { type Client, openClient, type Sql } from "#store/connection";
 import { isBroken } from "#store/faults";
-import { type Address, dial, type Line } from "#store/line";
-import { readTimestamp } from "#store/time";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
-/** One leased connection. Statements issued without awaiting are pipelined on it, in order. */
-export type Sql = postgres.Sql<{ bigint: number }>;
+export type { Sql } from "#store/connection";
 
 export interface Db {
   /** Leases a connection for `work`, which ends within `timeoutMs` or fails with `Unavailable`. Urgent work is first in the queue. */
@@ -31,54 +28,6 @@ type Settings = Pick<
   Config,
   "databaseUrl" | "poolMaxSize" | "poolMinIdle" | "poolAcquireRetries" | "poolTimeoutSecs" | "slowQueryThresholdMs"
 >;
-
-const bigint = { to: 20, from: [20], serialize: String, parse: Number };
-const time = {
-  to: 1184,
-  from: [1184],
-  serialize: (at: Date | string) => new Date(at).toISOString(),
-  parse: readTimestamp,
-};
-
-/** A connection that is used until it breaks, and then never again. */
-interface Client {
-  readonly sql: Sql;
-  readonly gone: boolean;
-}
-
-function openClient(settings: Settings): Client {
-  const line: Line = { gone: false, used: false };
-  const sql = postgres(settings.databaseUrl, {
-    max: 1,
-    socket: (options: Address) => dial(options, line),
-    idle_timeout: 0,
-    max_lifetime: null,
-    connect_timeout: limits.connectTimeoutMs / 1000,
-    backoff: () => 0.2,
-    fetch_types: false,
-    types: { bigint, time },
-    onnotice: () => {},
-    connection: {
-      application_name: "baton",
-      timezone: "UTC",
-      statement_timeout: limits.statementTimeoutMs,
-      lock_timeout: limits.lockTimeoutMs,
-      idle_in_transaction_session_timeout: limits.idleInTransactionMs,
-      // Statements are prepared while the tables may still be empty: without this the plan made then reads whole tables later.
-      enable_seqscan: "off",
-      // The same for joins: every query starts from a few keys, so walking from them is right whatever the statistics say.
-      enable_mergejoin: "off",
-      enable_hashjoin: "off",
-      jit: "off",
-    } as never,
-  } as never) as Sql;
-  return {
-    sql,
-    get gone() {
-      return line.gone;
-    },
-  };
-}
 
 class Pool implements Db {
   readonly #settings: Settings;

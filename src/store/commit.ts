@@ -2,15 +2,16 @@
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
 import type { LaterAction } from "#domain/action";
 import type { DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
-import { array, type Column, type Scalar } from "#store/arrays";
+import { array, type Column, idList, type Scalar } from "#store/arrays";
 import type { Sql } from "#store/client";
-import { type BatchRow, idList } from "#store/load";
+import type { BatchRow } from "#store/load";
 
 /** The cold row's part of a change. */
 export interface SpecChange {
   readonly id: string;
   readonly metadata?: unknown;
   readonly result?: unknown;
+  readonly rules?: readonly unknown[];
   readonly addActions?: readonly LaterAction[];
 }
 
@@ -131,11 +132,12 @@ function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {
     m: change.metadata,
     r: change.result,
     a: change.addActions,
+    u: change.rules,
   }));
   return sql`
     update task_spec s set metadata = coalesce(u.m, s.metadata), result = coalesce(u.r, s.result),
-      actions = s.actions || coalesce(u.a, '[]')
-    from json_to_recordset(${json(values)}::text::json) as u (i uuid, m jsonb, r jsonb, a jsonb)
+      actions = s.actions || coalesce(u.a, '[]'), rules = coalesce(u.u, s.rules)
+    from json_to_recordset(${json(values)}::text::json) as u (i uuid, m jsonb, r jsonb, a jsonb, u jsonb)
     where s.id = u.i`.execute();
 }
 

@@ -1,8 +1,8 @@
 // Counter updates: the rows they count on, and the ids that make each count once. Task rows first, skipping busy ones,
 // then ids: nobody waits here while holding a row.
 import type { TaskRow } from "#domain/row";
+import { idList } from "#store/arrays";
 import type { Sql } from "#store/client";
-import { idList } from "#store/load";
 
 export interface CountRow {
   readonly id: string;

@@ -3,6 +3,7 @@
 import { type BatchPlan, completionOf, type PlannedLink, type PlannedSpec, type PlannedTask } from "#domain/batch";
 import { type Column, type Scalar, unnest } from "#store/arrays";
 import type { Sql } from "#store/client";
+import { type Lanes, lanesOf, wakesOf } from "#store/create-lanes";
 
 /** Returns the time of creation, by the clock of Postgres. `now`: wall clock in ms, for the ids of deliveries. */
 export async function insertPlans(sql: Sql, plans: readonly BatchPlan[], now: number): Promise<Date> {
@@ -11,12 +12,15 @@ export async function insertPlans(sql: Sql, plans: readonly BatchPlan[], now: nu
   const links = plans.flatMap((plan) => plan.links);
   const described = plans.filter((plan) => plan.scope !== null || plan.metadata !== null || plan.onComplete.length > 0);
   const deliveries = plans.flatMap((plan) => (plan.tasks.length === 0 ? completionOf(plan, now) : []));
+  const lanes = await lanesOf(sql, plans);
+  const wakes = wakesOf(plans, lanes);
   const params: string[] = [];
   const parts = [`b as (${intoBatch(params, plans)})`];
   if (described.length > 0) parts.push(`bs as (${intoBatchSpec(params, described)})`);
-  if (tasks.length > 0) parts.push(`t as (${intoTask(params, tasks)})`, `s as (${intoTaskSpec(params, specs)})`);
+  if (tasks.length > 0) parts.push(`t as (${intoTask(params, tasks, lanes)})`, `s as (${intoTaskSpec(params, specs)})`);
   if (links.length > 0) parts.push(`l as (${intoLink(params, links)})`);
   if (deliveries.length > 0) parts.push(`d as (${intoDelivery(params, deliveries)})`);
+  if (wakes.length > 0) parts.push(`w as (${intoWake(params, wakes)})`);
   const statement = `with ${parts.join(", ")} select now() as created_at`;
   const found = await sql.unsafe<{ created_at: Date }[]>(statement, params, { prepare: true });
   return (found[0] as { created_at: Date }).created_at;
@@ -68,19 +72,26 @@ const taskColumns = [
   own("acts", "smallint"),
   own("dead_end_barrier", "boolean"),
 ] as const;
-const startColumns = [own("run_at", "timestamptz"), own("delay_secs", "int")] as const;
+const otherColumns = [own("lane", "int"), own("run_at", "timestamptz"), own("delay_secs", "int")] as const;
 
-const intoTask = (params: string[], tasks: readonly PlannedTask[]) => `
-  insert into task (${names(taskColumns)}, last_updated, run_at, due_at)
-  select ${taskColumns.map(([name]) => `u.${name}`).join(", ")}, t.created, r.run_at,
+const intoTask = (params: string[], tasks: readonly PlannedTask[], lanes: Lanes) => `
+  insert into task (${names(taskColumns)}, lane, last_updated, run_at, due_at)
+  select ${taskColumns.map(([name]) => `u.${name}`).join(", ")}, u.lane, t.created, r.run_at,
     -- the timer of Pending; a Waiting task gets it when it becomes Pending
     case when u.status = 'Pending' and r.run_at > t.created then r.run_at end
-  from ${unnest(params, [...taskColumns, ...startColumns], tasks, taskValue)}
+  from ${unnest(params, [...taskColumns, ...otherColumns], tasks, (task, field) => taskValue(task, field, lanes))}
     cross join (select date_trunc('milliseconds', now()) as created) t
     cross join lateral (select coalesce(u.run_at, t.created + u.delay_secs * interval '1 second') as run_at) r`;
 
-const taskValue = (task: PlannedTask, field: keyof PlannedTask): Scalar =>
-  field === "retry" ? json(task.retry) : task[field];
+function taskValue(task: PlannedTask, field: keyof PlannedTask | "lane", lanes: Lanes): Scalar {
+  if (field === "lane") return lanes.get(task.id) ?? 0;
+  return field === "retry" ? json(task.retry) : task[field];
+}
+
+const wakeColumns = [own("lane", "int"), own("priority", "smallint")] as const;
+
+const intoWake = (params: string[], wakes: ReturnType<typeof wakesOf>) => `
+  insert into wake (lane, priority) select lane, priority from ${unnest(params, wakeColumns, wakes)}`;
 
 const plainSpec = [own("id", "uuid"), own("batch_id", "uuid"), own("local_id", "text"), own("name", "text")] as const;
 const jsonSpec = [

@@ -3,14 +3,24 @@
 // was lost. Times count from the clock of Postgres; the caller is told which time that was.
 import type { BatchPlan } from "#domain/batch";
 import type { Probe } from "#domain/dedupe";
+import type { Rule } from "#domain/rule";
 import type { Db, Sql } from "#store/client";
 import { groupOf } from "#store/create-group";
+import { type CreateKey, type Kept, remember, take } from "#store/create-key";
+import { hasRules } from "#store/create-lanes";
 import { insertPlans } from "#store/create-rows";
+import { ensureShapes } from "#store/shapes";
+
+export type { CreateKey, Kept } from "#store/create-key";
 
 /** Returns the time of creation. `now`: wall clock in ms, for the ids of deliveries. */
 export async function insertBatch(db: Db, plan: BatchPlan, now: number): Promise<Date> {
   const n = plan.tasks.length;
-  if (n <= bulkTasksMin) return groupOf(db).insert(plan, now);
+  await ensureShapes(
+    db,
+    plan.specs.flatMap(({ rules }) => rules as readonly Rule[]),
+  );
+  if (n <= bulkTasksMin && !hasRules([plan])) return groupOf(db).insert(plan, now);
   const created = await db.tx((sql) => {
     void allow(sql, bulkMs);
     return insertPlans(sql, [plan], now);
@@ -19,26 +29,62 @@ export async function insertBatch(db: Db, plan: BatchPlan, now: number): Promise
   return created;
 }
 
+/** What the database is asked before a call is planned; both lists are empty where no task may be left out. */
+export interface Asked {
+  readonly kinds: readonly string[];
+  readonly probes: readonly Probe[];
+  /** Of all tasks. */
+  readonly rules: readonly Rule[];
+  readonly now: number;
+}
+/** Gets the keys of the probes that found a task. */
+export type Decide = (hits: ReadonlySet<string>) => BatchPlan;
+
+export interface Creation {
+  readonly plan: BatchPlan;
+  readonly created: Date;
+}
+
 /**
  * The same where some task may be left out: calls that look at the same kinds take turns, so that of two equal tasks
- * sent at once one is created. `decide` gets the keys of the probes that found a task.
+ * sent at once one is created.
  */
-export async function insertDeduplicated(
-  db: Db,
-  asked: { readonly kinds: readonly string[]; readonly probes: readonly Probe[]; readonly now: number },
-  decide: (hits: ReadonlySet<string>) => BatchPlan,
-): Promise<{ plan: BatchPlan; created: Date }> {
-  const result = await db.tx(async (sql) => {
+export async function insertDeduplicated(db: Db, asked: Asked, decide: Decide): Promise<Creation> {
+  await ensureShapes(db, asked.rules);
+  const made = await db.tx((sql) => {
     void allow(sql, bulkMs);
-    await sql`
-      select pg_advisory_xact_lock(${dedupeLock}, hashtext(kind))
-      from (select kind from json_array_elements_text(${json(asked.kinds)}::text::json) as u (kind) order by hashtext(kind)) k`;
-    // Asked after the lock was got, in a statement of its own: an earlier snapshot would not see the other call's tasks.
-    const plan = decide(await findTwins(sql, asked.probes));
-    return { plan, created: await insertPlans(sql, [plan], asked.now) };
+    return insertInTurn(sql, asked, decide);
   }, bulkMs);
-  await settle(db, result.plan.tasks.length);
-  return result;
+  await settle(db, made.plan.tasks.length);
+  return made;
+}
+
+/**
+ * The same under a key, in a transaction of its own: what the key stands for already, or "busy" while another call with
+ * it is on its way. `tasks`: how many were sent.
+ */
+export async function insertKeyed(
+  db: Db,
+  key: CreateKey,
+  asked: Asked & { readonly tasks: number },
+  decide: Decide,
+): Promise<Creation | Kept | "busy"> {
+  await ensureShapes(db, asked.rules);
+  const isBulk = asked.kinds.length > 0 || asked.tasks > bulkTasksMin;
+  const made = await db.tx(
+    async (sql, last) => {
+      if (isBulk) void allow(sql, bulkMs);
+      // Before the turn of its kinds, for which it may have to wait.
+      const before = await take(sql, key);
+      if (before !== "taken") return before;
+      const creation = await insertInTurn(sql, asked, decide);
+      last(remember(sql, key, creation.plan));
+      return creation;
+    },
+    isBulk ? bulkMs : undefined,
+  );
+  if (made !== "busy" && "plan" in made) await settle(db, made.plan.tasks.length);
+  return made;
 }
 
 /** Keys of the probes to which a task exists. Without a lock it is a snapshot, good for a dry run. */
@@ -54,6 +100,17 @@ const json = (value: unknown): string => JSON.stringify(value);
 const bulkTasksMin = 1_000;
 const bulkMs = 60_000;
 const dedupeWaitMs = 10_000;
+
+async function insertInTurn(sql: Sql, { kinds, probes, now }: Asked, decide: Decide): Promise<Creation> {
+  if (kinds.length > 0) {
+    await sql`
+      select pg_advisory_xact_lock(${dedupeLock}, hashtext(kind))
+      from (select kind from json_array_elements_text(${json(kinds)}::text::json) as u (kind) order by hashtext(kind)) k`;
+  }
+  // Asked after the lock was got, in a statement of its own: an earlier snapshot would not see the other call's tasks.
+  const plan = decide(probes.length === 0 ? new Set() : await findTwins(sql, probes));
+  return { plan, created: await insertPlans(sql, [plan], now) };
+}
 
 function allow(sql: Sql, ms: number): Promise<unknown> {
   const set = sql.unsafe(`set local statement_timeout = ${ms}; set local lock_timeout = ${dedupeWaitMs}`).execute();

@@ -6,7 +6,9 @@ import { limits } from "#config";
 import type { Action, LaterAction } from "#domain/action";
 import { TooLarge } from "#domain/errors";
 import type { Link, TaskRow } from "#domain/row";
+import { idList } from "#store/arrays";
 import type { Sql } from "#store/client";
+import { isAwake, shapeLock } from "#store/lanes";
 import { columns, rows, rowsWith } from "#store/row";
 
 export interface BatchRow {
@@ -17,13 +19,20 @@ export interface BatchRow {
 
 const unfinished = (sql: Sql): Fragment => sql`t.status not in ('Success', 'Failure', 'Canceled', 'Skipped')`;
 
-/** Ids as one text parameter: spares building and parsing array types. */
-export const idList = (ids: Iterable<string>): string => `{${[...ids].join(",")}}`;
+export interface Moment {
+  readonly now: Date;
+  /** No shape is being made: tasks may become active in this transaction. */
+  readonly mayHold: boolean;
+  /** A claim round has rules to look at. */
+  readonly awake: boolean;
+}
 
 /** The clock that all times are written by; ask after the lock. */
-export const clock = async (sql: Sql): Promise<Date> => {
-  const [row] = await sql<{ now: Date }[]>`select clock_timestamp() as now`.execute();
-  return (row as { now: Date }).now;
+export const moment = async (sql: Sql): Promise<Moment> => {
+  const [row] = await sql<Moment[]>`
+    select clock_timestamp() as now, pg_try_advisory_xact_lock_shared(${shapeLock}) as "mayHold",
+      ${isAwake(sql)} as awake`.execute();
+  return row as Moment;
 };
 
 /** Row turns: the rows that nobody else holds right now. */
@@ -67,10 +76,12 @@ export async function existingBatches(sql: Sql, ids: string[]): Promise<string[]
 }
 
 /** Every unfinished task of a batch whose row the caller has locked. */
-export const unfinishedOf = (sql: Sql, batch: string): Promise<TaskRow[]> =>
-  rows(sql`
-    select ${columns(sql)} from task_spec s join task t on t.id = s.id
+export async function unfinishedOf(sql: Sql, batch: string): Promise<{ row: TaskRow; kind: string }[]> {
+  const found = await rowsWith(sql`
+    select ${columns(sql)}, t.kind from task_spec s join task t on t.id = s.id
     where s.batch_id = ${batch} and ${unfinished(sql)} for no key update of t`);
+  return found.map(({ row, more: [kind] }) => ({ row, kind: kind as string }));
+}
 
 /**
  * Links to the unfinished children of these tasks, and these children. One level, or all levels below at once.
@@ -160,53 +171,6 @@ export async function parentsOf(
 interface Kin {
   readonly parent: string;
   readonly child: string;
-}
-
-export interface Claimable {
-  readonly row: TaskRow;
-  readonly action: Action | null;
-}
-
-/** How many calls may be made to each receiver that is in use, and to every other one. */
-export interface Rooms {
-  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
-  readonly roomMax: number;
-}
-
-/**
- * Claimable tasks, best first: priority, then creation, then position. Of each receiver at most as many as there is room
- * for; those of one that is full are not even looked at.
- */
-export async function claimable(sql: Sql, limit: number, { rooms, roomMax }: Rooms): Promise<Claimable[]> {
-  const found = await rowsWith(sql`
-    with recursive receiver (name) as (
-      (select coalesce(receiver, '') from task where lane = 0 and status = 'Pending' and due_at is null
-       order by lane, coalesce(receiver, '') limit 1)
-      union all
-      -- the next one: each step is one look into the index, however many tasks a receiver has
-      select (select coalesce(t.receiver, '') from task t where t.lane = 0 and t.status = 'Pending' and t.due_at is null
-              and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
-      from receiver r where r.name is not null)
-    select ${columns(sql)}, s.start_action as action
-    from receiver r
-      left join json_to_recordset(${JSON.stringify(rooms)}::text::json) as u (receiver text, room int) on u.receiver = r.name
-      cross join lateral (
-        select * from task t
-        where t.lane = 0 and t.status = 'Pending' and t.due_at is null and coalesce(t.receiver, '') = r.name
-        order by t.priority desc, t.created_at, t.pos
-        limit least(${limit}::int, case when r.name = '' then ${limit}::int else coalesce(u.room, ${roomMax}::int) end)
-        for no key update skip locked) t
-      join task_spec s on s.id = t.id
-    where r.name is not null
-    order by t.priority desc, t.created_at, t.pos limit ${limit}::int`);
-  return found.map(({ row, more: [action] }) => ({ row, action: action as Action | null }));
-}
-
-/** The start actions of these tasks. */
-export async function startActions(sql: Sql, ids: string[]): Promise<Map<string, Action | null>> {
-  const found = await sql<{ id: string; action: Action | null }[]>`
-    select id, start_action as action from task_spec where id = any(${idList(ids)}::uuid[])`;
-  return new Map(found.map((row) => [row.id, row.action]));
 }
 
 /** The later actions of these tasks. */

@@ -1,10 +1,10 @@
-// Forgets what nobody needs any more: remembered answers and counted ids past their time, and workers that died long ago.
+// Forgets what nobody needs any more: remembered answers, keys and counted ids past their time, and workers that died long ago.
 // In small transactions, so that nobody waits for it; what is left comes the next time.
 import type { Db } from "#store/client";
 
 /**
- * Deletes at most `limit` rows of each kind that are older than `hours`, and than `applied`: what was stored after that may
- * still come again. Says how many.
+ * Deletes at most `limit` rows of each kind that are older than `hours`, and answers to commands only if older than
+ * `applied`: what was stored after that may still come again. Says how many.
  */
 export function prune(db: Db, hours: number, applied: Date, limit: number): Promise<number> {
   return db.use(async (sql) => {
@@ -16,6 +16,11 @@ export function prune(db: Db, hours: number, applied: Date, limit: number): Prom
       sql`
         delete from counter_update where id in (
           select id from counter_update where at < least(now() - make_interval(hours => ${hours}), ${applied}::timestamptz) order by at limit ${limit}
+          for update skip locked)`,
+      // Nothing that is stored elsewhere can repeat these: clients do, and they were told how long they may.
+      sql`
+        delete from create_key where key in (
+          select key from create_key where at < now() - make_interval(hours => ${hours}) order by at limit ${limit}
           for update skip locked)`,
       sql`
         delete from worker w where w.alive_until < now() - make_interval(hours => ${hours})

@@ -4,6 +4,61 @@
 create type delivery_status as enum ('pending', 'success', 'exhausted');
 create type task_status as enum ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
 
+CREATE OR REPLACE FUNCTION public.lane_for(wanted jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  found_id int;
+begin
+  if wanted is null then
+    return 0;
+  end if;
+  loop
+    select id into found_id from lane where hash = md5(wanted::text)::uuid for key share;
+    exit when found_id is not null;
+    insert into lane (hash, terms) values (md5(wanted::text)::uuid, wanted) on conflict (hash) do nothing returning id into found_id;
+    exit when found_id is not null;
+  end loop;
+  return found_id;
+end
+$function$
+;
+CREATE OR REPLACE FUNCTION public.rule_key(kind text, fields text[], metadata jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case when coalesce(metadata, '{}') ?& fields then
+    md5(jsonb_build_array(kind, (
+      select coalesce(jsonb_agg(jsonb_build_array(f, metadata -> f) order by f collate "C"), '[]') from unnest(fields) f))::text)::uuid
+  end
+$function$
+;
+CREATE OR REPLACE FUNCTION public.rule_normal(rules jsonb)
+ RETURNS TABLE(type text, max bigint, kind text, fields text[])
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case r ->> 'type' when 'Capacity' then 'Capacity' else 'Concurrency' end,
+    coalesce(r ->> 'max_concurrency', r ->> 'max_concurency', r ->> 'max_capacity')::bigint,
+    r -> 'matcher' ->> 'kind',
+    (select coalesce(array_agg(distinct f collate "C" order by f collate "C"), '{}')
+     from jsonb_array_elements_text(r -> 'matcher' -> 'fields') f)
+  from jsonb_array_elements(rules) r
+$function$
+;
+CREATE OR REPLACE FUNCTION public.rule_terms(rules jsonb, metadata jsonb, counted boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select jsonb_agg(distinct jsonb_build_object('type', n.type, 'limit', n.max, 'key',
+    case when n.type <> 'Capacity' or counted then rule_key(n.kind, n.fields, metadata) end))
+  from rule_normal(rules) n
+$function$
+;
+
 create table batch (
   id uuid not null,
   total integer not null,
@@ -36,6 +91,15 @@ create table counter_update (
   id text not null,
   at timestamp(3) with time zone default now() not null,
   constraint counter_update_pkey PRIMARY KEY (id)
+);
+
+create table create_key (
+  key text not null,
+  hash text not null,
+  batch_id uuid not null,
+  tasks uuid[] not null,
+  at timestamp with time zone default now() not null,
+  constraint create_key_pkey PRIMARY KEY (key)
 );
 
 create table delivery (
@@ -77,6 +141,29 @@ create table event (
   constraint event_pkey PRIMARY KEY (id)
 );
 
+create table holder (
+  key uuid not null,
+  task_id uuid not null,
+  constraint holder_pkey PRIMARY KEY (key, task_id)
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
+
+create table lane (
+  id integer generated always as identity not null,
+  hash uuid not null,
+  terms jsonb not null,
+  ready boolean default false not null,
+  waiting_on uuid,
+  waiting_type text,
+  waiting_limit bigint,
+  priority smallint default 0 not null,
+  since timestamp with time zone default now() not null,
+  constraint lane_pkey PRIMARY KEY (id),
+  constraint lane_hash_key UNIQUE (hash),
+  constraint lane_check CHECK (((waiting_on IS NULL) = (waiting_type IS NULL))),
+  constraint lane_check1 CHECK (((waiting_on IS NULL) = (waiting_limit IS NULL))),
+  constraint lane_waiting_type_check CHECK ((waiting_type = ANY (ARRAY['Concurrency'::text, 'Capacity'::text, 'missing'::text])))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
+
 create table link (
   parent_id uuid not null,
   child_id uuid not null,
@@ -91,6 +178,13 @@ create table migration (
   name text not null,
   at timestamp with time zone default now() not null,
   constraint migration_pkey PRIMARY KEY (name)
+);
+
+create table shape (
+  kind text not null,
+  fields text[] not null,
+  complete boolean default false not null,
+  constraint shape_pkey PRIMARY KEY (kind, fields)
 );
 
 create table task (
@@ -155,6 +249,16 @@ create table task_spec (
   constraint task_spec_pkey PRIMARY KEY (id)
 );
 
+create table wake (
+  id bigint generated always as identity not null,
+  key uuid,
+  lane integer,
+  priority smallint default 0 not null,
+  since timestamp with time zone default now() not null,
+  constraint wake_pkey PRIMARY KEY (id),
+  constraint wake_check CHECK ((num_nonnulls(key, lane) = 1))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
+
 create table worker (
   id integer generated always as identity not null,
   name text not null,
@@ -167,12 +271,17 @@ CREATE INDEX batch_newest ON public.batch USING btree (created_at DESC, id DESC)
 CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope) WHERE (scope IS NOT NULL);
 CREATE INDEX command_at ON public.command USING btree (at);
 CREATE INDEX counter_update_at ON public.counter_update USING btree (at);
+CREATE INDEX create_key_at ON public.create_key USING btree (at);
 CREATE INDEX delivery_due ON public.delivery USING btree (next_at) WHERE (status = 'pending'::delivery_status);
 CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON public.event USING btree (task_id, id);
+CREATE INDEX holder_task ON public.holder USING btree (task_id);
+CREATE INDEX lane_ready ON public.lane USING btree (priority DESC, since, id) WHERE (ready AND (waiting_on IS NULL));
+CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, id) WHERE (waiting_on IS NOT NULL);
 CREATE INDEX link_child ON public.link USING btree (child_id);
 CREATE INDEX task_due ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX task_lane ON public.task USING btree (lane) WHERE ((lane <> 0) AND (ended_at IS NULL));
 CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);
 CREATE INDEX task_ready ON public.task USING btree (lane, COALESCE(receiver, ''::text), priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (due_at IS NULL));
 CREATE INDEX task_spec_batch ON public.task_spec USING btree (batch_id);

@@ -18,7 +18,9 @@ type Room = {
 };
 
 /** What a turn reads and writes with. */
-const turnStore = ["client", "faults", "load", "commit", "counters", "deliveries"].map((name) => `store/${name}`);
+const turnStore = ["client", "faults", "load", "claim", "lanes", "holders", "commit", "counters", "deliveries"].map(
+  (name) => `store/${name}`,
+);
 
 const rim: Room = {
   ours: ["domain", "store/client", "store/due", "store/deliveries", "bus", "actor/mailbox", "telemetry", "config"],
@@ -39,10 +41,20 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "xstate"],
   },
   dispatch: rim,
-  timers: { ...rim, ours: [...rim.ours, "store/prune"] },
+  timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair"] },
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
-    ours: ["domain", "store/client", "store/list", "store/create", "bus", "telemetry", "config"],
+    ours: [
+      "domain",
+      "store/client",
+      "store/list",
+      "store/create",
+      "store/rerun",
+      "store/shapes",
+      "bus",
+      "telemetry",
+      "config",
+    ],
     packages: ["effect", "fastify", "@fastify/*"],
   },
   sdk: { ours: ["domain"], typesOnly: ["domain"], packages: [] },

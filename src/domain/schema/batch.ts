@@ -1,9 +1,10 @@
 // Judges a whole POST /task body: every fault of every task at once, also those that only show between tasks.
 // Pure. The cross checks look at what was sent, not at what was decoded, so that one fault never hides another.
 import type { Action } from "#domain/action";
-import { matcherFieldsMax, rulesMax } from "#domain/rule";
+import { rulesMax } from "#domain/rule";
 import { actionFaults, tidyAction } from "#domain/schema/action";
 import { decoder, type Faults, sizeFault } from "#domain/schema/decode";
+import { fieldsFault, rulesFaults } from "#domain/schema/rules";
 import { Envelope, NewTask } from "#domain/schema/task";
 import { metadataBytesMax, readTime } from "#domain/schema/text";
 
@@ -135,13 +136,10 @@ function dependencyFaults(task: Loose, dependencies: readonly unknown[], path: s
 }
 
 function ruleFaults(task: Loose, rules: readonly unknown[], path: string, faults: Faults): void {
-  if (rules.length > rulesMax) faults.add(path, `must have at most ${rulesMax} entries`);
-  for (const [n, rule] of rules.entries()) {
-    if (!isObject(rule)) continue;
-    if (rule.type === "Capacity" && !isThere(task.expected_count))
+  rulesFaults(rules, path, faults);
+  for (const [n, rule] of rules.entries())
+    if (isObject(rule) && rule.type === "Capacity" && !isThere(task.expected_count))
       faults.add(`${path}[${n}]`, "needs expected_count on the task");
-    if (isObject(rule.matcher)) fieldsFault(rule.matcher.fields, `${path}[${n}].matcher.fields`, faults);
-  }
 }
 
 function matcherFaults(matchers: readonly unknown[], path: string, faults: Faults): void {
@@ -149,11 +147,6 @@ function matcherFaults(matchers: readonly unknown[], path: string, faults: Fault
   for (const [n, matcher] of matchers.entries()) {
     if (isObject(matcher)) fieldsFault(matcher.fields, `${path}[${n}].fields`, faults);
   }
-}
-
-function fieldsFault(fields: unknown, path: string, faults: Faults): void {
-  if (Array.isArray(fields) && fields.length > matcherFieldsMax)
-    faults.add(path, `must have at most ${matcherFieldsMax} entries`);
 }
 
 function completeFaults(value: unknown, limits: BatchLimits, faults: Faults): Action[] {

@@ -1,6 +1,9 @@
 // Reading batches, and asking to stop, pause or resume one whole: the actor answers how many tasks that touched.
 import type { FastifyInstance } from "fastify";
 import type { BatchVerb } from "#domain/command";
+import { Invalid } from "#domain/errors";
+import { Faults } from "#domain/schema/decode";
+import { readRules } from "#domain/schema/rules";
 import { taskStates } from "#domain/state";
 import { uuidv7 } from "#domain/uuid";
 import { reply } from "#http/errors";
@@ -8,6 +11,7 @@ import * as query from "#http/query";
 import { type Deps, found, idOf, keyOf, type RouteDoc, replyToTask, send } from "#http/route";
 import { listOf, ref } from "#http/shapes";
 import { findBatch, listBatches } from "#store/list";
+import { ensureShapes } from "#store/shapes";
 
 const filters = {
   ...query.paging,
@@ -56,6 +60,19 @@ const docs = {
     keyed: true,
     answers: { 200: { what: "How many tasks were resumed.", schema: ref("Resumed") }, ...asked },
   },
+  rules: {
+    tag: "batches",
+    summary: "Replace the rules of the unfinished tasks of one kind",
+    description:
+      "Tasks that are Claimed or Running go on, and count as before. What waits is judged by the new rules at once.",
+    keyed: true,
+    body: ref("RulesPatch"),
+    answers: {
+      200: { what: "How many tasks have these rules now.", schema: ref("RulesSet") },
+      ...asked,
+      400: "The id is no UUID, or every fault of the body.",
+    },
+  },
 } satisfies Record<string, RouteDoc>;
 
 const stopped = ["waiting", "pending", "claimed", "running", "paused", "retrying"].map((state) => `canceled_${state}`);
@@ -92,6 +109,20 @@ export function batchRoutes(app: FastifyInstance, { db, door, config }: Deps): v
       ...(created_after === undefined ? {} : { createdAfter: created_after }),
       ...(created_before === undefined ? {} : { createdBefore: created_before }),
     });
+  });
+
+  app.patch("/batch/:id/rules", { config: { doc: docs.rules, right: "operate" } }, async (request, out) => {
+    const target = idOf(request);
+    const key = keyOf(request);
+    const faults = new Faults();
+    const rules = readRules(request.body, faults);
+    if (!rules) throw new Invalid("Validation failed", faults.list);
+    await ensureShapes(db, rules.rules);
+    const id = uuidv7(Date.now());
+    const answer = await door.ask({ id, verb: "set_rules", target, rules, ...(key === undefined ? {} : { key }) });
+    if (answer.status === 404) return send(out, reply(404, { error: "No such batch", details: [] }));
+    if (answer.status >= 300) return send(out, replyToTask(answer));
+    return { batch_id: target, kind: rules.kind, ...answer.counts };
   });
 
   for (const { method, path, verb, doc, counts } of moves) {

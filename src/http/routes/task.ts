@@ -2,9 +2,9 @@
 import type { FastifyInstance } from "fastify";
 import { taskStates } from "#domain/state";
 import { blockersOf, listedTask, wholeTask } from "#domain/task";
-import { createFrom } from "#http/create";
+import { createFrom, rehearse } from "#http/create";
 import * as query from "#http/query";
-import { type Deps, found, idOf, type RouteDoc, send } from "#http/route";
+import { type Deps, found, idOf, keyOf, type RouteDoc, send } from "#http/route";
 import { listOf, ref } from "#http/shapes";
 import { findDag, findTask, listEvents, listTasks } from "#store/list";
 
@@ -24,6 +24,7 @@ const docs = {
   create: {
     tag: "tasks",
     summary: "Create a batch of tasks: a bare array, or an object with tasks, on_batch_complete, scope and metadata",
+    keyed: true,
     query: creation,
     body: ref("NewBatch"),
     answers: {
@@ -37,9 +38,15 @@ const docs = {
         what: "Nothing to create: the array is empty, or all tasks were deduplicated.",
         headers: { "X-Batch-ID": "The id of the batch." },
       },
-      400: { what: "Every fault of the body.", schema: ref("ValidationError") },
+      400: { what: "Every fault of the body; its key is not kept.", schema: ref("ValidationError") },
+      409: {
+        what: "The first call with this Idempotency-Key has been under way for over 10 s.",
+        schema: ref("Error"),
+        headers: { "Retry-After": "Seconds until the call may be repeated." },
+      },
       413: "The body is larger than PAYLOAD_MAX_BYTES.",
       415: "The body is not application/json.",
+      422: "This Idempotency-Key was used with another body.",
     },
   },
   list: {
@@ -84,7 +91,11 @@ export function taskRoutes(app: FastifyInstance, deps: Deps): void {
 
   app.post("/task", { config: { doc: docs.create, right: "submit" } }, async (request, out) => {
     const { dry_run } = query.readQuery(request.query, creation);
-    return send(out, await createFrom(deps, request.body, request.bodyBytes, dry_run));
+    const { body, bodyBytes } = request;
+    return send(
+      out,
+      await (dry_run ? rehearse(deps, body, bodyBytes) : createFrom(deps, body, bodyBytes, keyOf(request))),
+    );
   });
 
   app.get("/task", { config: { doc: docs.list, right: "read" } }, async (request) => {
@@ -95,9 +106,9 @@ export function taskRoutes(app: FastifyInstance, deps: Deps): void {
   });
 
   app.get("/task/:id", { config: { doc: docs.get, right: "read" } }, async (request) => {
-    const { task, parents, now } = found(await findTask(db, idOf(request)), "task");
+    const { task, parents, rules, now } = found(await findTask(db, idOf(request)), "task");
     return task.ended_at === null
-      ? { ...wholeTask(task), blocked_by: blockersOf(task, parents, now) }
+      ? { ...wholeTask(task), blocked_by: blockersOf(task, parents, rules, now) }
       : wholeTask(task);
   });
 

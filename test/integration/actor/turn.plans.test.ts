@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ClaimRound } from "#actor/claim";
 import type { Item } from "#actor/mailbox";
 import { turn } from "#actor/turn";
+import * as claim from "#store/claim";
 import type { Db, Sql } from "#store/client";
 import * as counters from "#store/counters";
 import * as load from "#store/load";
@@ -43,6 +44,7 @@ const functions = `
   create function bid(n int) returns uuid language sql as $$ select ('00000000-0000-7000-8000-b' || lpad(n::text, 11, '0'))::uuid $$;
   create function tid(n int) returns uuid language sql as $$ select ('00000000-0000-7000-8000-0' || lpad(n::text, 11, '0'))::uuid $$;`;
 
+const oneRoom = { rooms: [{ receiver: "http://r1", room: 1 }], roomMax: 1 };
 const middle = tasks(50 * width + 91, 1)[0] as string;
 /** Every statement that a turn reads by; how many rows, all tables together, it may touch. */
 const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<unknown>]> = {
@@ -57,8 +59,8 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   childrenOfAll: [128, (sql) => load.childrenOf(sql, [middle], true)],
   parentsOf: [64, (sql) => load.parentsOf(sql, tasks(50 * width + 94, 4), false)],
   parentsOfAll: [128, (sql) => load.parentsOf(sql, tasks(50 * width + 98, 1), true)],
-  claimable: [600, (sql) => load.claimable(sql, 64, { rooms: [{ receiver: "http://r1", room: 1 }], roomMax: 1 })],
-  startActions: [128, (sql) => load.startActions(sql, tasks(4_000, 64))],
+  claimable: [600, (sql) => claim.claimable(sql, 64, oneRoom, [{ lane: 0, room: 64 }])],
+  startsOf: [192, (sql) => claim.startsOf(sql, tasks(4_000, 64))],
   laterActions: [128, (sql) => load.laterActions(sql, tasks(4_000, 64))],
   completeActions: [8, (sql) => load.completeActions(sql, [id("b", 1), id("b", 2)])],
   countsOf: [3 * width, (sql) => load.countsOf(sql, [id("b", 1)])],

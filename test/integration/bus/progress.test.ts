@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 /** What a worker does with counters. `settles` false: it dies after the commit, before the ack. */
 function count(bus: Bus, settles = true) {
-  const counters = new Counters({ db, flushMs: 0, log });
+  const counters = new Counters({ db, flushMs: 0, log, woken: () => {} });
   let applied = 0;
   const acking = (ack: () => void) => () => {
     applied++;

@@ -1,7 +1,7 @@
 // One look for work against the room there is: how many to take, from whom, and who should look again afterwards.
 import { expect, it } from "vitest";
 import { ClaimRound, type Slots } from "#actor/claim";
-import type { Claimable } from "#store/load";
+import type { Claimable } from "#store/claim";
 import { task } from "./rows.ts";
 
 const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64): Slots => ({
@@ -12,7 +12,7 @@ const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64): 
 let next = 0;
 const token = () => ({ owner: 3, claimId: ++next });
 const found = (...receivers: (string | null)[]): Claimable[] =>
-  receivers.map((receiver, i) => ({ row: task({ id: `t${i}`, receiver }), action: null }));
+  receivers.map((receiver, i) => ({ row: task({ id: `t${i}`, receiver }), action: null, keys: [] }));
 const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
   const round = new ClaimRound(of, max, token);
   round.judge(found(...receivers));

@@ -124,7 +124,7 @@ describe("what the worker learned", () => {
     settle(running.scene, { type: "started", cancelAction, ...of });
     expect(running.row).toMatchObject({ status: "Running", acts: 9 });
     expect([...running.scene.specs.values()]).toEqual([
-      { id: "a", addActions: [{ ...cancelAction, trigger: "Cancel" }] },
+      { id: "a", addActions: [{ ...cancelAction, trigger: "Cancel", answered: true }] },
     ]);
 
     // The same again, after a commit of unknown outcome: it has been added already.

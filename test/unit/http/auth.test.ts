@@ -30,6 +30,7 @@ it.each<[Parameters<typeof call>[0], string, "read" | "submit" | "operate"]>([
   ["PATCH", `/task/pause/${id}`, "operate"],
   ["DELETE", `/batch/${id}`, "operate"],
   ["POST", `/batch/${id}/pause`, "operate"],
+  ["POST", `/batch/${id}/rerun`, "operate"],
 ])("%s %s needs %s", async (method, url, right) => {
   for (const wrong of [
     undefined,

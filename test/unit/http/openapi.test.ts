@@ -29,6 +29,8 @@ it("names every route of the API, with its errors", () => {
       "delete /batch/{id}",
       "post /batch/{id}/pause",
       "post /batch/{id}/resume",
+      "post /batch/{id}/rerun",
+      "patch /batch/{id}/rules",
       "get /batches",
       "get /dag/{id}",
       "get /webhook-deliveries",
@@ -37,6 +39,13 @@ it("names every route of the API, with its errors", () => {
   const patch = document.paths["/task/{id}"].patch;
   expect(Object.keys(patch.responses)).toEqual(["200", "400", "401", "403", "404", "409", "503"]);
   expect(document.openapi).toBe("3.1.0");
+});
+
+it("says that a creation takes a key, and what becomes of it", () => {
+  const { parameters, responses } = document.paths["/task"].post;
+  expect(parameters.map(({ name }: { name: string }) => name)).toEqual(["dry_run", "Idempotency-Key"]);
+  expect(Object.keys(responses)).toEqual(["200", "201", "204", "400", "401", "403", "409", "413", "415", "422", "503"]);
+  expect(responses[409].headers).toHaveProperty("Retry-After");
 });
 
 it("refers to nothing that is missing", () => {

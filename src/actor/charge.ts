@@ -1,0 +1,46 @@
+// What the changes of a turn mean for the rules: which tasks hold their keys from now on or no more, which lanes got a task,
+// and which tasks belong to another lane. Compares the rows with what they were; decides nothing.
+import type { Scene } from "#actor/scene";
+import { loadOf } from "#domain/admit";
+import type { TaskRow } from "#domain/row";
+import { startsOf } from "#store/claim";
+import type { Sql } from "#store/client";
+import type { Charges } from "#store/holders";
+
+const isActive = ({ status }: TaskRow): boolean => status === "Claimed" || status === "Running";
+const isReady = ({ status, dueAt }: TaskRow): boolean => status === "Pending" && dueAt === null;
+
+/** Throws an error that is no command's fault while a new shape is being made. */
+export async function charge(sql: Sql, scene: Scene): Promise<Charges> {
+  const changed = [...scene.changed].map((row) => ({ row, before: scene.before.get(row.id) ?? row }));
+  const enters = changed.filter(({ row, before }) => isActive(row) && !isActive(before)).map(({ row }) => row.id);
+  // A claim knows its keys; a task whose start was in doubt becomes active without one.
+  const unknown = enters.filter((id) => !scene.keys.has(id));
+  if (unknown.length > 0) {
+    if (!scene.mayHold) throw Object.assign(new Error("a shape is being made"), { code: lockNotAvailable });
+    for (const [id, { keys }] of await startsOf(sql, unknown)) scene.keys.set(id, keys);
+  }
+  const active = changed.filter(({ row, before }) => isActive(row) && isActive(before));
+  return {
+    enters: enters.flatMap((task) => (scene.keys.get(task) ?? []).map((key) => ({ task, key }))),
+    leaves: changed.filter(({ row, before }) => isActive(before) && !isActive(row)).map(({ row }) => row.id),
+    moved: active.filter(({ row, before }) => loadOf(row) !== loadOf(before)).map(({ row }) => row.id),
+    recharged: active.filter(({ row }) => scene.specs.get(row.id)?.metadata !== undefined).map(({ row }) => row.id),
+    relaned: changed.filter(({ row, before }) => isRelaned(scene, row, before)).map(({ row }) => row.id),
+    fills: changed
+      .filter(
+        ({ row, before }) => row.lane !== 0 && isReady(row) && !(isReady(before) && row.priority <= before.priority),
+      )
+      .map(({ row: { lane, priority, createdAt: since } }) => ({ lane, priority, since })),
+    judged: scene.judged,
+  };
+}
+
+const lockNotAvailable = "55P03";
+
+function isRelaned(scene: Scene, row: TaskRow, before: TaskRow): boolean {
+  const spec = scene.specs.get(row.id);
+  if (spec?.rules !== undefined) return true;
+  if (row.lane === 0) return false;
+  return spec?.metadata !== undefined || (row.expectedCount === null) !== (before.expectedCount === null);
+}

@@ -1,0 +1,79 @@
+// What a claim round reads: the best claimable tasks of some lanes, locked, with what their calls need.
+import type { Fragment } from "postgres";
+import type { Action } from "#domain/action";
+import type { TaskRow } from "#domain/row";
+import { array, idList } from "#store/arrays";
+import type { Sql } from "#store/client";
+import { columns, rowsWith } from "#store/row";
+
+export interface Claimable {
+  readonly row: TaskRow;
+  readonly action: Action | null;
+  /** What it holds from the claim on: a key for each shape of its kind. */
+  readonly keys: readonly string[];
+}
+
+/** Of each lane at most so many. */
+export interface LaneRoom {
+  readonly lane: number;
+  readonly room: number;
+}
+
+/** How many calls may be made to each receiver that is in use, and to every other one. */
+export interface Rooms {
+  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
+  readonly roomMax: number;
+}
+
+/**
+ * Claimable tasks of these lanes, best first: priority, then creation, then position. Of each receiver at most as many as
+ * there is room for; those of one that is full are not even looked at.
+ */
+export async function claimable(
+  sql: Sql,
+  limit: number,
+  { rooms, roomMax }: Rooms,
+  lanes: readonly LaneRoom[],
+): Promise<Claimable[]> {
+  const found = await rowsWith(sql`
+    with recursive receiver (lane, room, name) as (
+      select u.lane, u.room, (
+        select coalesce(t.receiver, '') from task t where t.lane = u.lane and t.status = 'Pending' and t.due_at is null
+        order by t.lane, coalesce(t.receiver, '') limit 1)
+      from unnest(${array(lanes.map(({ lane }) => lane))}::int[], ${array(lanes.map(({ room }) => room))}::int[]) as u (lane, room)
+      union all
+      -- the next one: each step is one look into the index, however many tasks a receiver has
+      select r.lane, r.room, (
+        select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
+          and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
+      from receiver r where r.name is not null)
+    select ${columns(sql)}, s.start_action, ${keysOf(sql)}
+    from receiver r
+      left join json_to_recordset(${JSON.stringify(rooms)}::text::json) as u (receiver text, room int) on u.receiver = r.name
+      cross join lateral (
+        select * from task t
+        where t.lane = r.lane and t.status = 'Pending' and t.due_at is null and coalesce(t.receiver, '') = r.name
+        order by t.priority desc, t.created_at, t.pos
+        limit least(r.room, case when r.name = '' then r.room else coalesce(u.room, ${roomMax}::int) end)
+        for no key update skip locked) t
+      join task_spec s on s.id = t.id
+    where r.name is not null
+    order by t.priority desc, t.created_at, t.pos limit ${limit}::int`);
+  return found.map(({ row, more: [action, keys] }) => ({
+    row,
+    action: action as Action | null,
+    keys: keys as readonly string[],
+  }));
+}
+
+/** The keys that a task `t` with the cold row `s` holds while it is active. */
+const keysOf = (sql: Sql): Fragment => sql`
+  array_to_json(array(select k from shape h, rule_key(h.kind, h.fields, s.metadata) k where h.kind = t.kind and k is not null))`;
+
+/** What claiming these tasks takes besides their rows. */
+export async function startsOf(sql: Sql, ids: string[]): Promise<Map<string, Omit<Claimable, "row">>> {
+  const found = await sql<({ id: string } & Omit<Claimable, "row">)[]>`
+    select s.id, s.start_action as action, ${keysOf(sql)} as keys
+    from task_spec s join task t on t.id = s.id where s.id = any(${idList(ids)}::uuid[])`;
+  return new Map(found.map((row) => [row.id, row]));
+}

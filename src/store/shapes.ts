@@ -1,0 +1,73 @@
+// Shapes: which fields rules compare, for which kind. A shape is there, and complete, before the first task with such a rule
+// is: from then on every claim writes its holders, and what was active before has got them. Shapes are never deleted.
+import { setTimeout as pause } from "node:timers/promises";
+import { Unavailable } from "#domain/errors";
+import type { Rule } from "#domain/rule";
+import type { Db, Sql } from "#store/client";
+import { shapeLock } from "#store/lanes";
+
+const triesMax = 100;
+const againMs = 50;
+
+const known = new WeakMap<Db, Set<string>>();
+
+/** Throws `Unavailable` where a task that is active now stays locked by somebody for seconds. */
+export async function ensureShapes(db: Db, rules: readonly Rule[]): Promise<void> {
+  const seen = known.get(db) ?? new Set<string>();
+  known.set(db, seen);
+  const fresh = new Map(rules.map((rule) => [JSON.stringify(rule.matcher), rule]));
+  for (const matcher of fresh.keys()) if (seen.has(matcher)) fresh.delete(matcher);
+  if (fresh.size === 0) return;
+  const text = JSON.stringify([...fresh.values()]);
+  if (!(await db.use((sql) => areComplete(sql, text)))) await complete(db, text);
+  for (const matcher of fresh.keys()) seen.add(matcher);
+}
+
+const wanted = (sql: Sql, rules: string) =>
+  sql`(select distinct kind, fields from rule_normal(${rules}::text::jsonb)) w`;
+
+async function areComplete(sql: Sql, rules: string): Promise<boolean> {
+  const [found] = await sql<{ all: boolean }[]>`
+    select coalesce(bool_and(s.complete), false) as all
+    from ${wanted(sql, rules)} left join shape s on s.kind = w.kind and s.fields = w.fields`;
+  return found?.all === true;
+}
+
+async function complete(db: Db, rules: string): Promise<void> {
+  await db.tx(async (sql) => {
+    // Every transaction that may make a task active holds this shared: those that do not know the shape end first.
+    await sql`select pg_advisory_xact_lock(${shapeLock})`;
+    await sql`insert into shape (kind, fields) select kind, fields from ${wanted(sql, rules)} on conflict do nothing`;
+  });
+  for (let tries = 0; tries < triesMax; tries++) {
+    if (await db.use((sql) => fillIn(sql, rules))) return;
+    await pause(againMs);
+  }
+  throw new Unavailable("a task that is running now could not be counted for a new rule");
+}
+
+/** Gives a key to what was active before. False: somebody holds one of these tasks just now. */
+async function fillIn(sql: Sql, rules: string): Promise<boolean> {
+  await sql`
+    with lacking as materialized (${lacking(sql, rules)}),
+    -- One that is locked may be about to end: a holder would be left behind.
+    still as materialized (
+      select t.id from task t where t.id in (select id from lacking) and t.status in ('Claimed', 'Running')
+      for share skip locked)
+    insert into holder (key, task_id) select l.key, l.id from lacking l where l.id in (select id from still)
+    on conflict do nothing`;
+  const [left] = await sql<{ lacks: boolean }[]>`select exists (${lacking(sql, rules)}) as lacks`;
+  if (left?.lacks !== false) return false;
+  await sql`
+    update shape s set complete = true from ${wanted(sql, rules)} where s.kind = w.kind and s.fields = w.fields`;
+  return true;
+}
+
+const lacking = (sql: Sql, rules: string) => sql`
+  select a.id, a.key from (
+    select t.id, rule_key(w.kind, w.fields, s.metadata) as key
+    from (select id, kind from task where owner is not null
+          union all select id, kind from task where due_at is not null and status = 'Running') t
+      join ${wanted(sql, rules)} on w.kind = t.kind
+      join task_spec s on s.id = t.id) a
+  where a.key is not null and not exists (select from holder h where h.key = a.key and h.task_id = a.id)`;

@@ -1,0 +1,229 @@
+// A rerun on a real Postgres, without workers: what is refused, what is read of the old batch, and what is written.
+import { afterAll, describe, expect, it } from "vitest";
+import { openApi } from "./api.ts";
+
+const api = await openApi({ MAX_TASKS_PER_BATCH: "20000", PAYLOAD_MAX_BYTES: "50000000" });
+afterAll(api.close);
+
+const missing = "019b0000-0000-7000-8000-000000000000";
+const hook = (path: string) => ({ kind: "Webhook", params: { url: `http://127.0.0.1:9/${path}`, verb: "Post" } });
+const task = (id: string, more: object = {}) => ({ id, name: `name ${id}`, kind: "k", ...more });
+const rerun = (batch: string, body: unknown = { only: "failed" }) =>
+  api.app.inject({
+    method: "POST",
+    url: `/batch/${batch}/rerun`,
+    headers: { "content-type": "application/json" },
+    ...(body === "" ? {} : { payload: JSON.stringify(body) }),
+  });
+
+async function create(body: unknown): Promise<string> {
+  const answer = await api.post(body);
+  if (answer.statusCode >= 300) throw new Error(answer.body);
+  return String(answer.headers["x-batch-id"]);
+}
+
+/** Ends every task as `ends` says by local id, the others by Success, as workers would have. */
+async function end(batch: string, ends: Record<string, string> = {}): Promise<void> {
+  await api.db.tx(async (sql) => {
+    await sql`
+      update task t set status = coalesce((${JSON.stringify(ends)}::text::jsonb ->> s.local_id)::task_status, 'Success'),
+        ended_at = now(), due_at = null, attempt = 3, success = 5, failures = 6, failure_reason = 'why', next_retry_at = now()
+      from task_spec s where s.id = t.id and t.batch_id = ${batch}`;
+    await sql`update task_spec set result = '{"old":true}' where batch_id = ${batch}`;
+    await sql`update batch set unfinished = 0, completed_at = now() where id = ${batch}`;
+  });
+}
+const ids = (tasks: readonly { local_id: string }[]) => tasks.map((one) => one.local_id);
+const count = async () => (await api.db.use((sql) => sql`select count(*)::int as n from batch`))[0]?.n;
+
+describe("is refused", () => {
+  it.each([
+    ["no body", "", ["body: must be an object"]],
+    ["an array", [], ["body: must be an object"]],
+    ["nothing", {}, ["only: is required"]],
+    ["null", { only: null }, ["only: must be one of failed, all"]],
+    ["another word", { only: "Failed" }, ["only: must be one of failed, all"]],
+    ["two faults", { only: 1, dry_run: true }, ["only: must be one of failed, all", "dry_run: is not a known field"]],
+  ])("with %s: 400", async (_what, body, details) => {
+    const answer = await rerun(missing, body);
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toEqual({ error: "Validation failed", details: expect.arrayContaining(details) });
+    expect(answer.json().details).toHaveLength(details.length);
+  });
+
+  it("of an id that is none, and of nobody", async () => {
+    expect([(await rerun("x")).statusCode, (await rerun("x")).json().details]).toEqual([400, ["id: must be a UUID"]]);
+    expect([(await rerun(missing)).statusCode, (await rerun(missing)).json()]).toEqual([
+      404,
+      { error: "No such batch", details: [] },
+    ]);
+  });
+
+  it("while a task is unfinished, and nothing is written", async () => {
+    const batch = await create([task("a"), task("b")]);
+    await api.db.use((sql) => sql`update batch set unfinished = 1 where id = ${batch}`);
+    const [before, rings] = [await count(), api.rings()];
+    for (const only of ["failed", "all"]) {
+      const answer = await rerun(batch, { only });
+      expect([answer.statusCode, answer.json()]).toEqual([
+        409,
+        { error: "The batch has not ended: 1 of 2 tasks are unfinished", details: [] },
+      ]);
+    }
+    expect([await count(), api.rings()]).toEqual([before, rings]);
+  });
+});
+
+describe("creates", () => {
+  const rule = { type: "Concurrency", max_concurrency: 2, matcher: { kind: "k", status: "Running", fields: ["p"] } };
+  const dedupe = [{ kind: "build", status: "Failure", fields: ["p"] }];
+  const sent = {
+    scope: "nightly",
+    metadata: { who: "me" },
+    on_batch_complete: [hook("complete")],
+    tasks: [
+      task("a"),
+      task("b", {
+        dependencies: [{ id: "a", requires_success: true }],
+        kind: "build",
+        timeout: 7,
+        priority: 3,
+        expected_count: 9,
+        metadata: { p: 1 },
+        rules: [rule],
+        dedupe_strategy: dedupe,
+        dead_end_barrier: true,
+        retry: { max_retries: 2, initial_delay_secs: 1 },
+        on_start: hook("start"),
+        on_success: [hook("s1"), hook("s2")],
+        on_failure: [hook("f")],
+        on_cancel: [hook("c")],
+      }),
+      task("c", { dependencies: [{ id: "b", condition: "on_success" }, { id: "a" }] }),
+      task("d", { dependencies: [{ id: "a", condition: "on_failure" }, { id: "b" }] }),
+    ],
+  };
+
+  it("what POST /task would have: the same tasks, as they are now, in a batch like the old one", async () => {
+    const old = await create(sent);
+    const was = await api.get(`/task?batch_id=${old}`);
+    await end(old, { b: "Failure", c: "Skipped", d: "Skipped" });
+    const [b] = was.filter((one: { local_id: string }) => one.local_id === "b");
+    await api.db.use((sql) => sql`update task set priority = 8, expected_count = 10 where id = ${b.id}`);
+    await api.db.use((sql) => sql`update task_spec set metadata = '{"p":2}' where id = ${b.id}`);
+    const rings = api.rings();
+    const answer = await rerun(old.toUpperCase());
+    expect([answer.statusCode, api.rings()]).toEqual([201, rings + 1]);
+    const made = answer.json();
+    const batch = String(answer.headers["x-batch-id"]);
+    expect([ids(made), batch === old]).toEqual([["b", "c"], false]);
+    for (const one of made) {
+      expect(one.batch_id).toBe(batch);
+      const { blocked_by, ...got } = await api.get(`/task/${one.id}`);
+      expect(got).toEqual(one);
+    }
+    const { id, created_at, started_at, ended_at, last_updated, batch_id, ...kept } = await api.get(`/task/${b.id}`);
+    expect(made[0]).toMatchObject({
+      ...kept,
+      status: "Pending",
+      priority: 8,
+      expected_count: 10,
+      metadata: { p: 2 },
+      rules: [rule],
+      started_at: null,
+      ended_at: null,
+      attempt: 0,
+      success: 0,
+      failures: 0,
+      failure_reason: null,
+      next_retry_at: null,
+      result: null,
+    });
+    const [row] = await api.db.use((sql) => sql`select acts, retry, kids, receiver from task where id = ${made[0].id}`);
+    expect(row).toMatchObject({ acts: 15, retry: { max_retries: 2, initial_delay_secs: 1 }, kids: 1 });
+    const [spec] = await api.db.use((sql) => sql`select dedupe from task_spec where id = ${made[0].id}`);
+    expect(spec?.dedupe).toEqual(dedupe);
+    expect((await api.get(`/dag/${batch}`)).links).toEqual([
+      { parent_id: made[0].id, child_id: made[1].id, requires_success: null, condition: "on_success" },
+    ]);
+    expect(await api.get(`/batch/${batch}`)).toMatchObject({
+      scope: "nightly",
+      metadata: { who: "me" },
+      total_tasks: 2,
+    });
+    const [complete] = await api.db.use((sql) => sql`select on_complete from batch_spec where id = ${batch}`);
+    expect(complete?.on_complete).toEqual(sent.on_batch_complete);
+  });
+
+  it("all of it again, with every edge; the old batch stays as it was", async () => {
+    const old = await create(sent);
+    await end(old, { b: "Failure", c: "Skipped", d: "Skipped" });
+    const before = [await api.get(`/batch/${old}`), await api.get(`/dag/${old}`)];
+    const made = (await rerun(old, { only: "all" })).json();
+    expect(made.map((one: { local_id: string; status: string }) => [one.local_id, one.status])).toEqual([
+      ["a", "Pending"],
+      ["b", "Waiting"],
+      ["c", "Waiting"],
+      ["d", "Waiting"],
+    ]);
+    expect([await api.get(`/batch/${old}`), await api.get(`/dag/${old}`)]).toEqual(before);
+    const dag = await api.get(`/dag/${made[0].batch_id}`);
+    const named = (links: { parent_id: string; child_id: string }[], tasks: { id: string; local_id: string }[]) =>
+      links.map(({ parent_id, child_id, ...edge }) => {
+        const name = (id: string) => tasks.find((one) => one.id === id)?.local_id;
+        return [name(parent_id), name(child_id), edge];
+      });
+    expect(named(dag.links, dag.tasks)).toEqual(named(before[1].links, before[1].tasks));
+  });
+
+  it("a rerun of a rerun", async () => {
+    const old = await create(sent);
+    await end(old, { b: "Failure", c: "Skipped", d: "Skipped" });
+    const again = String((await rerun(old)).headers["x-batch-id"]);
+    expect((await rerun(again)).statusCode).toBe(409);
+    await end(again, { c: "Failure" });
+    expect(ids((await rerun(again)).json())).toEqual(["c"]);
+    // Nobody is in the way of anybody: the same batch twice at once is two batches.
+    const both = await Promise.all([rerun(old), rerun(old)]);
+    expect(new Set(both.map((answer) => answer.headers["x-batch-id"])).size).toBe(2);
+  });
+
+  it("an empty batch that is complete at once, where nothing is left to run", async () => {
+    const old = await create(sent);
+    await end(old, { d: "Skipped" });
+    const rings = api.rings();
+    const answer = await rerun(old);
+    const batch = String(answer.headers["x-batch-id"]);
+    expect([answer.statusCode, answer.body, api.rings()]).toEqual([204, "", rings]);
+    expect(await api.get(`/batch/${batch}`)).toMatchObject({ batch_id: batch, total_tasks: 0, scope: "nightly" });
+    const told = await api.db.use((sql) => sql`select key, action from delivery where batch_id = ${batch}`);
+    expect(told).toEqual([{ key: `batch:${batch}:complete`, action: hook("complete") }]);
+    expect((await rerun(await create([]), { only: "all" })).statusCode).toBe(204);
+  });
+
+  it("no delay that is over, and the timer of one that is not", async () => {
+    const old = await create([
+      task("over", { run_at: "2020-01-01T00:00:00Z" }),
+      task("ahead", { delay_secs: 3_000 }),
+      task("waits", { delay_secs: 3_000, dependencies: [{ id: "over" }] }),
+    ]);
+    const was = (await api.get(`/dag/${old}`)).tasks;
+    await end(old);
+    const made = (await rerun(old, { only: "all" })).json();
+    expect(made.map((one: { run_at: string }) => one.run_at)).toEqual([null, was[1].run_at, was[2].run_at]);
+    const rows = await api.db.use(
+      (sql) => sql`select due_at from task where batch_id = ${made[0].batch_id} order by pos`,
+    );
+    expect(rows.map((row) => row.due_at?.toISOString() ?? null)).toEqual([null, was[1].run_at, null]);
+  });
+
+  it("a large batch", async () => {
+    const tasks = Array.from({ length: 12_000 }, (_, n) =>
+      task(`t${n}`, n === 0 ? {} : { dependencies: [{ id: `t${n - 1}`, requires_success: true }] }),
+    );
+    const old = await create(tasks);
+    await end(old, { t11999: "Failure", t11998: "Canceled" });
+    expect(ids((await rerun(old)).json())).toEqual(["t11998", "t11999"]);
+    expect((await rerun(old, { only: "all" })).json()).toHaveLength(12_000);
+  });
+});
