@@ -5,7 +5,7 @@
 import { type Config, limits } from "#config";
 import { Unavailable } from "#domain/errors";
 import { type Client, openClient, type Sql } from "#store/connection";
-import { isBroken } from "#store/faults";
+import { isAftermath, isBroken } from "#store/faults";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -101,8 +101,17 @@ class Pool implements Db {
           write.catch(() => {});
           writes.push(write);
         });
-        // A write that failed makes this commit a rollback, and its own error is the one that is thrown.
-        const [, { command }] = await Promise.all([begun, sql.unsafe("commit").execute(), ...writes]);
+        const commit = sql.unsafe("commit").execute();
+        // A write that failed makes this commit a rollback and every write after it fail, too: its own error tells why.
+        const rest: unknown[] = [];
+        const cause = (sent: Promise<unknown>) =>
+          sent.catch((error) => {
+            if (!isAftermath(error)) throw error;
+            rest.push(error);
+          });
+        await Promise.all([begun, ...writes, commit].map(cause));
+        if (rest.length > 0) throw rest[0];
+        const { command } = await commit;
         if (command !== "COMMIT") throw new Error(`a statement of this transaction failed: ${command}`);
         return result;
       } catch (error) {

@@ -22,5 +22,8 @@ export function isTransient(error: unknown): boolean {
   return isBroken(error) || (sqlState.test(code) && !inputCodes.test(code));
 }
 
+/** Says only that a statement before it in the transaction failed. */
+export const isAftermath = (error: unknown): boolean => codeOf(error) === "25P02";
+
 /** Somebody else was in the way; he is gone soon. */
 export const isLockFault = (error: unknown): boolean => lockCodes.test(codeOf(error));

@@ -163,9 +163,8 @@ describe("a worker", () => {
     onTestFinished(() => void db.use((sql) => sql`alter table task drop constraint no_claim`));
     const { ids } = await create(db, [{ kind: "cursed" }, following("t0")] as never);
     const rig = startRig(db, 3);
-    // Not about the deadline of commands: only about who is blamed.
     const update = { verb: "update", target: ids[1] as string, fields: { priority: 3 } } as const;
-    const answer = rig.ask(update, { expires: false });
+    const answer = rig.ask(update);
     rig.look();
     expect(await within(() => answer, 10_000)).toMatchObject({ status: 200 });
     expect(rig.parked).toEqual([]);

@@ -216,6 +216,18 @@ describe("a transaction", () => {
     expect(await ids(db)).toEqual([]);
   });
 
+  it("names the write that failed, not those that failed for its sake", async () => {
+    const db = open();
+    for (let i = 0; i < 20; i++) {
+      const failing = db.tx(async (sql, last) => {
+        // As one that is issued through several hands: its error arrives later than those of the writes after it.
+        last(Promise.all([Promise.resolve(sql`select 1 / ${i - i}::int`.execute())]).then((one) => one));
+        last(sql`select 2`.execute());
+      });
+      await expect(failing).rejects.toMatchObject({ code: "22012" });
+    }
+  });
+
   it("does not claim success where a statement failed that nobody cared for", async () => {
     const db = open({ poolMaxSize: 1 });
     const careless = db.tx(async (sql) => {
