@@ -1,13 +1,16 @@
 /**
  * `npm run bench`: how many task lives a second Baton does, and how that compares with the same two HTTP exchanges without
- * any state behind them, measured in the same run: floor, Baton fresh, Baton warm, chains, floor again.
+ * any state behind them, measured in the same run: floor, Baton fresh, Baton warm, chains, starts behind tasks that are
+ * blocked, floor again.
  * Ends with 1 when a threshold of limits.ts is missed, 2 when it could not be measured.
  *
  *   --lives N     lives of one run (20,000)        --chain      only the chains
- *   --workers N   worker processes, 1 or 2         --url URL    a Baton that runs already (start calls to 127.0.0.1)
+ *   --workers N   worker processes, 1 or 2         --blocked    only the starts behind blocked tasks
+ *   --url URL     a Baton that runs already (start calls to 127.0.0.1)
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { runBlocked } from "./blocked.ts";
 import { runChains } from "./chain.ts";
 import { cpuSeconds, perLife } from "./cpu.ts";
 import { measureFloor } from "./floor.ts";
@@ -22,11 +25,15 @@ const { values } = parseArgs({
     lives: { type: "string", default: `${livesDefault}` },
     workers: { type: "string", default: "1" },
     chain: { type: "boolean", default: false },
+    blocked: { type: "boolean", default: false },
     url: { type: "string" },
   },
 });
 const lives = wholeNumber("--lives", values.lives, batchSize, livesMax);
 const workers = wholeNumber("--workers", values.workers, 1, 2);
+/** What is measured: everything, or the parts that were asked for. */
+const asked = values.chain || values.blocked;
+const does = { load: !asked, chain: !asked || values.chain, blocked: !asked || values.blocked };
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 const idle: Pick<Results, "fresh" | "warm" | "cpu"> = { fresh: undefined, warm: [], cpu: {} };
@@ -47,8 +54,8 @@ try {
   receiver = await startReceiver();
   const results = await measure(receiver);
   for (const line of present(results)) console.log(line);
-  const { ratioPassed, chainPassed } = figures(results);
-  process.exitCode = ratioPassed && chainPassed ? 0 : 1;
+  const { ratioPassed, chainPassed, blockedPassed } = figures(results);
+  process.exitCode = ratioPassed && chainPassed && blockedPassed ? 0 : 1;
 } catch (error) {
   if (!interrupted) say(`could not be measured: ${(error as Error).message}`);
   process.exitCode = 2;
@@ -60,23 +67,28 @@ async function measure(to: Receiver): Promise<Results> {
   const cores = availableParallelism();
   const about = { lives, workers, cores, node: process.versions.node };
   say(`bench: ${lives.toLocaleString("en-US")} lives a run, ${workers} worker(s), ${cores} cores, Node ${about.node}`);
-  const floorBefore = values.chain ? [] : await floor(to, "before");
+  const floorBefore = does.load ? await floor(to, "before") : [];
   say(values.url ? `Baton at ${values.url}` : "starting Baton (Postgres, nats-server, API, workers) ...");
   system = values.url ? foreignSystem(values.url) : await startSystem(workers);
   const { url, pids } = system;
-  const { fresh, warm, cpu } = values.chain ? idle : await load(url, to, pids);
-  say("chains ...");
-  const chainMs = await runChains(url, to);
+  const { fresh, warm, cpu } = does.load ? await load(url, to, pids) : idle;
+  const chainMs = does.chain ? await chains(url, to) : [];
+  const blocked = does.blocked ? await runBlocked(url, to, values.url !== undefined, say) : undefined;
   // Nothing of Baton may run beside the second floor.
   await system.stop();
   system = undefined;
-  const floorAfter = values.chain ? [] : await floor(to, "after");
-  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs };
+  const floorAfter = does.load ? await floor(to, "after") : [];
+  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, blocked };
 }
 
 async function floor(to: Receiver, when: string): Promise<number[]> {
   say(`floor, ${when} ...`);
   return measureFloor(to, lives, workers);
+}
+
+async function chains(url: string, to: Receiver): Promise<number[]> {
+  say("chains ...");
+  return runChains(url, to);
 }
 
 async function load(url: string, to: Receiver, pids: System["pids"]) {

@@ -1,4 +1,4 @@
-// What the benchmark's processes tell each other by IPC.
+// What the benchmark's processes tell each other by IPC, and the clock by which they do.
 
 /** What the receiver saw of one run. */
 export interface Received {
@@ -10,7 +10,12 @@ export interface Received {
   /** From a start call's arrival to its report's answer, waiting for a free connection included. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** When the last start call arrived, by `machineMs`. */
+  readonly calledAt: number;
 }
+
+/** A clock that all processes of one machine share. */
+export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export type ReceiverAsk = { readonly expect: number } | { readonly sofar: true };
 export type ReceiverTell =

@@ -1,11 +1,11 @@
 // A process of its own: the user's service, as fast as Node makes it. Answers each start call 200, then reports Success to
-// its handle on a keep-alive connection. Used alike for the floor and for Baton. Told by IPC how many lives to expect;
+// its handle on a keep-alive connection; of a call to /hold nothing is heard again. Used alike for the floor and for Baton. Told by IPC how many lives to expect;
 // tells when so many reports were answered, and how. Ends with its parent.
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Pool } from "undici";
 import { reportConnections } from "./limits.ts";
-import type { Received, ReceiverAsk, ReceiverTell } from "./messages.ts";
+import { machineMs, type Received, type ReceiverAsk, type ReceiverTell } from "./messages.ts";
 
 const tell = (message: ReceiverTell) => void process.send?.(message);
 const report = {
@@ -17,19 +17,21 @@ const report = {
 let pool: Pool | undefined;
 let origin = "";
 let waits: number[] = [];
-let now: { expected: number; starts: number; success: number; refused: Record<string, number> };
+let now: { expected: number; starts: number; success: number; refused: Record<string, number>; calledAt: number };
 reset(0);
 
 function reset(expected: number): void {
-  now = { expected, starts: 0, success: 0, refused: {} };
+  now = { expected, starts: 0, success: 0, refused: {}, calledAt: 0 };
   waits = [];
 }
 
 const server = createServer((request, response: ServerResponse) => {
+  now.calledAt = machineMs();
   request.resume();
   response.writeHead(200, { "content-length": 0 }).end();
   now.starts += 1;
   const query = request.url ?? "";
+  if (query.startsWith("/hold")) return;
   const from = query.indexOf("handle=") + 7;
   const to = query.indexOf("&", from);
   answer(decodeURIComponent(query.slice(from, to < 0 ? undefined : to)));
@@ -63,7 +65,8 @@ function to(target: string): Pool {
 function received(): Received {
   const sorted = Float64Array.from(waits).sort();
   const at = (share: number) => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;
-  return { starts: now.starts, success: now.success, refused: now.refused, p50Ms: at(0.5), p99Ms: at(0.99) };
+  const { starts, success, refused, calledAt } = now;
+  return { starts, success, refused, p50Ms: at(0.5), p99Ms: at(0.99), calledAt };
 }
 
 process.on("message", (message: ReceiverAsk) => {

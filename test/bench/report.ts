@@ -1,5 +1,6 @@
 // The numbers of a benchmark run, its verdict, and how they are printed: a table for people, then one line of JSON. Pure.
-import { chainLength, chainUnderMs, leastRatio } from "./limits.ts";
+import type { BlockedTimes, StartTimes } from "./blocked.ts";
+import { blockedTasks, blockedUnderRatio, chainLength, chainUnderMs, leastRatio } from "./limits.ts";
 import type { Run } from "./lives.ts";
 
 export interface Results {
@@ -15,6 +16,7 @@ export interface Results {
   /** Microseconds of CPU a life over the warm runs, by role. */
   readonly cpu: Readonly<Record<string, number>>;
   readonly chainMs: readonly number[];
+  readonly blocked: BlockedTimes | undefined;
 }
 
 export const median = (values: readonly number[]): number => {
@@ -25,14 +27,17 @@ export const median = (values: readonly number[]): number => {
 
 /** What the run comes to; `passed` says whether it meets limits.ts. The ratio judged is that of the warm runs. */
 export function figures(results: Results) {
-  const { floorBefore, floorAfter, fresh, warm: runs, chainMs } = results;
+  const { floorBefore, floorAfter, fresh, warm: runs, chainMs, blocked: starts } = results;
   const load = runs.length === 0 ? undefined : loadFigures([...floorBefore, ...floorAfter], fresh, runs);
   const chain = chainMs.length === 0 ? undefined : { minMs: Math.min(...chainMs), medianMs: median(chainMs) };
+  const blocked = starts && blockedFigures(starts);
   return {
     load,
     chain,
+    blocked,
     ratioPassed: load === undefined || load.ratio >= leastRatio,
     chainPassed: chain === undefined || chain.medianMs < chainUnderMs,
+    blockedPassed: blocked === undefined || blocked.ratio <= blockedUnderRatio,
   };
 }
 
@@ -49,9 +54,22 @@ function loadFigures(floors: readonly number[], fresh: Run | undefined, runs: re
   };
 }
 
+/** The worst ratio is the one that counts. */
+function blockedFigures({ plain, ruled }: BlockedTimes) {
+  const of = ({ empty, oneLane, manyLanes }: StartTimes) =>
+    [median(empty), median(oneLane), median(manyLanes)] as const;
+  const [plainMs, plainOneLaneMs, plainManyLanesMs] = of(plain);
+  const [ruledMs, ruledOneLaneMs, ruledManyLanesMs] = of(ruled);
+  const ratio = Math.max(
+    Math.max(plainOneLaneMs, plainManyLanesMs) / plainMs,
+    Math.max(ruledOneLaneMs, ruledManyLanesMs) / ruledMs,
+  );
+  return { plainMs, plainOneLaneMs, plainManyLanesMs, ruledMs, ruledOneLaneMs, ruledManyLanesMs, ratio };
+}
+
 /** The lines to print. */
 export function present(results: Results): string[] {
-  const { load, chain, ratioPassed, chainPassed } = figures(results);
+  const { load, chain, blocked, ratioPassed, chainPassed, blockedPassed } = figures(results);
   const rates = (values: readonly number[]) => values.map((n) => whole(n).padStart(7)).join(" ");
   const lines = [""];
   if (load) {
@@ -74,15 +92,32 @@ export function present(results: Results): string[] {
     const times = `min ${chain.minMs.toFixed(0)} ms, median ${chain.medianMs.toFixed(0)} ms of ${results.chainMs.length}`;
     lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(chainPassed)}`);
   }
+  if (blocked) {
+    const ms = (...times: number[]) => times.map((time) => time.toFixed(1)).join(" / ");
+    const { plainMs, plainOneLaneMs, plainManyLanesMs, ruledMs, ruledOneLaneMs, ruledManyLanesMs, ratio } = blocked;
+    lines.push(
+      `  start          ${ms(plainMs, plainOneLaneMs, plainManyLanesMs)} ms, with a rule ${ms(ruledMs, ruledOneLaneMs, ruledManyLanesMs)} ms:`,
+      `                 medians with nothing else there, ${whole(blockedTasks)} tasks blocked, as many in a lane each as well`,
+      `  blocked        ratio ${ratio.toFixed(2)} at worst  at most ${blockedUnderRatio.toFixed(2)}: ${verdict(blockedPassed)}`,
+    );
+  }
   return [...lines, "", JSON.stringify(machineReadable(results))];
 }
 
 function machineReadable(results: Results) {
   const { lives, workers, cores, node, cpu, fresh, warm } = results;
   const runs = [fresh, ...warm].filter((run) => run !== undefined).map((run) => Math.round(run.perSecond));
-  const { load, chain, ...passed } = figures(results);
+  const { load, chain, blocked, ...passed } = figures(results);
   const about = { bench: "baton", lives, workers, cores, node };
-  return { ...about, ...rounded(load), runs, cpuMicrosPerLife: cpu, chain: rounded(chain), ...passed };
+  return {
+    ...about,
+    ...rounded(load),
+    runs,
+    cpuMicrosPerLife: cpu,
+    chain: rounded(chain),
+    blocked: rounded(blocked),
+    ...passed,
+  };
 }
 
 const rounded = (numbers: Readonly<Record<string, number>> | undefined) =>

@@ -150,6 +150,30 @@ describe("two workers", () => {
     for (const _ of [1, 2]) await running(Object.values(await cluster.create([twin])));
   });
 
+  test("metadata that lacks a field of a rule, or is not there, blocks that task and crashes nobody", async () => {
+    const rules = [
+      { type: "Concurrency", max_concurrency: 1, matcher: { kind: "ruled", status: "Running", fields: ["region"] } },
+    ];
+    const of = (id: string, more: object) => task(id, service.action("/run"), { kind: "ruled", rules, ...more });
+    const ids = await cluster.create([
+      of("none", { priority: 9 }),
+      of("lacks", { priority: 9, metadata: { other: 1 } }),
+      of("null", { metadata: { region: null } }),
+      of("has", { metadata: { region: "x" } }),
+      task("free", service.action("/run"), { priority: -9 }),
+    ]);
+    await running([ids.null, ids.has, ids.free] as string[]);
+    for (const id of [ids.none, ids.lacks]) {
+      const { body } = await cluster.call("GET", `/task/${id}`);
+      expect([body.status, body.blocked_by.map(({ missing }: { missing: string[] }) => missing)]).toEqual([
+        "Pending",
+        [["region"]],
+      ]);
+      expect((await cluster.call("DELETE", `/task/${id}`)).status).toBe(200);
+    }
+    expect(cluster.workers.every(({ alive }) => alive)).toBe(true);
+  });
+
   test("an end action waits for an open start call, and not for one that was answered", async () => {
     service.answer("/refuses", { status: 500 });
     service.answer("/answers", { status: 200, body: {} });
