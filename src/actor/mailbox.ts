@@ -84,6 +84,10 @@ export interface Left {
   readonly moreElsewhere: boolean;
 }
 
+const worthShare = 0.3;
+const triedShare = 1 / 16;
+const memoryLength = 32;
+
 export class Mailbox {
   readonly #waiting: Record<Lane, Item[]> = { ending: [], row: [] };
   readonly #wake: Record<Lane, (() => void) | null> = { ending: null, row: null };
@@ -92,6 +96,8 @@ export class Mailbox {
   readonly #resting = new Map<string, { readonly item: Item; readonly since: number }>();
   #waking: NodeJS.Timeout | null = null;
   #endedAt = Number.NEGATIVE_INFINITY;
+  /** How many of those that waited were told with their report, lately. */
+  #together = 0.5;
 
   put(item: Item, lane: Lane = laneOf(item)): void {
     this.#waiting[lane].push(item);
@@ -101,9 +107,15 @@ export class Mailbox {
   /** The rim's way in. */
   tell(command: LocalCommand): void {
     const item: Item = { from: "rim", command, busy: 0 };
-    const reportsCome = performance.now() - this.#endedAt < limits.restMs;
-    if (command.type === "started" && reportsCome && !this.#resting.has(command.task)) this.#rest(item, command.task);
+    if (command.type === "started" && this.#isWorthWaiting() && !this.#resting.has(command.task))
+      this.#rest(item, command.task);
     else this.put(item);
+  }
+
+  /** Reports come, and mostly soon after the start; where they did not, one in a few is tried. */
+  #isWorthWaiting(): boolean {
+    if (performance.now() - this.#endedAt > limits.restMs) return false;
+    return this.#together > worthShare || Math.random() < triedShare;
   }
 
   /** Where services report at once, start and report of a task are decided together: that spares it a transaction. */
@@ -122,6 +134,7 @@ export class Mailbox {
         return;
       }
       this.#resting.delete(task);
+      this.#together -= this.#together / memoryLength;
       this.put(item);
     }
   }
@@ -175,7 +188,10 @@ export class Mailbox {
     const taken: Item[] = [];
     for (const task of tasks) {
       const resting = this.#resting.get(task);
-      if (resting && this.#resting.delete(task)) taken.push(resting.item);
+      if (!resting) continue;
+      this.#resting.delete(task);
+      this.#together += (1 - this.#together) / memoryLength;
+      taken.push(resting.item);
     }
     this.#waiting.row = this.#waiting.row.filter((item) => {
       const mine = item.from === "rim" && item.command.type === "started" && tasks.has(item.command.task);

@@ -59,13 +59,14 @@ export async function actorOf(cluster: Cluster, member: Member): Promise<string>
   return `worker:${id}`;
 }
 
-/** Resolves when this worker has at least so many start calls open. */
-export const hasClaims = (cluster: Cluster, actor: string, n: number): Promise<unknown> =>
-  until(async () => (await claimsOf(cluster, actor)) >= n, 10_000, `${actor} has ${n} claims`);
+/** Resolves when this worker has at least so many claims (of tasks of that kind). */
+export const hasClaims = (cluster: Cluster, actor: string, n: number, kind: string | null = null): Promise<unknown> =>
+  until(async () => (await claimsOf(cluster, actor, kind)) >= n, 10_000, `${actor} has ${n} claims`);
 
-export async function claimsOf(cluster: Cluster, actor: string): Promise<number> {
+export async function claimsOf(cluster: Cluster, actor: string, kind: string | null = null): Promise<number> {
   const [row] = await cluster.sql<{ n: number }[]>`
-    select count(*)::int as n from task where owner = ${Number(actor.slice("worker:".length))}`;
+    select count(*)::int as n from task
+    where owner = ${Number(actor.slice("worker:".length))} and kind = coalesce(${kind}, kind)`;
   return row?.n ?? 0;
 }
 

@@ -110,6 +110,18 @@ describe("the outcome of a start, while reports come in", () => {
     expect(mailbox.size("row")).toBe(1);
   });
 
+  it("waits no more where reports come later than that, but for a few", async () => {
+    const mailbox = busy();
+    for (let i = 0; i < 60; i++) mailbox.tell(outcome(`slow${i}`));
+    await until(() => mailbox.size("row") === 60);
+    mailbox.put(asked(ask("succeed")));
+    mailbox.take("ending", 1, never);
+    for (let i = 0; i < 320; i++) mailbox.tell(outcome(`next${i}`));
+    const waiting = mailbox.total - mailbox.size("row");
+    expect(waiting).toBeGreaterThan(0);
+    expect(waiting).toBeLessThan(100);
+  });
+
   it("is kept where a second one of its task comes", () => {
     const mailbox = busy();
     mailbox.tell(outcome("a"));

@@ -1,0 +1,149 @@
+// What the rules let start, over counts that are given: the table of limits, and a whole round of candidates.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { admitted, blockOf, type Candidate, loadOf, slackOf, type Term, type Usage, usedOf } from "#domain/admit";
+
+const slots = (key: string | null, limit: number): Term => ({ type: "Concurrency", limit, key });
+const work = (key: string | null, limit: number): Term => ({ type: "Capacity", limit, key });
+const usage = (of: Record<string, [count: number, load: number]>) =>
+  new Map(Object.entries(of).map(([key, [count, load]]): [string, Usage] => [key, { count, load }]));
+
+describe("the work that a task has left", () => {
+  it.each([
+    [null, 0, 0, 0],
+    [null, 5, 5, 0],
+    [10, 0, 0, 10],
+    [10, 3, 2, 5],
+    [10, 10, 0, 0],
+    [10, 8, 8, 0],
+    [0, 0, 0, 0],
+  ])("of %s expected, %i done and %i failed is %i", (expectedCount, success, failures, left) => {
+    expect(loadOf({ expectedCount, success, failures })).toBe(left);
+  });
+});
+
+describe("a condition", () => {
+  it.each<[string, Term[], Record<string, [number, number]>, number | null, number]>([
+    ["none at all", [], {}, null, Number.POSITIVE_INFINITY],
+    ["nobody there", [slots("a", 1)], {}, null, 1],
+    ["others there", [slots("a", 1)], { b: [9, 9] }, null, 1],
+    ["one place left", [slots("a", 3)], { a: [2, 0] }, null, 1],
+    ["the last place taken", [slots("a", 3)], { a: [3, 0] }, 0, 0],
+    ["more there than the limit, which was lowered", [slots("a", 1)], { a: [4, 0] }, 0, 0],
+    ["the work does not count", [slots("a", 2)], { a: [1, 1000] }, null, 1],
+    ["work below the limit", [work("a", 10)], { a: [50, 9] }, null, Number.POSITIVE_INFINITY],
+    ["work at the limit", [work("a", 10)], { a: [1, 10] }, 0, 0],
+    ["no work, however many", [work("a", 1)], { a: [1000, 0] }, null, Number.POSITIVE_INFINITY],
+    ["a field is missing", [slots(null, 5)], {}, 0, 0],
+    ["a count is missing", [work(null, 5)], {}, 0, 0],
+    ["the second does not hold", [slots("a", 2), slots("b", 2)], { a: [1, 0], b: [2, 0] }, 1, 0],
+    ["the first of two that do not hold", [slots("a", 1), slots("b", 1)], { a: [1, 0], b: [1, 0] }, 0, 0],
+    ["the strictest of one key", [slots("a", 4), slots("a", 2)], { a: [1, 0] }, null, 1],
+    ["a place and work", [work("a", 5), slots("a", 4)], { a: [1, 4] }, null, 3],
+    ["both types on one key, the work too much", [slots("a", 4), work("a", 5)], { a: [1, 5] }, 1, 0],
+  ])("%s", (_, terms, used, block, slack) => {
+    expect(blockOf(terms, usage(used))).toBe(block === null ? null : terms[block]);
+    expect(slackOf(terms, usage(used))).toBe(slack);
+  });
+
+  it("is used by count or by work", () => {
+    expect([usedOf("Concurrency", { count: 2, load: 7 }), usedOf("Capacity", { count: 2, load: 7 })]).toEqual([2, 7]);
+  });
+});
+
+describe("a round", () => {
+  const one = (lane: number, keys: string[] = [], load = 0) => ({ lane, keys, load });
+  const lanes = (of: Record<number, Term[]>) =>
+    new Map(Object.entries(of).map(([lane, terms]): [number, Term[]] => [Number(lane), terms]));
+
+  it.each<[string, Candidate[], Record<number, Term[]>, Record<string, [number, number]>, number, number[]]>([
+    ["takes whoever has no rules", [one(0), one(0)], {}, {}, 9, [0, 1]],
+    ["takes no more than there is room for", [one(0), one(0), one(0)], {}, {}, 2, [0, 1]],
+    ["takes nobody where there is no room", [one(0)], {}, {}, 0, []],
+    ["counts what it has taken", [one(1, ["a"]), one(1, ["a"]), one(1, ["a"])], { 1: [slots("a", 2)] }, {}, 9, [0, 1]],
+    ["counts who is there", [one(1, ["a"]), one(1, ["a"])], { 1: [slots("a", 2)] }, { a: [1, 0] }, 9, [0]],
+    [
+      "counts those without rules",
+      [one(0, ["a"]), one(1, ["a"]), one(0, ["a"])],
+      { 1: [slots("a", 1)] },
+      {},
+      9,
+      [0, 2],
+    ],
+    [
+      "counts nobody for a key that he does not hold",
+      [one(0, ["b"]), one(1, ["a"])],
+      { 1: [slots("a", 1)] },
+      {},
+      9,
+      [0, 1],
+    ],
+    [
+      "goes on behind one that is blocked",
+      [one(1, ["a"]), one(2, ["b"])],
+      { 1: [slots("a", 1)], 2: [slots("b", 1)] },
+      { a: [1, 0] },
+      9,
+      [1],
+    ],
+    [
+      "lets a wider limit pass a narrower one",
+      [one(1, ["a"]), one(2, ["a"]), one(1, ["a"])],
+      { 1: [slots("a", 1)], 2: [slots("a", 3)] },
+      { a: [1, 0] },
+      9,
+      [1],
+    ],
+    [
+      "adds up work until the limit is reached",
+      [one(1, ["a"], 6), one(1, ["a"], 6), one(1, ["a"], 1)],
+      { 1: [work("a", 10)] },
+      {},
+      9,
+      [0, 1],
+    ],
+    ["lets him with no work count none", [one(1, ["a"], 0), one(1, ["a"], 0)], { 1: [work("a", 1)] }, {}, 9, [0, 1]],
+    ["asks a key that is not his own", [one(1, ["a"]), one(1, ["a"])], { 1: [slots("b", 1)] }, {}, 9, [0, 1]],
+    ["never takes one that lacks a field", [one(1), one(0)], { 1: [slots(null, 5)] }, {}, 9, [1]],
+  ])("%s", (_, candidates, of, used, limit, chosen) => {
+    const result = admitted(candidates, lanes(of), usage(used), limit);
+    expect(result.chosen.map((candidate) => candidates.indexOf(candidate))).toEqual(chosen);
+  });
+
+  it("says who holds what afterwards, and leaves what it was given", () => {
+    const before = usage({ a: [1, 2] });
+    const { usage: after } = admitted([one(0, ["a", "b"], 5), one(0, ["b"])], new Map(), before, 9);
+    expect(after).toEqual(usage({ a: [2, 7], b: [2, 5] }));
+    expect(before).toEqual(usage({ a: [1, 2] }));
+  });
+
+  it("is what taking one after the other gives", () => {
+    const key = fc.constantFrom("a", "b", "c");
+    const term = fc.record<Term>({
+      type: fc.constantFrom("Concurrency", "Capacity"),
+      limit: fc.integer({ min: 1, max: 4 }),
+      key: fc.option(key, { freq: 9 }),
+    });
+    const candidate = fc.record<Candidate>({ lane: fc.nat(3), keys: fc.uniqueArray(key), load: fc.nat(3) });
+    const some = fc.tuple(
+      fc.array(candidate),
+      fc.array(fc.array(term, { maxLength: 3 }), { minLength: 3, maxLength: 3 }),
+      fc.nat(12),
+    );
+    fc.assert(
+      fc.property(some, ([candidates, terms, limit]) => {
+        const of = new Map(terms.map((list, n): [number, Term[]] => [n + 1, list]));
+        const { chosen } = admitted(candidates, of, new Map(), limit);
+        const taken: Candidate[] = [];
+        for (const candidate of candidates) {
+          const others = (key: string | null) => taken.filter(({ keys }) => key !== null && keys.includes(key));
+          const used = ({ type, key }: Term) =>
+            type === "Capacity" ? others(key).reduce((sum, { load }) => sum + load, 0) : others(key).length;
+          const open = (of.get(candidate.lane) ?? []).every((term) => term.key !== null && used(term) < term.limit);
+          if (open && taken.length < limit) taken.push(candidate);
+        }
+        expect(chosen).toEqual(taken);
+      }),
+    );
+  });
+});
