@@ -3,7 +3,7 @@
 import type { Scene } from "#actor/scene";
 import { loadOf } from "#domain/admit";
 import type { TaskRow } from "#domain/row";
-import { startsOf } from "#store/claim";
+import { keysOf } from "#store/claim";
 import type { Sql } from "#store/client";
 import type { Charges } from "#store/holders";
 
@@ -18,14 +18,18 @@ export async function charge(sql: Sql, scene: Scene): Promise<Charges> {
   const unknown = enters.filter((id) => !scene.keys.has(id));
   if (unknown.length > 0) {
     if (!scene.mayHold) throw Object.assign(new Error("a shape is being made"), { code: lockNotAvailable });
-    for (const [id, { keys }] of await startsOf(sql, unknown)) scene.keys.set(id, keys);
+    for (const [id, keys] of await keysOf(sql, unknown)) scene.keys.set(id, keys);
   }
+  // Their keys are made of what this turn writes.
+  const hasOther = (id: string) => scene.specs.get(id)?.metadata !== undefined;
   const active = changed.filter(({ row, before }) => isActive(row) && isActive(before));
   return {
-    enters: enters.flatMap((task) => (scene.keys.get(task) ?? []).map((key) => ({ task, key }))),
+    enters: enters
+      .filter((id) => !hasOther(id))
+      .flatMap((task) => (scene.keys.get(task) ?? []).map((key) => ({ task, key }))),
     leaves: changed.filter(({ row, before }) => isActive(before) && !isActive(row)).map(({ row }) => row.id),
     moved: active.filter(({ row, before }) => loadOf(row) !== loadOf(before)).map(({ row }) => row.id),
-    recharged: active.filter(({ row }) => scene.specs.get(row.id)?.metadata !== undefined).map(({ row }) => row.id),
+    recharged: changed.filter(({ row }) => isActive(row) && hasOther(row.id)).map(({ row }) => row.id),
     relaned: changed.filter(({ row, before }) => isRelaned(scene, row, before)).map(({ row }) => row.id),
     fills: changed
       .filter(
@@ -39,8 +43,9 @@ export async function charge(sql: Sql, scene: Scene): Promise<Charges> {
 const lockNotAvailable = "55P03";
 
 function isRelaned(scene: Scene, row: TaskRow, before: TaskRow): boolean {
-  const spec = scene.specs.get(row.id);
-  if (spec?.rules !== undefined) return true;
+  if (scene.ruled.has(row.id)) return true;
   if (row.lane === 0) return false;
-  return spec?.metadata !== undefined || (row.expectedCount === null) !== (before.expectedCount === null);
+  return (
+    scene.specs.get(row.id)?.metadata !== undefined || (row.expectedCount === null) !== (before.expectedCount === null)
+  );
 }

@@ -1,14 +1,15 @@
 // The claim is the take: a worker claims only what it can send at once, and the process that commits the claim makes the
 // call. What is best is decided here, at the last moment: priority, then creation, then position.
 
+import { gather } from "#actor/gather";
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
-import { admitted, blockOf, loadOf, slackOf } from "#domain/admit";
+import type { Action } from "#domain/action";
+import { admitted, blockOf, loadOf } from "#domain/admit";
 import type { Claimed } from "#domain/claimed";
 import type { TaskRow } from "#domain/row";
-import { type Claimable, claimable, type Rooms, startsOf } from "#store/claim";
+import { type Claimable, keysOf, type Rooms, startActions } from "#store/claim";
 import type { Sql } from "#store/client";
-import { openLanes } from "#store/lanes";
 
 /** Room for calls in this process: in all, and to each receiver. */
 export interface Slots {
@@ -28,6 +29,10 @@ export class ClaimRound {
   moreHere = false;
   /** There may be more to claim, for others: here a receiver, or this process, is full now. */
   moreElsewhere = false;
+  /** It could not look at everything, for reasons that are gone in some milliseconds. */
+  soon = false;
+  /** It was told that tasks with rules may start. */
+  woke = false;
 
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
     this.limit = Math.min(slots.free(), max);
@@ -35,6 +40,10 @@ export class ClaimRound {
     this.moreHere = slots.free() > max;
     this.#token = token;
   }
+
+  /** How many more calls may be made to a receiver. */
+  roomOf = (receiver: string): number =>
+    this.rooms.rooms.find((one) => one.receiver === receiver)?.room ?? this.rooms.roomMax;
 
   take(): { owner: number; claimId: number } {
     const token = this.#token();
@@ -56,33 +65,31 @@ export class ClaimRound {
 /** Claims what the round has room for, in the scene; the calls are made after the commit. */
 export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
   if (round.limit <= 0) return [];
-  // A shape is being made: that takes milliseconds.
   if (!scene.mayHold) {
-    round.moreHere = true;
+    round.soon = true;
     return [];
   }
-  const { lanes, usage } = scene.awake ? await openLanes(sql, round.limit) : noLanes;
-  const terms = new Map(lanes.map((lane) => [lane.id, lane.terms]));
-  const open = lanes
-    .map(({ id, terms }) => ({ lane: id, room: Math.min(round.limit, slackOf(terms, usage)) }))
-    .filter(({ room }) => room > 0);
-  // Lanes that share a key may come with more than that admits.
-  const wanted = open.length === 0 ? round.limit : 2 * round.limit + spareCandidates;
-  const found = await claimable(sql, wanted, round.rooms, [{ lane: 0, room: round.limit }, ...open]);
+  const { found, keys, lanes, usage, more, busy } = await gather(sql, round.limit, round.rooms, scene);
   // What this turn has already changed is written from the row in hand; it is taken the next time.
   const fresh = found.filter(({ row }) => !scene.rows.has(row.id));
-  const candidates = fresh.map((one) => ({ ...one, lane: one.row.lane, load: loadOf(one.row) }));
-  const after = admitted(candidates, terms, usage, round.limit);
-  round.judge(after.chosen);
-  const isCut = found.length === wanted && after.chosen.length < round.limit;
-  if (fresh.length < found.length || isCut) round.moreHere = true;
-  scene.judged = lanes.map(({ id, terms }) => ({ id, waitsFor: blockOf(terms, after.usage) }));
-  scene.add(after.chosen.map(({ row }) => row));
-  return after.chosen.map((chosen) => claim(scene, round, chosen.row, chosen));
+  const candidates = fresh.map((one) => ({
+    ...one,
+    lane: one.row.lane,
+    receiver: one.row.receiver,
+    keys: keys.get(one.row.id) ?? [],
+    load: loadOf(one.row),
+  }));
+  const { chosen, usage: after } = admitted(candidates, lanes, usage, round);
+  round.judge(chosen);
+  scene.judged = [...lanes].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, after) }));
+  // What was left behind is worth another look only where this one changed something.
+  const isProgress = chosen.length > 0 || scene.judged.some(({ waitsFor }) => waitsFor !== null);
+  if (fresh.length < found.length || (more && isProgress && chosen.length < round.limit)) round.moreHere = true;
+  round.soon = busy;
+  round.woke = scene.awake;
+  scene.add(chosen.map(({ row }) => row));
+  return chosen.map((one) => claim(scene, round, one.row, one));
 }
-
-const spareCandidates = 64;
-const noLanes = { lanes: [], usage: new Map() } as const;
 
 /**
  * Claims tasks that this very turn made ready, sparing them a turn of their own. Only where nothing is left behind: a task
@@ -93,30 +100,29 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
   if (!scene.mayHold || scene.awake) return [];
   const ready = [...scene.changed].filter((row) => becamePending(scene, row) && row.dueAt === null && row.lane === 0);
   if (ready.length === 0 || round.limit <= 0) return [];
-  const rooms = new Map(round.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
-  const chosen = ready
+  const candidates = ready
     .sort((a, b) => b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos)
-    .slice(0, round.limit)
-    .filter(({ receiver }) => {
-      if (receiver === null) return true;
-      const room = rooms.get(receiver) ?? round.rooms.roomMax;
-      rooms.set(receiver, room - 1);
-      return room > 0;
-    });
-  if (chosen.length === 0) return [];
-  const starts = await startsOf(
-    sql,
-    chosen.map(({ id }) => id),
+    .map((row) => ({ row, lane: 0, receiver: row.receiver, keys: [], load: 0 }));
+  const ids = admitted(candidates, new Map(), new Map(), round).chosen.map(({ row }) => row.id);
+  if (ids.length === 0) return [];
+  const [actions, keys] = await Promise.all([
+    startActions(sql, ids),
+    scene.shaped ? keysOf(sql, ids) : new Map<string, readonly string[]>(),
+  ]);
+  return ids.map((id) =>
+    claim(scene, round, scene.rows.get(id) as TaskRow, { action: actions.get(id) ?? null, keys: keys.get(id) ?? [] }),
   );
-  return chosen.map((row) => claim(scene, round, row, starts.get(row.id) ?? noStart));
 }
 
 const becamePending = (scene: Scene, row: TaskRow): boolean =>
   row.status === "Pending" && scene.before.get(row.id)?.status !== "Pending";
 
-const noStart = { action: null, keys: [] };
+interface Start {
+  readonly action: Action | null;
+  readonly keys: readonly string[];
+}
 
-function claim(scene: Scene, round: ClaimRound, row: TaskRow, { action, keys }: Omit<Claimable, "row">): Claimed {
+function claim(scene: Scene, round: ClaimRound, row: TaskRow, { action, keys }: Start): Claimed {
   if (!advance(scene, row, { type: "claim" })) throw new Error(`task ${row.id} is ${row.status}: not claimable`);
   const { owner, claimId } = round.take();
   row.owner = owner;

@@ -19,19 +19,19 @@ export interface Held {
 export const isWhole = (item: Item): boolean =>
   item.from === "client" && (batchVerbs as readonly string[]).includes(item.command.verb);
 
-/** `patient`: these were busy too often to be skipped again; nothing is held while waiting for them. */
+/** `patient`: these were busy too often to be skipped again; nothing is held while waiting for them. `bulk`: it takes long. */
 export async function hold(
   sql: Sql,
   ground: Ground,
   lane: Lane,
   items: readonly Item[],
-  patient: boolean,
+  { patient, bulk }: { readonly patient: boolean; readonly bulk: boolean },
 ): Promise<Held> {
   const tasks = idsOf(items, (item) => !isWhole(item));
   const batches = idsOf(items, isWhole);
   const scene =
     lane === "ending"
-      ? await holdBatches(sql, ground, tasks, batches, patient)
+      ? await holdBatches(sql, ground, { tasks, whole: batches }, patient, bulk)
       : await holdRows(sql, ground, tasks, patient);
   const busy = await busyOnes(sql, scene, tasks, batches);
   const mine: Item[] = [];
@@ -84,9 +84,9 @@ async function holdRows(sql: Sql, ground: Ground, tasks: string[], patient: bool
 async function holdBatches(
   sql: Sql,
   ground: Ground,
-  tasks: string[],
-  whole: string[],
+  { tasks, whole }: { readonly tasks: string[]; readonly whole: string[] },
   patient: boolean,
+  bulk: boolean,
 ): Promise<Scene> {
   let batches = patient ? [] : await load.lockBatches(sql, tasks, whole, false);
   if (batches.length === 0) {
@@ -97,7 +97,7 @@ async function holdBatches(
   const ids = batches.map((batch) => batch.id);
   const [rows, moment] = await Promise.all([
     tasks.length > 0 && ids.length > 0 ? load.rowsOf(sql, tasks, ids, patient) : [],
-    load.moment(sql),
+    load.moment(sql, bulk),
   ]);
   const scene = new Scene(ground, moment);
   for (const batch of batches) scene.batches.set(batch.id, batch);

@@ -155,5 +155,6 @@ const refused = (row: TaskRow, status: number, verb: string): Answer => ({
   state: row.status,
   attempt: row.attempt,
   error: `A task that is ${row.status} does not accept ${verb}`,
+  ...(status === 400 ? { details: [`status: ${row.status} does not allow ${verb}`] } : {}),
   allowed: accepts(row, taskVerbs),
 });

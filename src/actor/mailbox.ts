@@ -82,6 +82,10 @@ export interface Left {
   readonly moreHere: boolean;
   /** Here a receiver, or the process, is full now. */
   readonly moreElsewhere: boolean;
+  /** It is worth a look again in some milliseconds. */
+  readonly soon?: boolean;
+  /** It was told that tasks with rules may start, and has used that up. */
+  readonly woke?: boolean;
 }
 
 const worthShare = 0.3;

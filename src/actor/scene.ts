@@ -36,6 +36,8 @@ export class Scene {
   readonly mayHold: boolean;
   /** There are lanes of tasks with rules to look at. */
   readonly awake: boolean;
+  /** Active tasks hold keys. */
+  readonly shaped: boolean;
   readonly rows = new Map<string, TaskRow>();
   /** Of the tasks of a whole batch, where one was asked for. */
   readonly kinds = new Map<string, string>();
@@ -48,6 +50,8 @@ export class Scene {
   readonly owed: Owed[] = [];
   readonly deliveries: DeliveryRow[] = [];
   readonly specs = new Map<string, SpecChange>();
+  /** Rules that replace others, by the tasks that get them. */
+  readonly ruled = new Map<string, readonly unknown[]>();
   readonly unheld = new Set<string>();
   readonly answers: { id: string; hash: string | null; answer: Answer }[] = [];
   /** Answers that were given before, by the id they are remembered under. */
@@ -69,11 +73,12 @@ export class Scene {
   /** The earliest timer that this turn armed. */
   earliestDue: Date | null = null;
 
-  constructor(ground: Ground, { now, mayHold, awake }: Moment) {
+  constructor(ground: Ground, { now, mayHold, awake, shaped }: Moment) {
     this.ground = ground;
     this.now = now;
     this.mayHold = mayHold;
     this.awake = awake;
+    this.shaped = shaped;
   }
 
   /** Rows that are already in hand are kept: they may have been changed. */

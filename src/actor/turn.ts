@@ -49,7 +49,7 @@ export function turn(
     async (sql, last) => {
       if (bulk) await takeTime(sql);
       // load
-      const { scene, items, busy } = await hold(sql, ground, lane, commands, patient);
+      const { scene, items, busy } = await hold(sql, ground, lane, commands, { patient, bulk });
       // step
       const settled: { item: Item; answer: Answer | null }[] = [];
       for (const item of items) settled.push({ item, answer: await step(scene, item) });
@@ -106,6 +106,7 @@ const changesOf = (scene: Scene) => ({
   events: scene.events,
   deliveries: scene.deliveries,
   specs: [...scene.specs.values()],
+  ruled: scene.ruled,
   unheld: [...scene.unheld],
   answers: scene.answers,
   now: scene.now,

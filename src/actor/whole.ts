@@ -56,8 +56,8 @@ async function stop(scene: Scene, rows: readonly TaskRow[], total: number): Prom
 function setRules(scene: Scene, rows: readonly TaskRow[], { rules: asked }: ClientCommand): Promise<number> {
   return count(rows, (row) => {
     if (asked === undefined || scene.kinds.get(row.id) !== asked.kind) return false;
-    scene.changeSpec({ id: row.id, rules: asked.rules });
-    scene.changed.add(row);
+    scene.ruled.set(row.id, asked.rules);
+    scene.touch(row);
     return true;
   });
 }

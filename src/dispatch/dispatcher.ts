@@ -13,6 +13,7 @@ interface Parts {
 }
 
 const ringEveryMs = 50;
+const soonMs = 15;
 
 export class Dispatcher implements Hunger {
   readonly #parts: Parts;
@@ -23,6 +24,7 @@ export class Dispatcher implements Hunger {
   #freed = false;
   #rangAt = Number.NEGATIVE_INFINITY;
   #ringLater: NodeJS.Timeout | null = null;
+  #lookLater: NodeJS.Timeout | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -54,15 +56,23 @@ export class Dispatcher implements Hunger {
     this.#freed = false;
   }
 
-  fed(claimed: number, { moreHere, moreElsewhere }: Left): void {
+  fed(claimed: number, { moreHere, moreElsewhere, soon, woke }: Left): void {
     this.#left = moreElsewhere;
     if (moreHere || (moreElsewhere && this.#freed)) this.look();
-    // Others may have room now. Only a round that claimed something rings, so the bell comes to rest.
-    if (claimed > 0 && (moreHere || moreElsewhere)) this.#ring();
+    else if (soon) this.#lookLater ??= setTimeout(() => this.#lookAgain(), soonMs);
+    // Others may have room now. Only a round that claimed something, or that used up a word about it, rings: so the bell
+    // comes to rest.
+    if ((claimed > 0 || woke) && (moreHere || moreElsewhere)) this.#ring();
+  }
+
+  #lookAgain(): void {
+    this.#lookLater = null;
+    this.look();
   }
 
   stop(): void {
     if (this.#ringLater !== null) clearTimeout(this.#ringLater);
+    if (this.#lookLater !== null) clearTimeout(this.#lookLater);
   }
 
   /** Not at every round of a busy time, but never not at all. */

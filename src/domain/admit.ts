@@ -18,6 +18,8 @@ export interface Usage {
 /** A task that could start. */
 export interface Candidate {
   readonly lane: number;
+  /** Null: no call is made. */
+  readonly receiver: string | null;
   /** What it will hold. */
   readonly keys: readonly string[];
   /** The work it has left. */
@@ -52,21 +54,26 @@ export const slackOf = (terms: readonly Term[], usage: UsageByKey): number =>
       );
 
 /**
- * Those of the candidates, best first, that may start together, at most `limit`; and who holds what afterwards. A lane that
- * is not in `lanes` has no rules.
+ * Those of the candidates, best first, that may start together: at most `limit`, and of each receiver what it has room for;
+ * and who holds what afterwards. A lane that is not in `lanes` has no rules.
  */
 export function admitted<C extends Candidate>(
   candidates: readonly C[],
   lanes: ReadonlyMap<number, readonly Term[]>,
   usage: UsageByKey,
-  limit: number,
+  { limit, roomOf }: { readonly limit: number; readonly roomOf: (receiver: string) => number },
 ): { readonly chosen: C[]; readonly usage: UsageByKey } {
   const after = new Map(usage);
+  const called = new Map<string, number>();
   const chosen: C[] = [];
   for (const candidate of candidates) {
     if (chosen.length >= limit) break;
+    const { receiver } = candidate;
+    const calls = receiver === null ? 0 : (called.get(receiver) ?? 0);
+    if (receiver !== null && calls >= roomOf(receiver)) continue;
     if (blockOf(lanes.get(candidate.lane) ?? [], after) !== null) continue;
     chosen.push(candidate);
+    if (receiver !== null) called.set(receiver, calls + 1);
     for (const key of candidate.keys) {
       const { count, load } = after.get(key) ?? nobody;
       after.set(key, { count: count + 1, load: load + candidate.load });

@@ -1,5 +1,4 @@
 // What a claim round reads: the best claimable tasks of some lanes, locked, with what their calls need.
-import type { Fragment } from "postgres";
 import type { Action } from "#domain/action";
 import type { TaskRow } from "#domain/row";
 import { array, idList } from "#store/arrays";
@@ -9,8 +8,6 @@ import { columns, rowsWith } from "#store/row";
 export interface Claimable {
   readonly row: TaskRow;
   readonly action: Action | null;
-  /** What it holds from the claim on: a key for each shape of its kind. */
-  readonly keys: readonly string[];
 }
 
 /** Of each lane at most so many. */
@@ -47,7 +44,7 @@ export async function claimable(
         select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
           and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
       from receiver r where r.name is not null)
-    select ${columns(sql)}, s.start_action, ${keysOf(sql)}
+    select ${columns(sql)}, s.start_action
     from receiver r
       left join json_to_recordset(${JSON.stringify(rooms)}::text::json) as u (receiver text, room int) on u.receiver = r.name
       cross join lateral (
@@ -59,21 +56,21 @@ export async function claimable(
       join task_spec s on s.id = t.id
     where r.name is not null
     order by t.priority desc, t.created_at, t.pos limit ${limit}::int`);
-  return found.map(({ row, more: [action, keys] }) => ({
-    row,
-    action: action as Action | null,
-    keys: keys as readonly string[],
-  }));
+  return found.map(({ row, more: [action] }) => ({ row, action: action as Action | null }));
 }
 
-/** The keys that a task `t` with the cold row `s` holds while it is active. */
-const keysOf = (sql: Sql): Fragment => sql`
-  array_to_json(array(select k from shape h, rule_key(h.kind, h.fields, s.metadata) k where h.kind = t.kind and k is not null))`;
+/** The start actions of these tasks. */
+export async function startActions(sql: Sql, ids: string[]): Promise<Map<string, Action | null>> {
+  const found = await sql<{ id: string; action: Action | null }[]>`
+    select id, start_action as action from task_spec where id = any(${idList(ids)}::uuid[])`;
+  return new Map(found.map((row) => [row.id, row.action]));
+}
 
-/** What claiming these tasks takes besides their rows. */
-export async function startsOf(sql: Sql, ids: string[]): Promise<Map<string, Omit<Claimable, "row">>> {
-  const found = await sql<({ id: string } & Omit<Claimable, "row">)[]>`
-    select s.id, s.start_action as action, ${keysOf(sql)} as keys
+/** What these tasks hold while they are active: a key for each shape of their kind. Ask after their rows were locked. */
+export async function keysOf(sql: Sql, ids: readonly string[]): Promise<Map<string, readonly string[]>> {
+  const found = await sql<{ id: string; keys: string[] }[]>`
+    select s.id, array_to_json(array(
+      select k from shape h, rule_key(h.kind, h.fields, s.metadata) k where h.kind = t.kind and k is not null)) as keys
     from task_spec s join task t on t.id = s.id where s.id = any(${idList(ids)}::uuid[])`;
-  return new Map(found.map((row) => [row.id, row]));
+  return new Map(found.map((row) => [row.id, row.keys]));
 }

@@ -11,7 +11,6 @@ export interface SpecChange {
   readonly id: string;
   readonly metadata?: unknown;
   readonly result?: unknown;
-  readonly rules?: readonly unknown[];
   readonly addActions?: readonly LaterAction[];
 }
 
@@ -22,6 +21,8 @@ export interface Changes {
   readonly events: readonly TaskEventRow[];
   readonly deliveries: readonly DeliveryRow[];
   readonly specs: readonly SpecChange[];
+  /** Tasks that get other rules. */
+  readonly ruled: ReadonlyMap<string, readonly unknown[]>;
   /** Tasks whose start call was answered: their deliveries need not wait any longer. */
   readonly unheld: readonly string[];
   readonly answers: readonly { readonly id: string; readonly hash: string | null; readonly answer: unknown }[];
@@ -36,6 +37,7 @@ export function write(sql: Sql, changes: Changes, last: (write: Promise<unknown>
   if (changes.batches.length > 0) last(writeBatches(sql, changes.batches, now));
   if (changes.deliveries.length > 0) last(writeDeliveries(sql, changes.deliveries, now));
   if (changes.specs.length > 0) last(writeSpecs(sql, changes.specs));
+  if (changes.ruled.size > 0) last(writeRules(sql, changes.ruled));
   if (changes.unheld.length > 0) last(releaseHeld(sql, changes.unheld));
   if (changes.answers.length > 0) last(writeAnswers(sql, changes.answers, now));
 }
@@ -132,13 +134,22 @@ function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {
     m: change.metadata,
     r: change.result,
     a: change.addActions,
-    u: change.rules,
   }));
   return sql`
     update task_spec s set metadata = coalesce(u.m, s.metadata), result = coalesce(u.r, s.result),
-      actions = s.actions || coalesce(u.a, '[]'), rules = coalesce(u.u, s.rules)
-    from json_to_recordset(${json(values)}::text::json) as u (i uuid, m jsonb, r jsonb, a jsonb, u jsonb)
+      actions = s.actions || coalesce(u.a, '[]')
+    from json_to_recordset(${json(values)}::text::json) as u (i uuid, m jsonb, r jsonb, a jsonb)
     where s.id = u.i`.execute();
+}
+
+/** Many tasks get the same: each text is sent once. */
+function writeRules(sql: Sql, ruled: Changes["ruled"]): Write {
+  const tasks = Map.groupBy(ruled.keys(), (task) => ruled.get(task));
+  return Promise.all(
+    [...tasks].map(([rules, ids]) =>
+      sql`update task_spec set rules = ${json(rules)}::text::jsonb where id = any(${idList(ids)}::uuid[])`.execute(),
+    ),
+  );
 }
 
 function releaseHeld(sql: Sql, tasks: readonly string[]): Write {

@@ -44,6 +44,8 @@ export function openClient({ databaseUrl }: Pick<Config, "databaseUrl">): Client
       // The same for joins: every query starts from a few keys, so walking from them is right whatever the statistics say.
       enable_mergejoin: "off",
       enable_hashjoin: "off",
+      // Whoever wants the first few of many in the order of an index must not collect all of them first.
+      enable_bitmapscan: "off",
       jit: "off",
     } as never,
   } as never) as Sql;

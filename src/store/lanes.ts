@@ -1,22 +1,17 @@
-// Lanes, keys and wakes for a claim round that looks at tasks with rules. Rounds take turns over the whole cluster, for the
-// length of a transaction that waits for nothing else; releases do not, so they leave wakes, which are deleted before
-// anything is counted: what happens after the count leaves a wake for the next round.
-import type { Term, Usage, UsageByKey } from "#domain/admit";
+// Lanes, keys and wakes for a claim round that looks at tasks with rules. Such rounds take turns over the whole cluster;
+// releases do not, so they leave wakes, which are deleted before anything is counted: what happens after the count leaves a
+// wake for the next round.
+import type { Fragment } from "postgres";
+import type { Term, Usage } from "#domain/admit";
 import { array, idList } from "#store/arrays";
 import type { Sql } from "#store/client";
 
 export interface Lane {
   readonly id: number;
   readonly terms: readonly Term[];
-}
-
-export interface Opened {
-  /** Lanes that may have something to start, the best first. */
-  readonly lanes: readonly Lane[];
-  /** Who holds the keys of their terms. */
-  readonly usage: UsageByKey;
-  /** There may be more of them. */
-  readonly more: boolean;
+  readonly priority: number;
+  /** As Postgres writes it: microseconds tell lanes apart. */
+  readonly since: string;
 }
 
 /** Advisory locks: one of ruled rounds, and one that a new shape takes against every transaction that may make holders. */
@@ -24,26 +19,35 @@ export const roundLock = 7_227_868;
 export const shapeLock = 7_227_869;
 
 const wakesMax = 1_000;
-const lanesMax = 64;
+/** Lanes that are looked at together. */
+export const lanesMax = 64;
 
 /** Whether a round has rules to look at. Part of a statement that is sent anyway. */
 export const isAwake = (sql: Sql) => sql`
   exists (select from wake) or exists (select from lane where ready and waiting_on is null)`;
 
-/** Takes the turn, then opens what was woken. `room`: how many tasks may be started. */
-export async function openLanes(sql: Sql, room: number): Promise<Opened> {
-  await sql`select pg_advisory_xact_lock(${roundLock})`;
+/** Takes the turn, then opens what was woken. `room`: how many tasks may be started. Null: it is another round's turn. */
+export async function openLanes(sql: Sql, room: number): Promise<{ readonly more: boolean } | null> {
+  const [turn] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${roundLock}) as mine`;
+  if (turn?.mine !== true) return null;
   const wakes = await sql<Wake[]>`
     delete from wake where id in (select id from wake order by id limit ${wakesMax}) returning key, lane, priority, since`;
-  await fill(sql, wakes);
-  const keys = new Set(wakes.flatMap(({ key }) => (key === null ? [] : [key])));
-  const usage = new Map(await usageOf(sql, keys));
-  if (keys.size > 0) await open(sql, keys, usage, room);
-  const lanes = await sql<Lane[]>`
-    select id, terms from lane where ready and waiting_on is null order by priority desc, since, id limit ${lanesMax}`;
-  const others = new Set(lanes.flatMap(({ terms }) => terms.map(({ key }) => key ?? "")).filter((key) => key !== ""));
-  for (const [key, used] of await usageOf(sql, others)) usage.set(key, used);
-  return { lanes, usage, more: wakes.length === wakesMax || lanes.length === lanesMax };
+  // A lane that got a task may be behind others in the queue for its keys: where these are open, the others come first.
+  const filled = await fill(sql, wakes);
+  const keys = new Set([...wakes.flatMap(({ key }) => (key === null ? [] : [key])), ...filled]);
+  const isLeft = keys.size > 0 && (await open(sql, keys, room));
+  return { more: isLeft || wakes.length === wakesMax };
+}
+
+/** A page of lanes that may have something to start, the best first. */
+export async function readyLanes(sql: Sql, after: Lane | null): Promise<Lane[]> {
+  const beyond =
+    after === null
+      ? sql``
+      : sql`and (-priority, since, id) > (${-after.priority}::int, ${after.since}::text::timestamptz, ${after.id}::int)`;
+  return sql<Lane[]>`
+    select id, terms, priority, since::text as since from lane where ready and waiting_on is null ${beyond}
+    order by -priority, since, id limit ${lanesMax}`;
 }
 
 interface Wake {
@@ -53,8 +57,8 @@ interface Wake {
   readonly since: Date;
 }
 
-/** Lanes that got a task are looked at again, also where they wait: the task may be the best one now. */
-async function fill(sql: Sql, wakes: readonly Wake[]): Promise<void> {
+/** Lanes that got a task are looked at again, also where they wait: the task may be the best one now. Returns their keys. */
+async function fill(sql: Sql, wakes: readonly Wake[]): Promise<string[]> {
   const best = new Map<number, { priority: number; since: Date }>();
   for (const { lane, priority, since } of wakes) {
     if (lane === null) continue;
@@ -66,41 +70,50 @@ async function fill(sql: Sql, wakes: readonly Wake[]): Promise<void> {
         since: known.since < since ? known.since : since,
       });
   }
-  if (best.size === 0) return;
+  if (best.size === 0) return [];
   const of = [...best.values()];
-  await sql`
+  const filled = await sql<Pick<Lane, "terms">[]>`
     update lane l set ready = true, waiting_on = null, waiting_type = null, waiting_limit = null,
       priority = case when l.ready then greatest(l.priority, u.priority) else u.priority end,
       since = case when l.ready then least(l.since, u.since) else u.since end
     from unnest(${array([...best.keys()])}::int[], ${array(of.map(({ priority }) => priority))}::smallint[],
       ${array(of.map(({ since }) => since))}::timestamptz[]) as u (id, priority, since)
-    where l.id = u.id`;
+    where l.id = u.id returning l.terms`;
+  return filled.flatMap(({ terms }) => terms.flatMap(({ key }) => key ?? []));
 }
 
-/** The best lanes that wait for a key and would find it open; where there may be more of them the wake stays. */
-async function open(sql: Sql, keys: ReadonlySet<string>, usage: UsageByKey, room: number): Promise<void> {
-  const used = [...keys].map((key) => usage.get(key) ?? { count: 0, load: 0 });
-  await sql`
+/** The best lanes that wait for a key and would find it open; where there may be more of them the wake stays: true. */
+async function open(sql: Sql, keys: ReadonlySet<string>, room: number): Promise<boolean> {
+  const left = await sql`
     with u as materialized (
-      select * from unnest(${idList(keys)}::uuid[], ${array(used.map(({ count }) => count))}::bigint[],
-        ${array(used.map(({ load }) => load))}::float8[]) as u (key, count, load)),
+      select w.key, ${used(sql, sql`exists (select from lane where waiting_on = w.key and waiting_type = 'Capacity' and ready)`)}
+      from unnest(${idList(keys)}::uuid[]) as w (key)),
     found as materialized (
       select l.id, u.key from u cross join lateral (
-        select id from lane where waiting_on = u.key
+        select id from lane where waiting_on = u.key and ready
           and waiting_limit > case waiting_type when 'Capacity' then u.load else u.count end
         order by waiting_on, priority desc, since, id limit ${room}) l),
     opened as (
       update lane set waiting_on = null, waiting_type = null, waiting_limit = null where id in (select id from found))
     insert into wake (key) select key from found group by key having count(*) = ${room}`;
+  return left.count > 0;
 }
 
-/** Who holds these keys now. */
-export async function usageOf(sql: Sql, keys: ReadonlySet<string>): Promise<[string, Usage][]> {
-  if (keys.size === 0) return [];
+/** How many hold `w.key`; and the work they have left, which takes a look at each, only where it is asked for. */
+const used = (sql: Sql, wantsLoad: Fragment) => sql`
+  (select count(*) from holder h where h.key = w.key)::int as count,
+  case when ${wantsLoad} then (
+    select coalesce(sum(greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0)), 0)
+    from holder h join task t on t.id = h.task_id where h.key = w.key)::float8 else 0 end as load`;
+
+/** Who holds the keys of these terms now. */
+export async function usageOf(sql: Sql, terms: readonly Term[]): Promise<[string, Usage][]> {
+  const loads = new Map<string, boolean>();
+  for (const { key, type } of terms) if (key !== null) loads.set(key, type === "Capacity" || loads.get(key) === true);
+  if (loads.size === 0) return [];
   const found = await sql<(Usage & { key: string })[]>`
-    select h.key, count(*)::int as count,
-      sum(greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0))::float8 as load
-    from holder h join task t on t.id = h.task_id where h.key = any(${idList(keys)}::uuid[]) group by h.key`;
+    select w.key, ${used(sql, sql`w.loaded`)}
+    from unnest(${idList(loads.keys())}::uuid[], ${array([...loads.values()])}::boolean[]) as w (key, loaded)`;
   return found.map(({ key, count, load }) => [key, { count, load }]);
 }
 
@@ -112,15 +125,23 @@ export interface Judged {
 
 const noKey = "00000000-0000-0000-0000-000000000000";
 
-/** After the claims are written: who waits for what, and whose tasks have all been taken. */
+/** After the claims are written: who waits for what, whose tasks have all been taken, and how good the best one is. */
 export function writeLanes(sql: Sql, judged: readonly Judged[]): Promise<unknown> {
   const of = (value: (term: Term) => string | number) =>
     array(judged.map(({ waitsFor }) => (waitsFor === null ? null : value(waitsFor))));
   return sql`
-    update lane l set waiting_on = u.key, waiting_type = u.type, waiting_limit = u.max,
-      ready = exists (select from task t where t.lane = l.id and t.status = 'Pending' and t.due_at is null)
-    from unnest(${array(judged.map(({ id }) => id))}::int[], ${of(({ key }) => key ?? noKey)}::uuid[],
-      ${of(({ key, type }) => (key === null ? "missing" : type))}::text[],
-      ${of(({ limit }) => limit)}::bigint[]) as u (id, key, type, max)
-    where l.id = u.id`.execute();
+    update lane l set waiting_on = n.key, waiting_type = n.type, waiting_limit = n.max, ready = n.priority is not null,
+      priority = coalesce(n.priority, l.priority), since = coalesce(n.created_at, l.since)
+    from (
+      select u.*, best.priority, best.created_at
+      from unnest(${array(judged.map(({ id }) => id))}::int[], ${of(({ key }) => key ?? noKey)}::uuid[],
+        ${of(({ key, type }) => (key === null ? "missing" : type))}::text[],
+        ${of(({ limit }) => limit)}::bigint[]) as u (id, key, type, max)
+      left join lateral (
+        select t.priority, t.created_at from task t
+        where t.lane = u.id and t.lane <> 0 and t.status = 'Pending' and t.due_at is null
+        order by t.lane, t.priority desc, t.created_at limit 1) best on true) n
+    where l.id = n.id
+      and (l.waiting_on, l.ready, l.priority, l.since) is distinct from
+        (n.key, n.priority is not null, coalesce(n.priority, l.priority), coalesce(n.created_at, l.since))`.execute();
 }

@@ -25,13 +25,17 @@ export interface Moment {
   readonly mayHold: boolean;
   /** A claim round has rules to look at. */
   readonly awake: boolean;
+  /** Some rule names fields: active tasks hold keys. */
+  readonly shaped: boolean;
 }
 
 /** The clock that all times are written by; ask after the lock. */
-export const moment = async (sql: Sql): Promise<Moment> => {
+export const moment = async (sql: Sql, isBulk = false): Promise<Moment> => {
   const [row] = await sql<Moment[]>`
-    select clock_timestamp() as now, pg_try_advisory_xact_lock_shared(${shapeLock}) as "mayHold",
-      ${isAwake(sql)} as awake`.execute();
+    select clock_timestamp() as now, ${
+      // One that takes long would keep a new shape waiting, and everybody else behind that.
+      isBulk ? sql`false` : sql`pg_try_advisory_xact_lock_shared(${shapeLock})`
+    } as "mayHold", ${isAwake(sql)} as awake, exists (select from shape) as shaped`.execute();
   return row as Moment;
 };
 

@@ -1,79 +1,95 @@
-// The sweep over holders and lanes. Whatever it finds is a mistake made elsewhere: it sets it right, leaves the wakes that
-// are missing, and tells how much it was. Also forgets lanes that no unfinished task is in.
+// The sweep over holders and lanes, a part of them each time. Whatever it finds is a mistake made elsewhere: it sets it right,
+// leaves the wakes that are missing, and tells how much it was. Also forgets lanes that no unfinished task is in.
+// It keeps nobody waiting: rows that are locked are looked at the next time, and each step is a transaction of its own.
 import type { Db, Sql } from "#store/client";
-import { roundLock } from "#store/lanes";
 
-const rowsMax = 1_000;
+const portion = 5_000;
 const lanesKeptHours = 1;
 
-/** How many things were wrong; null: somebody else is at it. Claim rounds with rules wait meanwhile. */
-export function repairRules(db: Db): Promise<number | null> {
-  return db.tx(async (sql) => {
-    const [lock] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${roundLock}) as mine`;
-    if (lock?.mine !== true) return null;
-    const counts = [await dropHolders(sql), await addHolders(sql), await wakeKeys(sql), await wakeLanes(sql)];
-    await forgetLanes(sql);
-    return counts.reduce((sum, n) => sum + n, 0);
-  });
+/** How far the sweeps of this process have come: the next one goes on there. */
+export interface Progress {
+  holder: string;
+  due: string;
+}
+
+export const fromStart = (): Progress => ({ holder: "00000000-0000-0000-0000-000000000000", due: "-infinity" });
+
+/** How many things were wrong. */
+export async function repairRules(db: Db, progress: Progress): Promise<number> {
+  const counts = [
+    await db.use((sql) => dropHolders(sql, progress)),
+    await db.use((sql) => addHolders(sql, progress)),
+    await db.use(wakeKeys),
+    await db.use(wakeLanes),
+  ];
+  await db.tx(forgetLanes);
+  return counts.reduce((sum, n) => sum + n, 0);
 }
 
 /** Held by a task that is not active, or with other values than the task has now. */
-async function dropHolders(sql: Sql): Promise<number> {
-  const { count } = await sql`
-    with wrong as materialized (
-      select h.key, h.task_id from holder h left join task t on t.id = h.task_id left join task_spec s on s.id = t.id
+async function dropHolders(sql: Sql, progress: Progress): Promise<number> {
+  const [swept] = await sql<{ last: string | null; gone: number }[]>`
+    with page as materialized (
+      select key, task_id from holder where key >= ${progress.holder}::uuid order by key, task_id limit ${portion}),
+    wrong as materialized (
+      select h.key, h.task_id, t.id from page h left join task t on t.id = h.task_id left join task_spec s on s.id = t.id
       where t.id is null or t.status not in ('Claimed', 'Running')
-        or not exists (select from shape w where w.kind = t.kind and rule_key(w.kind, w.fields, s.metadata) = h.key)
-      limit ${rowsMax}),
-    -- One that is locked may be about to change: it is looked at the next time.
+        or not exists (select from shape w where w.kind = t.kind and rule_key(w.kind, w.fields, s.metadata) = h.key)),
     free as materialized (
-      select id from task where id in (select task_id from wrong) for share skip locked),
+      select w.key, w.task_id from wrong w join task t on t.id = w.id for share of t skip locked),
     gone as (
-      delete from holder h using wrong w
-      where h.key = w.key and h.task_id = w.task_id
-        and (w.task_id in (select id from free) or not exists (select from task t where t.id = w.task_id))
-      returning h.key)
-    insert into wake (key) select key from gone`;
-  return count;
+      delete from holder h
+      using (select key, task_id from free union all select key, task_id from wrong where id is null) w
+      where h.key = w.key and h.task_id = w.task_id returning h.key),
+    told as (insert into wake (key) select key from gone)
+    select case when (select count(*) from page) = ${portion} then (select key from page order by key desc limit 1) end as last,
+      (select count(*)::int from gone) as gone`;
+  progress.holder = swept?.last ?? fromStart().holder;
+  return swept?.gone ?? 0;
 }
 
-async function addHolders(sql: Sql): Promise<number> {
-  const { count } = await sql`
-    with lacking as materialized (
-      select a.id, a.key from (
-        select t.id, rule_key(w.kind, w.fields, s.metadata) as key
-        from (select id, kind from task where owner is not null
-              union all select id, kind from task where due_at is not null and status = 'Running') t
-          join shape w on w.kind = t.kind
-          join task_spec s on s.id = t.id) a
-      where a.key is not null and not exists (select from holder h where h.key = a.key and h.task_id = a.id)
-      limit ${rowsMax}),
+async function addHolders(sql: Sql, progress: Progress): Promise<number> {
+  const [swept] = await sql<{ last: string | null; added: number }[]>`
+    with page as materialized (
+      select id, kind, due_at from task where due_at is not null and due_at >= ${progress.due}::text::timestamptz
+        and status = 'Running' order by due_at limit ${portion}),
     free as materialized (
-      select id from task where id in (select id from lacking) and status in ('Claimed', 'Running') for share skip locked)
-    insert into holder (key, task_id) select l.key, l.id from lacking l where l.id in (select id from free)
-    on conflict do nothing`;
-  return count;
+      select t.id, a.key from (
+        select n.id, rule_key(w.kind, w.fields, s.metadata) as key
+        from (select id, kind from page union all (select id, kind from task where owner is not null limit ${portion})) n
+          join shape w on w.kind = n.kind
+          join task_spec s on s.id = n.id) a
+        join task t on t.id = a.id
+      where a.key is not null and t.status in ('Claimed', 'Running')
+        and not exists (select from holder h where h.key = a.key and h.task_id = a.id)
+      for share of t skip locked),
+    added as (insert into holder (key, task_id) select key, id from free on conflict do nothing returning key)
+    select case when (select count(*) from page) = ${portion} then (select max(due_at) from page)::text end as last,
+      (select count(*)::int from added) as added`;
+  progress.due = swept?.last ?? fromStart().due;
+  return swept?.added ?? 0;
 }
 
 /** Lanes that wait for a key which they would find open, and which nobody told so. */
 async function wakeKeys(sql: Sql): Promise<number> {
   const { count } = await sql`
     with recursive key (key) as (
-      (select waiting_on from lane where waiting_on is not null order by waiting_on limit 1)
+      (select waiting_on from lane where waiting_on is not null and ready order by waiting_on limit 1)
       union all
-      select (select waiting_on from lane where waiting_on > k.key order by waiting_on limit 1) from key k where k.key is not null)
+      select (select waiting_on from lane where waiting_on > k.key and ready order by waiting_on limit 1)
+      from key k where k.key is not null)
     insert into wake (key)
     select k.key from key k cross join lateral (
       select count(*) as count, coalesce(sum(greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0)), 0) as load
       from holder h join task t on t.id = h.task_id where h.key = k.key) u
     where k.key is not null and not exists (select from wake w where w.key = k.key)
       and exists (
-        select from lane l where l.waiting_on = k.key and l.waiting_type <> 'missing'
+        select from lane l where l.waiting_on = k.key and l.ready and l.waiting_type <> 'missing'
           and l.waiting_limit > case l.waiting_type when 'Capacity' then u.load else u.count end)`;
   return count;
 }
 
-/** Lanes with a claimable task that neither wait nor are looked at. */
+/** Lanes with a claimable task that are not known to have one. */
 async function wakeLanes(sql: Sql): Promise<number> {
   const { count } = await sql`
     with recursive filled (lane) as (
@@ -83,7 +99,7 @@ async function wakeLanes(sql: Sql): Promise<number> {
               order by t.lane limit 1) from filled f where f.lane is not null)
     insert into wake (lane)
     select l.id from filled f join lane l on l.id = f.lane
-    where not l.ready and l.waiting_on is null and not exists (select from wake w where w.lane = l.id)`;
+    where not l.ready and not exists (select from wake w where w.lane = l.id)`;
   return count;
 }
 
@@ -92,7 +108,7 @@ async function forgetLanes(sql: Sql): Promise<void> {
   const old = await sql<{ id: number }[]>`
     select id from lane l where since < now() - ${lanesKeptHours} * interval '1 hour'
       and not exists (select from task t where t.lane = l.id and t.lane <> 0 and t.ended_at is null)
-    order by id limit ${rowsMax} for update skip locked`;
+    order by id limit ${portion} for update skip locked`;
   if (old.length === 0) return;
   await sql`
     delete from lane l where id = any(${`{${old.map(({ id }) => id).join(",")}}`}::int[])

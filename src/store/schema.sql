@@ -277,9 +277,11 @@ CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON public.event USING btree (task_id, id);
 CREATE INDEX holder_task ON public.holder USING btree (task_id);
-CREATE INDEX lane_ready ON public.lane USING btree (priority DESC, since, id) WHERE (ready AND (waiting_on IS NULL));
-CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, id) WHERE (waiting_on IS NOT NULL);
+CREATE INDEX lane_ready ON public.lane USING btree (((- priority)), since, id) WHERE (ready AND (waiting_on IS NULL));
+CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, id) WHERE ((waiting_on IS NOT NULL) AND ready);
+CREATE INDEX lane_working ON public.lane USING btree (waiting_on) WHERE ((waiting_type = 'Capacity'::text) AND ready);
 CREATE INDEX link_child ON public.link USING btree (child_id);
+CREATE INDEX task_best ON public.task USING btree (lane, priority DESC, created_at) WHERE ((lane <> 0) AND (status = 'Pending'::task_status) AND (due_at IS NULL));
 CREATE INDEX task_due ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX task_lane ON public.task USING btree (lane) WHERE ((lane <> 0) AND (ended_at IS NULL));
 CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);

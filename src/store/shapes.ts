@@ -1,13 +1,16 @@
 // Shapes: which fields rules compare, for which kind. A shape is there, and complete, before the first task with such a rule
 // is: from then on every claim writes its holders, and what was active before has got them. Shapes are never deleted.
 import { setTimeout as pause } from "node:timers/promises";
-import { Unavailable } from "#domain/errors";
+import { Invalid, Unavailable } from "#domain/errors";
 import type { Rule } from "#domain/rule";
 import type { Db, Sql } from "#store/client";
 import { shapeLock } from "#store/lanes";
 
 const triesMax = 100;
 const againMs = 50;
+/** Every claim of a task makes a key for each shape of its kind. */
+const shapesMax = 64;
+const portion = 1_000;
 
 const known = new WeakMap<Db, Set<string>>();
 
@@ -38,6 +41,13 @@ async function complete(db: Db, rules: string): Promise<void> {
     // Every transaction that may make a task active holds this shared: those that do not know the shape end first.
     await sql`select pg_advisory_xact_lock(${shapeLock})`;
     await sql`insert into shape (kind, fields) select kind, fields from ${wanted(sql, rules)} on conflict do nothing`;
+    const [full] = await sql<{ kind: string }[]>`
+      select s.kind from shape s where s.kind in (select kind from ${wanted(sql, rules)})
+      group by s.kind having count(*) > ${shapesMax} limit 1`;
+    if (full)
+      throw new Invalid("Too many different rules", [
+        `rules: all rules for the kind ${JSON.stringify(full.kind)} together may name at most ${shapesMax} different sets of fields`,
+      ]);
   });
   for (let tries = 0; tries < triesMax; tries++) {
     if (await db.use((sql) => fillIn(sql, rules))) return;
@@ -46,16 +56,17 @@ async function complete(db: Db, rules: string): Promise<void> {
   throw new Unavailable("a task that is running now could not be counted for a new rule");
 }
 
-/** Gives a key to what was active before. False: somebody holds one of these tasks just now. */
+/** Gives a key to what was active before, in portions. False: somebody holds one of these tasks just now. */
 async function fillIn(sql: Sql, rules: string): Promise<boolean> {
-  await sql`
-    with lacking as materialized (${lacking(sql, rules)}),
-    -- One that is locked may be about to end: a holder would be left behind.
-    still as materialized (
-      select t.id from task t where t.id in (select id from lacking) and t.status in ('Claimed', 'Running')
-      for share skip locked)
-    insert into holder (key, task_id) select l.key, l.id from lacking l where l.id in (select id from still)
-    on conflict do nothing`;
+  let filled: { count: number };
+  do {
+    // One that is locked may be about to end: a holder would be left behind.
+    filled = await sql`
+      with free as materialized (
+        select t.id, l.key from (${lacking(sql, rules)} limit ${portion}) l join task t on t.id = l.id
+        where t.status in ('Claimed', 'Running') for share of t skip locked)
+      insert into holder (key, task_id) select key, id from free on conflict do nothing`;
+  } while (filled.count > 0);
   const [left] = await sql<{ lacks: boolean }[]>`select exists (${lacking(sql, rules)}) as lacks`;
   if (left?.lacks !== false) return false;
   await sql`

@@ -22,6 +22,7 @@ interface Parts {
 /** Before the same timer is told again, the turns have had this long. */
 const settleMs = 100;
 const againMs = 2_000;
+const lookAgainMs = 200;
 
 export function dueTimers({ db, sweepMs, tell, appliedUntil, backlog, log }: Parts): Loop {
   const told = new Map<string, number>();
@@ -43,6 +44,8 @@ export function dueTimers({ db, sweepMs, tell, appliedUntil, backlog, log }: Par
     const until = timeouts ? await appliedUntil() : null;
     if (until !== null) fresh += tellAll(await timedOut(db, until, limits.sweepRowsMax), true);
     if (fresh > 0 || timeouts) return settleMs;
+    // Told a moment ago: not decided yet, or due a second time already.
+    if (due.length > 0) return Math.min(sweepMs, lookAgainMs);
     return Math.min(sweepMs, nextMs === null ? sweepMs : Math.max(nextMs, 1));
   });
 }

@@ -2,13 +2,14 @@
 // one. It should never find anything: what it does find is counted and logged.
 import { limits } from "#config";
 import type { Db } from "#store/client";
-import { repairRules } from "#store/repair";
+import { fromStart, repairRules } from "#store/repair";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 import { type Loop, loop } from "#timers/loop";
 
 /** `look`: what was set right may let tasks start. */
 export function ruleSweep(db: Db, look: () => void, log: Logger): Loop {
+  const progress = fromStart();
   let first = true;
   return loop("rules", log, async () => {
     // Processes that start together need not sweep together.
@@ -18,8 +19,8 @@ export function ruleSweep(db: Db, look: () => void, log: Logger): Loop {
   });
 
   async function sweep(): Promise<void> {
-    const repaired = await repairRules(db);
-    if (repaired === null || repaired === 0) return;
+    const repaired = await repairRules(db, progress);
+    if (repaired === 0) return;
     metrics.sweepRepairs.add(repaired, "rules");
     log.warn({ repaired }, "holders or lanes of rules were not as they should be, and were set right");
     look();

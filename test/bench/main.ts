@@ -1,12 +1,8 @@
 /**
- * `npm run bench`: how many task lives a second Baton does, and how that compares with the same two HTTP exchanges without
- * any state behind them, measured in the same run: floor, Baton fresh, Baton warm, chains, starts behind tasks that are
- * blocked, floor again.
+ * `npm run bench`: task lives per second against the same two HTTP exchanges without any state, measured in the same run;
+ * chains; and how soon a task starts behind 100,000 that are blocked, on two systems of its own (not with --url).
+ * Options: --lives N (a run, 20,000) --workers N (1 or 2) --chain, --blocked (only that) --url URL (a Baton that runs already).
  * Ends with 1 when a threshold of limits.ts is missed, 2 when it could not be measured.
- *
- *   --lives N     lives of one run (20,000)        --chain      only the chains
- *   --workers N   worker processes, 1 or 2         --blocked    only the starts behind blocked tasks
- *   --url URL     a Baton that runs already (start calls to 127.0.0.1)
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -33,12 +29,17 @@ const lives = wholeNumber("--lives", values.lives, batchSize, livesMax);
 const workers = wholeNumber("--workers", values.workers, 1, 2);
 /** What is measured: everything, or the parts that were asked for. */
 const asked = values.chain || values.blocked;
-const does = { load: !asked, chain: !asked || values.chain, blocked: !asked || values.blocked };
+const does = {
+  load: !asked,
+  chain: !asked || values.chain,
+  blocked: values.blocked || !(asked || values.url),
+};
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-const idle: Pick<Results, "fresh" | "warm" | "cpu"> = { fresh: undefined, warm: [], cpu: {} };
+type Speed = Pick<Results, "fresh" | "warm" | "cpu" | "chainMs">;
+const idle: Speed = { fresh: undefined, warm: [], cpu: {}, chainMs: [] };
 
-let system: System | undefined;
+const systems: System[] = [];
 let receiver: Receiver | undefined;
 let interrupted = false;
 for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -68,16 +69,9 @@ async function measure(to: Receiver): Promise<Results> {
   const about = { lives, workers, cores, node: process.versions.node };
   say(`bench: ${lives.toLocaleString("en-US")} lives a run, ${workers} worker(s), ${cores} cores, Node ${about.node}`);
   const floorBefore = does.load ? await floor(to, "before") : [];
-  say(values.url ? `Baton at ${values.url}` : "starting Baton (Postgres, nats-server, API, workers) ...");
-  system = values.url ? foreignSystem(values.url) : await startSystem(workers);
-  const { url, pids } = system;
-  const { fresh, warm, cpu } = does.load ? await load(url, to, pids) : idle;
-  const chainMs = does.chain ? await chains(url, to) : [];
-  const blocked = does.blocked ? await runBlocked(url, to, values.url !== undefined, say) : undefined;
-  // Nothing of Baton may run beside the second floor.
-  await system.stop();
-  system = undefined;
+  const { fresh, warm, cpu, chainMs } = does.load || does.chain ? await speed(to) : idle;
   const floorAfter = does.load ? await floor(to, "after") : [];
+  const blocked = does.blocked ? await starts(to) : undefined;
   return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, blocked };
 }
 
@@ -86,9 +80,38 @@ async function floor(to: Receiver, when: string): Promise<number[]> {
   return measureFloor(to, lives, workers);
 }
 
-async function chains(url: string, to: Receiver): Promise<number[]> {
-  say("chains ...");
-  return runChains(url, to);
+/** On one system, which is gone when this resolves. */
+async function speed(to: Receiver): Promise<Speed> {
+  const system = await startOne();
+  const { fresh, warm, cpu } = does.load ? await load(system.url, to, system.pids) : idle;
+  if (does.chain) say("chains ...");
+  const chainMs = does.chain ? await runChains(system.url, to) : [];
+  await stopSystems();
+  return { fresh, warm, cpu, chainMs };
+}
+
+async function starts(to: Receiver): Promise<Results["blocked"]> {
+  const [empty, full] = [await startOwn(), await startOwn()];
+  const times = await runBlocked([empty.url, full.url], to, say);
+  await stopSystems();
+  return times;
+}
+
+async function startOne(): Promise<System> {
+  if (values.url === undefined) return startOwn();
+  say(`Baton at ${values.url}`);
+  return foreignSystem(values.url);
+}
+
+async function startOwn(): Promise<System> {
+  say("starting Baton (Postgres, nats-server, API, workers) ...");
+  const system = await startSystem(workers);
+  systems.push(system);
+  return system;
+}
+
+async function stopSystems(): Promise<void> {
+  await Promise.all(systems.splice(0).map((system) => system.stop()));
 }
 
 async function load(url: string, to: Receiver, pids: System["pids"]) {
@@ -106,7 +129,7 @@ async function load(url: string, to: Receiver, pids: System["pids"]) {
 }
 
 async function cleanUp(): Promise<void> {
-  await system?.stop();
+  await stopSystems();
   await receiver?.end();
 }
 

@@ -1,5 +1,5 @@
 // The numbers of a benchmark run, its verdict, and how they are printed: a table for people, then one line of JSON. Pure.
-import type { BlockedTimes, StartTimes } from "./blocked.ts";
+import type { BlockedTimes, StartForms, StartTimes } from "./blocked.ts";
 import { blockedTasks, blockedUnderRatio, chainLength, chainUnderMs, leastRatio } from "./limits.ts";
 import type { Run } from "./lives.ts";
 
@@ -55,16 +55,12 @@ function loadFigures(floors: readonly number[], fresh: Run | undefined, runs: re
 }
 
 /** The worst ratio is the one that counts. */
-function blockedFigures({ plain, ruled }: BlockedTimes) {
-  const of = ({ empty, oneLane, manyLanes }: StartTimes) =>
-    [median(empty), median(oneLane), median(manyLanes)] as const;
-  const [plainMs, plainOneLaneMs, plainManyLanesMs] = of(plain);
-  const [ruledMs, ruledOneLaneMs, ruledManyLanesMs] = of(ruled);
-  const ratio = Math.max(
-    Math.max(plainOneLaneMs, plainManyLanesMs) / plainMs,
-    Math.max(ruledOneLaneMs, ruledManyLanesMs) / ruledMs,
-  );
-  return { plainMs, plainOneLaneMs, plainManyLanesMs, ruledMs, ruledOneLaneMs, ruledManyLanesMs, ratio };
+function blockedFigures({ oneLane, manyLanes }: BlockedTimes) {
+  const of = ({ empty, blocked }: StartTimes) => ({ emptyMs: median(empty), blockedMs: median(blocked) });
+  const both = ({ plain, ruled }: StartForms) => ({ plain: of(plain), ruled: of(ruled) });
+  const backlogs = { oneLane: both(oneLane), manyLanes: both(manyLanes) };
+  const all = Object.values(backlogs).flatMap((forms) => Object.values(forms));
+  return { ...backlogs, ratio: Math.max(...all.map(({ emptyMs, blockedMs }) => blockedMs / emptyMs)) };
 }
 
 /** The lines to print. */
@@ -93,11 +89,14 @@ export function present(results: Results): string[] {
     lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(chainPassed)}`);
   }
   if (blocked) {
-    const ms = (...times: number[]) => times.map((time) => time.toFixed(1)).join(" / ");
-    const { plainMs, plainOneLaneMs, plainManyLanesMs, ruledMs, ruledOneLaneMs, ruledManyLanesMs, ratio } = blocked;
+    const { oneLane, manyLanes, ratio } = blocked;
+    const behind = ({ plain, ruled }: typeof oneLane) =>
+      [plain, ruled]
+        .map(({ emptyMs, blockedMs }) => `${emptyMs.toFixed(1)} -> ${blockedMs.toFixed(1)} ms`)
+        .join(", ruled ");
     lines.push(
-      `  start          ${ms(plainMs, plainOneLaneMs, plainManyLanesMs)} ms, with a rule ${ms(ruledMs, ruledOneLaneMs, ruledManyLanesMs)} ms:`,
-      `                 medians with nothing else there, ${whole(blockedTasks)} tasks blocked, as many in a lane each as well`,
+      `  start          ${behind(oneLane)}  behind ${whole(blockedTasks)} blocked tasks in one lane`,
+      `                 ${behind(manyLanes)}  behind as many more in a lane each`,
       `  blocked        ratio ${ratio.toFixed(2)} at worst  at most ${blockedUnderRatio.toFixed(2)}: ${verdict(blockedPassed)}`,
     );
   }
@@ -115,9 +114,14 @@ function machineReadable(results: Results) {
     runs,
     cpuMicrosPerLife: cpu,
     chain: rounded(chain),
-    blocked: rounded(blocked),
+    blocked: blocked && blockedJson(blocked),
     ...passed,
   };
+}
+
+function blockedJson({ ratio, oneLane, manyLanes }: ReturnType<typeof blockedFigures>) {
+  const flat = ({ plain, ruled }: typeof oneLane) => ({ plain: rounded({ ...plain }), ruled: rounded({ ...ruled }) });
+  return { ...rounded({ ratio }), oneLane: flat(oneLane), manyLanes: flat(manyLanes) };
 }
 
 const rounded = (numbers: Readonly<Record<string, number>> | undefined) =>

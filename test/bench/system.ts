@@ -54,15 +54,19 @@ export async function startSystem(workers: number): Promise<System> {
   }
 }
 
+let made = 0;
+
 // What an interrupted benchmark left is deleted by the next one; its servers ended with it.
 function makeOwn(home: string): string {
   mkdirSync(home, { recursive: true });
   for (const name of readdirSync(home)) {
-    const [, pid] = /^bench-(\d+)$/.exec(name) ?? [];
-    if (pid && (Number(pid) === process.pid || !lives(Number(pid))))
+    const [, pid] = /^bench-(\d+)(?:-\d+)?$/.exec(name) ?? [];
+    // One with our own number is ours only if we have made one already.
+    if (pid && (Number(pid) === process.pid ? made === 0 : !lives(Number(pid))))
       rmSync(join(home, name), { recursive: true, force: true });
   }
-  const dir = join(home, `bench-${process.pid}`);
+  made += 1;
+  const dir = join(home, `bench-${process.pid}-${made}`);
   mkdirSync(dir);
   return dir;
 }

@@ -54,7 +54,9 @@ export function readTime(text: unknown): number | undefined {
     number,
   ];
   const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
-  if (month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59) return undefined;
+  // There is no year 0: Postgres would refuse it.
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59)
+    return undefined;
   const ms = Date.parse(parts[0].toUpperCase());
   return Number.isNaN(ms) ? undefined : ms;
 }

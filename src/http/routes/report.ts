@@ -92,8 +92,7 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
   for (const [method, path, verb] of moves) {
     const doc = moved(`${verb[0]?.toUpperCase()}${verb.slice(1)}`);
     app[method](path, { config: { doc, right: "operate" } }, async (request, out) => {
-      const answer = replyToTask(await door.ask(command(request, verb, idOf(request))));
-      return send(out, answer.status === 409 ? inWords(answer, verb) : answer);
+      return send(out, replyToTask(await door.ask(command(request, verb, idOf(request)))));
     });
   }
 }
@@ -109,22 +108,6 @@ function command(request: FastifyRequest, verb: TaskVerb, target: string, rest: 
     ...(attempt === undefined ? {} : { attempt }),
     ...(key === undefined ? {} : { key }),
   };
-}
-
-/** Of these calls a state that does not allow them is a 400 that names it. */
-function inWords({ body }: Reply, verb: TaskVerb): Reply {
-  const { error, current_status, allowed } = body as {
-    error?: string;
-    current_status?: string;
-    allowed?: readonly string[];
-  };
-  const detail = `status: ${current_status} does not allow ${verb}`;
-  return reply(400, {
-    error: error?.includes(String(current_status)) ? error : `A ${current_status} task does not allow ${verb}`,
-    details: [detail],
-    current_status,
-    allowed,
-  });
 }
 
 /** A look at the task before its counters are accepted. While Postgres is away there is none: settled when it is back. */

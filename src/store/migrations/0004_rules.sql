@@ -35,8 +35,9 @@ create table lane (
   check ((waiting_on is null) = (waiting_type is null)),
   check ((waiting_on is null) = (waiting_limit is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
-create index lane_ready on lane (priority desc, since, id) where ready and waiting_on is null;
-create index lane_waiting on lane (waiting_on, priority desc, since, id) where waiting_on is not null;
+create index lane_ready on lane ((-priority), since, id) where ready and waiting_on is null;
+create index lane_waiting on lane (waiting_on, priority desc, since, id) where waiting_on is not null and ready;
+create index lane_working on lane (waiting_on) where waiting_type = 'Capacity' and ready;
 
 -- Only ever inserted and deleted, so that nobody waits for anybody here.
 create table wake (
@@ -49,6 +50,8 @@ create table wake (
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 create index task_lane on task (lane) where lane <> 0 and ended_at is null;
+create index task_best on task (lane, priority desc, created_at)
+  where lane <> 0 and status = 'Pending' and due_at is null;
 
 -- The one place where a key is made: of the kind, the fields and their values. Null where a field is missing.
 create function rule_key(kind text, fields text[], metadata jsonb) returns uuid

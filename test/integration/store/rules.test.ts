@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/client";
-import { repairRules } from "#store/repair";
+import { fromStart, repairRules } from "#store/repair";
 import { openStage } from "../actor/stage.ts";
 
 let db: Db;
@@ -84,18 +84,18 @@ describe("the sweep", () => {
       (sql) => sql`insert into task_spec (id, batch_id, local_id, name) values (${task}, ${batch}, 't', 't')`,
     );
     await db.use((sql) => sql`insert into shape (kind, fields, complete) values ('swept', '{}', true)`);
-    expect(await repairRules(db)).toBe(1);
+    expect(await repairRules(db, fromStart())).toBe(1);
   });
 
   it("gives a holder to a task that is active, once", async () => {
     expect(await holders()).toEqual([{ task_id: task }]);
-    expect(await repairRules(db)).toBe(0);
+    expect(await repairRules(db, fromStart())).toBe(0);
   });
 
   it("takes holders away that nobody is or that say something else, and wakes whoever waits for them", async () => {
     const [key, other] = [await keyOf(), randomUUID()];
     await db.use((sql) => sql`insert into holder (key, task_id) values (${key}, ${gone}), (${other}, ${task})`);
-    expect(await repairRules(db)).toBe(2);
+    expect(await repairRules(db, fromStart())).toBe(2);
     expect(await holders()).toEqual([{ task_id: task }]);
     expect((await wakes()).map((wake) => wake.key).sort()).toEqual([key, other].sort());
   });
@@ -109,10 +109,10 @@ describe("the sweep", () => {
         values (gen_random_uuid(), '[]', true, ${waits}, 'Concurrency', ${limit}) returning id`,
       );
     await lane(1);
-    expect(await repairRules(db)).toBe(0);
+    expect(await repairRules(db, fromStart())).toBe(0);
     const open = await lane(2);
-    expect(await repairRules(db)).toBe(1);
-    expect(await repairRules(db)).toBe(0);
+    expect(await repairRules(db, fromStart())).toBe(1);
+    expect(await repairRules(db, fromStart())).toBe(0);
     expect(await wakes()).toEqual([{ key, lane: null }]);
     await db.use((sql) => sql`delete from lane where id = ${open}`);
   });
@@ -127,10 +127,10 @@ describe("the sweep", () => {
       insert into task (id, batch_id, pos, status, kind, lane, wait_finished, wait_success, timeout, acts)
       values (${pending}, ${batch}, 1, 'Pending', 'other', ${lane}, 0, 0, 60, 0)`,
     );
-    expect(await repairRules(db)).toBe(1);
+    expect(await repairRules(db, fromStart())).toBe(1);
     expect(await wakes()).toEqual([{ key: null, lane }]);
     await db.use((sql) => sql`update lane set since = now() - interval '2 hours'`);
-    await repairRules(db);
+    await repairRules(db, fromStart());
     expect((await db.use((sql) => sql`select id from lane order by id`)).map(({ id }) => id)).toEqual([lane]);
   });
 });

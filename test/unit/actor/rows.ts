@@ -70,7 +70,10 @@ export function task(over: Partial<TaskRow> = {}): TaskRow {
 
 /** A turn over these rows, which holds their batch, with every relation loaded. */
 export function sceneOf(rows: readonly TaskRow[], links: readonly Link[] = [], more: Partial<Stage> = {}): Scene {
-  const scene = new Scene({ ...ground, ...more.ground }, { now: more.now ?? later(10), mayHold: true, awake: false });
+  const scene = new Scene(
+    { ...ground, ...more.ground },
+    { now: more.now ?? later(10), mayHold: true, awake: false, shaped: false },
+  );
   scene.add(rows);
   const open = rows.filter((row) => !isFinal(row.status));
   scene.batches.set(batchId, { id: batchId, total: rows.length, unfinished: open.length });

@@ -52,7 +52,8 @@ describe("a condition", () => {
 });
 
 describe("a round", () => {
-  const one = (lane: number, keys: string[] = [], load = 0) => ({ lane, keys, load });
+  const one = (lane: number, keys: string[] = [], load = 0) => ({ lane, receiver: null, keys, load });
+  const upTo = (limit: number) => ({ limit, roomOf: () => 1_000 });
   const lanes = (of: Record<number, Term[]>) =>
     new Map(Object.entries(of).map(([lane, terms]): [number, Term[]] => [Number(lane), terms]));
 
@@ -106,13 +107,21 @@ describe("a round", () => {
     ["asks a key that is not his own", [one(1, ["a"]), one(1, ["a"])], { 1: [slots("b", 1)] }, {}, 9, [0, 1]],
     ["never takes one that lacks a field", [one(1), one(0)], { 1: [slots(null, 5)] }, {}, 9, [1]],
   ])("%s", (_, candidates, of, used, limit, chosen) => {
-    const result = admitted(candidates, lanes(of), usage(used), limit);
+    const result = admitted(candidates, lanes(of), usage(used), upTo(limit));
     expect(result.chosen.map((candidate) => candidates.indexOf(candidate))).toEqual(chosen);
+  });
+
+  it("takes of each receiver what it has room for, and counts nobody whom it passes over", () => {
+    const to = (receiver: string | null, lane = 1) => ({ ...one(lane, ["a"]), receiver });
+    const candidates = [to("x"), to("x"), to("y", 0), to("x", 0), to(null), to("y")];
+    const roomOf = (receiver: string) => (receiver === "x" ? 1 : 0);
+    const { chosen } = admitted(candidates, lanes({ 1: [slots("a", 2)] }), new Map(), { limit: 9, roomOf });
+    expect(chosen.map((candidate) => candidates.indexOf(candidate))).toEqual([0, 4]);
   });
 
   it("says who holds what afterwards, and leaves what it was given", () => {
     const before = usage({ a: [1, 2] });
-    const { usage: after } = admitted([one(0, ["a", "b"], 5), one(0, ["b"])], new Map(), before, 9);
+    const { usage: after } = admitted([one(0, ["a", "b"], 5), one(0, ["b"])], new Map(), before, upTo(9));
     expect(after).toEqual(usage({ a: [2, 7], b: [2, 5] }));
     expect(before).toEqual(usage({ a: [1, 2] }));
   });
@@ -124,7 +133,12 @@ describe("a round", () => {
       limit: fc.integer({ min: 1, max: 4 }),
       key: fc.option(key, { freq: 9 }),
     });
-    const candidate = fc.record<Candidate>({ lane: fc.nat(3), keys: fc.uniqueArray(key), load: fc.nat(3) });
+    const candidate = fc.record<Candidate>({
+      lane: fc.nat(3),
+      receiver: fc.constant(null),
+      keys: fc.uniqueArray(key),
+      load: fc.nat(3),
+    });
     const some = fc.tuple(
       fc.array(candidate),
       fc.array(fc.array(term, { maxLength: 3 }), { minLength: 3, maxLength: 3 }),
@@ -133,7 +147,7 @@ describe("a round", () => {
     fc.assert(
       fc.property(some, ([candidates, terms, limit]) => {
         const of = new Map(terms.map((list, n): [number, Term[]] => [n + 1, list]));
-        const { chosen } = admitted(candidates, of, new Map(), limit);
+        const { chosen } = admitted(candidates, of, new Map(), upTo(limit));
         const taken: Candidate[] = [];
         for (const candidate of candidates) {
           const others = (key: string | null) => taken.filter(({ keys }) => key !== null && keys.includes(key));

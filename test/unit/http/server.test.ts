@@ -165,10 +165,11 @@ describe("moving a task or a batch", () => {
   ] as const)("%s %s asks to %s, and names the state that does not allow it", async (method, url, verb) => {
     expect((await json(method, url)).json()).toEqual({ id: low, status: "Success", attempt: 0 });
     expect(asked.at(-1)).toMatchObject({ verb, target: low });
-    state.answer = () => ({ status: 409, id: low, state: "Skipped", error: "refused", allowed: [] });
+    const [error, details] = ["A task that is Skipped does not accept it", ["status: Skipped does not allow it"]];
+    state.answer = () => ({ status: 400, id: low, state: "Skipped", error, details, allowed: [] });
     const refused = await json(method, url);
     state.answer = ok;
-    expect([refused.statusCode, refused.json().error]).toEqual([400, expect.stringContaining("Skipped")]);
+    expect([refused.statusCode, refused.json()]).toEqual([400, { error, details }]);
   });
 
   it.each([

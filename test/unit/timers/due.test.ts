@@ -76,6 +76,11 @@ it("tells the same timer again only when the turns have had time for it", async 
   expect(performance.now() - began).toBeGreaterThan(1_800);
 });
 
+it("tells a timer that is due a second time, within two seconds of the first, without a sweep", async () => {
+  const { told } = start([retry], undefined, hour);
+  await until(() => told.length === 2, 5_000);
+});
+
 it("does not look while the turns are far behind", async () => {
   const { state, told, timers } = start([rest, retry]);
   await until(() => table.looks === 1);

@@ -1,0 +1,71 @@
+// Collects the candidates of a claim round: those without rules, and those of lanes that were woken, page by page until there
+// are enough. Reads and locks; who is admitted is decided by `admitted`.
+import { slackOf, type Term, type Usage, type UsageByKey } from "#domain/admit";
+import { type Claimable, claimable, keysOf, type Rooms } from "#store/claim";
+import type { Sql } from "#store/client";
+import { type Lane, lanesMax, openLanes, readyLanes, usageOf } from "#store/lanes";
+
+export interface Candidates {
+  /** Best first. */
+  readonly found: readonly Claimable[];
+  /** What each of them would hold. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
+  /** The lanes that were looked at. */
+  readonly lanes: ReadonlyMap<number, readonly Term[]>;
+  readonly usage: UsageByKey;
+  /** There may be more lanes to look at. */
+  readonly more: boolean;
+  /** Another round with rules is under way: only those without were looked at. */
+  readonly busy: boolean;
+}
+
+/** More than so many pages of lanes that cannot start anything are left to another round. */
+const pagesMax = 20;
+const spare = 64;
+
+/** `awake`: there are lanes to look at. `shaped`: tasks hold keys. */
+export async function gather(
+  sql: Sql,
+  limit: number,
+  rooms: Rooms,
+  { awake, shaped }: { readonly awake: boolean; readonly shaped: boolean },
+): Promise<Candidates> {
+  const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }]);
+  const ruled = awake ? await gatherRuled(sql, limit, rooms) : nothing;
+  const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort(byRank);
+  const ids = found.map(({ row }) => row.id);
+  // In a statement after the rows were locked: from then on their metadata stay as they are.
+  const keys = shaped && ids.length > 0 ? await keysOf(sql, ids) : new Map<string, readonly string[]>();
+  return { ...ruled, found, keys };
+}
+
+type Ruled = Omit<Candidates, "keys">;
+const nothing: Ruled = { found: [], lanes: new Map(), usage: new Map(), more: false, busy: false };
+
+const byRank = ({ row: a }: Claimable, { row: b }: Claimable): number =>
+  b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos;
+
+async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled> {
+  const woken = await openLanes(sql, limit);
+  if (woken === null) return { ...nothing, busy: true };
+  const usage = new Map<string, Usage>();
+  const lanes = new Map<number, readonly Term[]>();
+  const found: Claimable[] = [];
+  // Lanes that share a key may come with more than that admits.
+  const enough = 2 * limit + spare;
+  let last: Lane | null = null;
+  for (let page = 0; page < pagesMax; page++) {
+    const here: readonly Lane[] = await readyLanes(sql, last);
+    const terms = here.flatMap((lane) => lane.terms).filter(({ key }) => key !== null && !usage.has(key));
+    for (const [key, used] of await usageOf(sql, terms)) usage.set(key, used);
+    const open = here
+      .map(({ id, terms }) => ({ lane: id, room: Math.min(limit, slackOf(terms, usage)) }))
+      .filter(({ room }) => room > 0);
+    if (open.length > 0) found.push(...(await claimable(sql, enough, rooms, open)));
+    for (const { id, terms } of here) lanes.set(id, terms);
+    last = here.at(-1) ?? null;
+    if (here.length < lanesMax) return { found, lanes, usage, more: woken.more, busy: false };
+    if (found.length >= enough) break;
+  }
+  return { found, lanes, usage, more: true, busy: false };
+}

@@ -1,0 +1,118 @@
+// Claim rounds over lanes, in one worker that calls nobody: what they take, whom they pass over, and that they come again by
+// themselves while there is something to take. No sweep runs here, so that nothing hides what was forgotten.
+import { beforeEach, expect, it } from "vitest";
+import type { Slots } from "#actor/claim";
+import type { Db } from "#store/client";
+import { stays, until } from "#test/until";
+import { create, openStage, type Rig, startRig } from "./stage.ts";
+
+let db: Db;
+beforeEach(async () => {
+  ({ db } = await openStage());
+});
+
+const limit = (kind: string, max: number, ...fields: string[]) => ({
+  type: "Concurrency",
+  max_concurrency: max,
+  matcher: { kind, status: "Running", fields },
+});
+const call = (origin: string) => ({ kind: "Webhook", params: { url: `${origin}/x`, verb: "Post" } });
+/** Each in a lane of its own. */
+const alone = (n: number, more: object = {}, prefix = "k") =>
+  Array.from({ length: n }, (_, i) => {
+    const kind = `${prefix}${i}`;
+    return { kind, rules: [limit(kind, 1)], on_start: call("http://a"), ...more };
+  });
+const slots = (free: number, rooms: Record<string, number>, roomMax = 64): Slots => ({
+  free: () => free,
+  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room })),
+  roomMax,
+});
+const make = async (specs: readonly object[]) => (await create(db, specs as never)).ids;
+const waking = (key: number) => db.use((sql) => sql`select from wake where (key is null) = ${key === 0}`);
+
+it("claims no more for a receiver than it has room for, in all lanes together", async () => {
+  await make([...alone(20), ...alone(3, { on_start: call("http://b") }, "b")]);
+  const open = (): number => rig.started.filter(({ receiver }) => receiver === "http://a").length;
+  const rooms = () => [{ receiver: "http://a", room: 1 - open() }];
+  const rig: Rig = startRig(db, 1, { free: () => 64, rooms, roomMax: 64 });
+  rig.look();
+  await until(() => rig.started.length === 4);
+  await stays(() => rig.started.length === 4, 200);
+  expect(open()).toBe(1);
+  await rig.stop();
+});
+
+it("claims from however many lanes there are, with one look", async () => {
+  const ids = await make(alone(200, { on_start: undefined }));
+  const rig = startRig(db, 1, 256);
+  rig.look();
+  await until(() => rig.started.length === ids.length);
+  await rig.stop();
+});
+
+it("finds what may start behind pages of lanes to a receiver that is full, and then rests", async () => {
+  await make(alone(150, { priority: 5 }));
+  const [behind] = await make([{ kind: "z", rules: [limit("z", 1)], on_start: call("http://b") }]);
+  const rig = startRig(db, 1, slots(64, { "http://a": 0 }));
+  rig.look();
+  await until(() => rig.started.length === 1);
+  expect(rig.started.map(({ task }) => task)).toEqual([behind]);
+  await stays(async () => (await waking(0)).length === 0, 200);
+  await rig.stop();
+});
+
+it("goes on to the next lane where the best one that a release opens waits for something else as well", async () => {
+  const both = [limit("k", 1), limit("other", 1)];
+  const [first, busy] = await make([{ kind: "k", rules: [limit("k", 1)] }, { kind: "other" }]);
+  const rig = startRig(db, 1, 1);
+  // One slot: each look takes one.
+  await until(() => {
+    rig.look();
+    return rig.started.length === 2;
+  });
+  const [, next] = await make([
+    { kind: "k", rules: both, priority: 9 },
+    { kind: "k", rules: [limit("k", 1)] },
+  ]);
+  rig.look();
+  await stays(() => rig.started.length === 2, 200);
+  await rig.ask({ verb: "succeed", target: first as string });
+  rig.look();
+  await until(() => rig.started.length === 3);
+  expect(rig.started.map(({ task }) => task)).toEqual(expect.arrayContaining([first, busy, next]));
+  await rig.stop();
+});
+
+it("takes the best task that waits, whatever its lane once had", async () => {
+  const wide = (tenant: string) => ({ kind: "k", rules: [limit("k", 1), limit("k", 9, "t")], metadata: { t: tenant } });
+  const ids = await make([
+    { ...wide("a"), priority: 900 },
+    { ...wide("a"), priority: 0 },
+    { ...wide("a"), priority: 0 },
+    { ...wide("b"), priority: 500 },
+  ]);
+  const rig = startRig(db, 1, 1);
+  rig.look();
+  const order: number[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const claimed = await until(() => rig.started[i]);
+    order.push(ids.indexOf(claimed.task));
+    await rig.ask({ verb: "succeed", target: claimed.task });
+    rig.look();
+  }
+  expect(order).toEqual([0, 3, 1, 2]);
+  await rig.stop();
+});
+
+it("refuses a matcher too many for one kind, and creates nothing", async () => {
+  const wide = (n: number) => Array.from({ length: n }, (_, i) => limit("k", 1, `f${i}`));
+  await make([
+    { kind: "k", rules: wide(50) },
+    { kind: "k", rules: wide(64).slice(50) },
+  ]);
+  await expect(make([{ kind: "k", rules: [limit("k", 1, "one", "more")] }])).rejects.toMatchObject({
+    details: [expect.stringMatching(/^rules: .* "k" .* at most 64/)],
+  });
+  expect((await db.use((sql) => sql`select from task`)).length).toBe(2);
+});
