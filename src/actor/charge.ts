@@ -35,7 +35,7 @@ export async function charge(sql: Sql, scene: Scene): Promise<Charges> {
       .filter(
         ({ row, before }) => row.lane !== 0 && isReady(row) && !(isReady(before) && row.priority <= before.priority),
       )
-      .map(({ row: { lane, priority, createdAt: since } }) => ({ lane, priority, since })),
+      .map(({ row: { lane, priority, createdAt: since, pos } }) => ({ lane, priority, since, pos })),
     judged: scene.judged,
   };
 }

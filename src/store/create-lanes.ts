@@ -32,14 +32,21 @@ export async function lanesOf(sql: Sql, plans: readonly BatchPlan[]): Promise<La
   return new Map(found.map((row) => [row.id, laneOf.get(row.terms) as number]));
 }
 
+export interface Wake {
+  readonly lane: number;
+  readonly priority: number;
+  readonly pos: number;
+}
+
 /** What the created tasks put into their lanes: the best of each, to be looked at by a claim round. */
-export function wakesOf(plans: readonly BatchPlan[], lanes: Lanes): { lane: number; priority: number }[] {
-  const best = new Map<number, number>();
-  for (const { id, status, priority } of plans.flatMap(({ tasks }) => tasks)) {
+export function wakesOf(plans: readonly BatchPlan[], lanes: Lanes): Wake[] {
+  const best = new Map<number, Wake>();
+  for (const { id, status, priority, pos } of plans.flatMap(({ tasks }) => tasks)) {
     const lane = lanes.get(id);
     // Those that wait for a time as well: only Postgres knows whether it has passed, and a wake for nothing costs little.
     if (lane === undefined || status !== "Pending") continue;
-    best.set(lane, Math.max(best.get(lane) ?? priority, priority));
+    const known = best.get(lane);
+    if (!known || priority > known.priority) best.set(lane, { lane, priority, pos });
   }
-  return [...best].map(([lane, priority]) => ({ lane, priority }));
+  return [...best.values()];
 }

@@ -88,10 +88,10 @@ function taskValue(task: PlannedTask, field: keyof PlannedTask | "lane", lanes: 
   return field === "retry" ? json(task.retry) : task[field];
 }
 
-const wakeColumns = [own("lane", "int"), own("priority", "smallint")] as const;
+const wakeColumns = [own("lane", "int"), own("priority", "smallint"), own("pos", "int")] as const;
 
 const intoWake = (params: string[], wakes: ReturnType<typeof wakesOf>) => `
-  insert into wake (lane, priority) select lane, priority from ${unnest(params, wakeColumns, wakes)}`;
+  insert into wake (${names(wakeColumns)}) select ${names(wakeColumns)} from ${unnest(params, wakeColumns, wakes)}`;
 
 const plainSpec = [own("id", "uuid"), own("batch_id", "uuid"), own("local_id", "text"), own("name", "text")] as const;
 const jsonSpec = [

@@ -16,7 +16,12 @@ export interface Charges {
   /** With other rules, or other values for them. */
   readonly relaned: readonly string[];
   /** Claimable now. */
-  readonly fills: readonly { readonly lane: number; readonly priority: number; readonly since: Date }[];
+  readonly fills: readonly {
+    readonly lane: number;
+    readonly priority: number;
+    readonly since: Date;
+    readonly pos: number;
+  }[];
   /** What a claim round found out about lanes. */
   readonly judged: readonly Judged[];
 }
@@ -70,14 +75,17 @@ const relane = (sql: Sql, tasks: readonly string[]) =>
         from task t join task_spec s on s.id = t.id where t.id = any(${idList(tasks)}::uuid[]) order by 2, 1) x),
     moved as (
       update task t set lane = n.lane from now_in n where t.id = n.id and t.lane <> n.lane
-      returning t.lane, t.priority, t.created_at, t.status, t.due_at)
-    insert into wake (lane, priority, since)
-    select lane, max(priority), min(created_at) from moved
-    where lane <> 0 and status = 'Pending' and due_at is null group by lane`.execute();
+      returning t.lane, t.priority, t.created_at, t.pos, t.status, t.due_at)
+    insert into wake (lane, priority, since, pos)
+    select distinct on (lane) lane, priority, created_at, pos from moved
+    where lane <> 0 and status = 'Pending' and due_at is null order by lane, priority desc, created_at, pos`.execute();
 
-const fill = (sql: Sql, fills: Charges["fills"]) =>
-  sql`
-    insert into wake (lane, priority, since)
-    select lane, max(priority), min(since)
-    from unnest(${array(fills.map(({ lane }) => lane))}::int[], ${array(fills.map(({ priority }) => priority))}::smallint[],
-      ${array(fills.map(({ since }) => since))}::timestamptz[]) as u (lane, priority, since) group by lane`.execute();
+const fill = (sql: Sql, fills: Charges["fills"]) => {
+  const of = (field: keyof Charges["fills"][number]) => array(fills.map((one) => one[field]));
+  return sql`
+    insert into wake (lane, priority, since, pos)
+    select distinct on (lane) lane, priority, since, pos
+    from unnest(${of("lane")}::int[], ${of("priority")}::smallint[], ${of("since")}::timestamptz[], ${of("pos")}::int[])
+      as u (lane, priority, since, pos)
+    order by lane, priority desc, since, pos`.execute();
+};

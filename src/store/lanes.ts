@@ -12,6 +12,7 @@ export interface Lane {
   readonly priority: number;
   /** As Postgres writes it: microseconds tell lanes apart. */
   readonly since: string;
+  readonly pos: number;
 }
 
 /** Advisory locks: one of ruled rounds, and one that a new shape takes against every transaction that may make holders. */
@@ -31,7 +32,7 @@ export async function openLanes(sql: Sql, room: number): Promise<{ readonly more
   const [turn] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${roundLock}) as mine`;
   if (turn?.mine !== true) return null;
   const wakes = await sql<Wake[]>`
-    delete from wake where id in (select id from wake order by id limit ${wakesMax}) returning key, lane, priority, since`;
+    delete from wake where id in (select id from wake order by id limit ${wakesMax}) returning key, lane, priority, since::text as since, pos`;
   // A lane that got a task may be behind others in the queue for its keys: where these are open, the others come first.
   const filled = await fill(sql, wakes);
   const keys = new Set([...wakes.flatMap(({ key }) => (key === null ? [] : [key])), ...filled]);
@@ -44,41 +45,39 @@ export async function readyLanes(sql: Sql, after: Lane | null): Promise<Lane[]> 
   const beyond =
     after === null
       ? sql``
-      : sql`and (-priority, since, id) > (${-after.priority}::int, ${after.since}::text::timestamptz, ${after.id}::int)`;
+      : sql`and (-priority, since, pos, id)
+          > (${-after.priority}::int, ${after.since}::text::timestamptz, ${after.pos}::int, ${after.id}::int)`;
   return sql<Lane[]>`
-    select id, terms, priority, since::text as since from lane where ready and waiting_on is null ${beyond}
-    order by -priority, since, id limit ${lanesMax}`;
+    select id, terms, priority, since::text as since, pos from lane where ready and waiting_on is null ${beyond}
+    order by -priority, since, pos, id limit ${lanesMax}`;
 }
 
 interface Wake {
   readonly key: string | null;
   readonly lane: number | null;
   readonly priority: number;
-  readonly since: Date;
+  readonly since: string;
+  readonly pos: number;
 }
 
 /** Lanes that got a task are looked at again, also where they wait: the task may be the best one now. Returns their keys. */
 async function fill(sql: Sql, wakes: readonly Wake[]): Promise<string[]> {
-  const best = new Map<number, { priority: number; since: Date }>();
-  for (const { lane, priority, since } of wakes) {
-    if (lane === null) continue;
-    const known = best.get(lane);
-    if (!known) best.set(lane, { priority, since });
-    else
-      best.set(lane, {
-        priority: Math.max(known.priority, priority),
-        since: known.since < since ? known.since : since,
-      });
-  }
-  if (best.size === 0) return [];
-  const of = [...best.values()];
+  const fills = wakes.filter(({ lane }) => lane !== null);
+  if (fills.length === 0) return [];
+  const of = (field: "lane" | "priority" | "since" | "pos") => array(fills.map((fill) => fill[field]));
   const filled = await sql<Pick<Lane, "terms">[]>`
+    with sent as materialized (
+      select * from unnest(${of("lane")}::int[], ${of("priority")}::smallint[], ${of("since")}::timestamptz[],
+        ${of("pos")}::int[]) as u (lane, priority, since, pos)),
+    best as materialized (
+      select distinct on (lane) * from (
+        select * from sent
+        union all
+        select id, priority, since, pos from lane where ready and id in (select lane from sent)) u
+      order by lane, priority desc, since, pos)
     update lane l set ready = true, waiting_on = null, waiting_type = null, waiting_limit = null,
-      priority = case when l.ready then greatest(l.priority, u.priority) else u.priority end,
-      since = case when l.ready then least(l.since, u.since) else u.since end
-    from unnest(${array([...best.keys()])}::int[], ${array(of.map(({ priority }) => priority))}::smallint[],
-      ${array(of.map(({ since }) => since))}::timestamptz[]) as u (id, priority, since)
-    where l.id = u.id returning l.terms`;
+      priority = b.priority, since = b.since, pos = b.pos
+    from best b where l.id = b.lane returning l.terms`;
   return filled.flatMap(({ terms }) => terms.flatMap(({ key }) => key ?? []));
 }
 
@@ -92,7 +91,7 @@ async function open(sql: Sql, keys: ReadonlySet<string>, room: number): Promise<
       select l.id, u.key from u cross join lateral (
         select id from lane where waiting_on = u.key and ready
           and waiting_limit > case waiting_type when 'Capacity' then u.load else u.count end
-        order by waiting_on, priority desc, since, id limit ${room}) l),
+        order by waiting_on, priority desc, since, pos, id limit ${room}) l),
     opened as (
       update lane set waiting_on = null, waiting_type = null, waiting_limit = null where id in (select id from found))
     insert into wake (key) select key from found group by key having count(*) = ${room}`;
@@ -131,17 +130,17 @@ export function writeLanes(sql: Sql, judged: readonly Judged[]): Promise<unknown
     array(judged.map(({ waitsFor }) => (waitsFor === null ? null : value(waitsFor))));
   return sql`
     update lane l set waiting_on = n.key, waiting_type = n.type, waiting_limit = n.max, ready = n.priority is not null,
-      priority = coalesce(n.priority, l.priority), since = coalesce(n.created_at, l.since)
+      priority = coalesce(n.priority, l.priority), since = coalesce(n.created_at, l.since), pos = coalesce(n.pos, l.pos)
     from (
-      select u.*, best.priority, best.created_at
+      select u.*, best.priority, best.created_at, best.pos
       from unnest(${array(judged.map(({ id }) => id))}::int[], ${of(({ key }) => key ?? noKey)}::uuid[],
         ${of(({ key, type }) => (key === null ? "missing" : type))}::text[],
         ${of(({ limit }) => limit)}::bigint[]) as u (id, key, type, max)
       left join lateral (
-        select t.priority, t.created_at from task t
+        select t.priority, t.created_at, t.pos from task t
         where t.lane = u.id and t.lane <> 0 and t.status = 'Pending' and t.due_at is null
-        order by t.lane, t.priority desc, t.created_at limit 1) best on true) n
+        order by t.lane, t.priority desc, t.created_at, t.pos limit 1) best on true) n
     where l.id = n.id
-      and (l.waiting_on, l.ready, l.priority, l.since) is distinct from
-        (n.key, n.priority is not null, coalesce(n.priority, l.priority), coalesce(n.created_at, l.since))`.execute();
+      and (l.waiting_on, l.ready, l.priority, l.since, l.pos) is distinct from (n.key, n.priority is not null,
+        coalesce(n.priority, l.priority), coalesce(n.created_at, l.since), coalesce(n.pos, l.pos))`.execute();
 }

@@ -157,6 +157,7 @@ create table lane (
   waiting_limit bigint,
   priority smallint default 0 not null,
   since timestamp with time zone default now() not null,
+  pos integer default 0 not null,
   constraint lane_pkey PRIMARY KEY (id),
   constraint lane_hash_key UNIQUE (hash),
   constraint lane_check CHECK (((waiting_on IS NULL) = (waiting_type IS NULL))),
@@ -255,6 +256,7 @@ create table wake (
   lane integer,
   priority smallint default 0 not null,
   since timestamp with time zone default now() not null,
+  pos integer default 0 not null,
   constraint wake_pkey PRIMARY KEY (id),
   constraint wake_check CHECK ((num_nonnulls(key, lane) = 1))
 ) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
@@ -277,11 +279,11 @@ CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON public.event USING btree (task_id, id);
 CREATE INDEX holder_task ON public.holder USING btree (task_id);
-CREATE INDEX lane_ready ON public.lane USING btree (((- priority)), since, id) WHERE (ready AND (waiting_on IS NULL));
-CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, id) WHERE ((waiting_on IS NOT NULL) AND ready);
+CREATE INDEX lane_ready ON public.lane USING btree (((- priority)), since, pos, id) WHERE (ready AND (waiting_on IS NULL));
+CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, pos, id) WHERE ((waiting_on IS NOT NULL) AND ready);
 CREATE INDEX lane_working ON public.lane USING btree (waiting_on) WHERE ((waiting_type = 'Capacity'::text) AND ready);
 CREATE INDEX link_child ON public.link USING btree (child_id);
-CREATE INDEX task_best ON public.task USING btree (lane, priority DESC, created_at) WHERE ((lane <> 0) AND (status = 'Pending'::task_status) AND (due_at IS NULL));
+CREATE INDEX task_best ON public.task USING btree (lane, priority DESC, created_at, pos) WHERE ((lane <> 0) AND (status = 'Pending'::task_status) AND (due_at IS NULL));
 CREATE INDEX task_due ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX task_lane ON public.task USING btree (lane) WHERE ((lane <> 0) AND (ended_at IS NULL));
 CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);

@@ -29,14 +29,15 @@ create table lane (
   waiting_on uuid,
   waiting_type text check (waiting_type in ('Concurrency', 'Capacity', 'missing')),
   waiting_limit bigint,
-  -- Of its best task, or better.
+  -- The rank of its best task, or a better one.
   priority smallint not null default 0,
   since timestamptz not null default now(),
+  pos int not null default 0,
   check ((waiting_on is null) = (waiting_type is null)),
   check ((waiting_on is null) = (waiting_limit is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
-create index lane_ready on lane ((-priority), since, id) where ready and waiting_on is null;
-create index lane_waiting on lane (waiting_on, priority desc, since, id) where waiting_on is not null and ready;
+create index lane_ready on lane ((-priority), since, pos, id) where ready and waiting_on is null;
+create index lane_waiting on lane (waiting_on, priority desc, since, pos, id) where waiting_on is not null and ready;
 create index lane_working on lane (waiting_on) where waiting_type = 'Capacity' and ready;
 
 -- Only ever inserted and deleted, so that nobody waits for anybody here.
@@ -46,11 +47,12 @@ create table wake (
   lane int,
   priority smallint not null default 0,
   since timestamptz not null default now(),
+  pos int not null default 0,
   check (num_nonnulls(key, lane) = 1)
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 create index task_lane on task (lane) where lane <> 0 and ended_at is null;
-create index task_best on task (lane, priority desc, created_at)
+create index task_best on task (lane, priority desc, created_at, pos)
   where lane <> 0 and status = 'Pending' and due_at is null;
 
 -- The one place where a key is made: of the kind, the fields and their values. Null where a field is missing.

@@ -115,11 +115,11 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
 
     it("a release opens at most as many of the waiting lanes as there is room for, the best ones", async () => {
       const best = await db.use(
-        (sql) => sql`select id from lane where waiting_on is not null order by priority desc, since, id limit 3`,
+        (sql) => sql`select id from lane where waiting_on is not null order by priority desc, since, pos, id limit 3`,
       );
       for (let time = 0; time < times; time++) {
         const after = (sql: Sql) => sql`
-          select id from lane where ready and waiting_on is null order by priority desc, since, id`;
+          select id from lane where ready and waiting_on is null order by priority desc, since, pos, id`;
         const seen = await measured(db, (sql) => openLanes(sql, 3), { before: released, after });
         expect([time, seen.whole, seen.after?.length, [...(seen.after ?? [])]]).toEqual([time, [], 3, [...best]]);
         expect([seen.rows <= some, seen.entries <= some], `time ${time}: ${seen.where}`).toEqual([true, true]);
