@@ -21,6 +21,8 @@ export interface Candidates {
 
 /** More than so many pages of lanes that cannot start anything are left to another round. */
 const pagesMax = 20;
+/** A round that has got something done does not look any further after this time: others wait for the next one. */
+const roundMs = 8;
 const spare = 64;
 
 /** `awake`: there are lanes to look at. `shaped`: tasks hold keys. */
@@ -53,6 +55,8 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
   const found: Claimable[] = [];
   // Lanes that share a key may come with more than that admits.
   const enough = 2 * limit + spare;
+  const began = performance.now();
+  let isProgress = false;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     const here: readonly Lane[] = await readyLanes(sql, last);
@@ -65,7 +69,8 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
     for (const { id, terms } of here) lanes.set(id, terms);
     last = here.at(-1) ?? null;
     if (here.length < lanesMax) return { found, lanes, usage, more: woken.more, busy: false };
-    if (found.length >= enough) break;
+    isProgress ||= found.length > 0 || open.length < here.length;
+    if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }
   return { found, lanes, usage, more: true, busy: false };
 }
