@@ -51,6 +51,8 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
   const woken = await openLanes(sql, limit);
   if (woken === null) return { ...nothing, busy: true };
   const usage = new Map<string, Usage>();
+  /** Of which keys it is known how many hold them; of which of these, how much work they have left. */
+  const asked: Record<Term["type"], Set<string | null>> = { Concurrency: new Set(), Capacity: new Set() };
   const lanes = new Map<number, readonly Term[]>();
   const found: Claimable[] = [];
   // Lanes that share a key may come with more than that admits.
@@ -60,8 +62,12 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     const here: readonly Lane[] = await readyLanes(sql, last);
-    const terms = here.flatMap((lane) => lane.terms).filter(({ key }) => key !== null && !usage.has(key));
+    const terms = here.flatMap((lane) => lane.terms).filter(({ type, key }) => !asked[type].has(key));
     for (const [key, used] of await usageOf(sql, terms)) usage.set(key, used);
+    for (const { type, key } of terms) {
+      asked[type].add(key);
+      asked.Concurrency.add(key);
+    }
     const open = here
       .map(({ id, terms }) => ({ lane: id, room: Math.min(limit, slackOf(terms, usage)) }))
       .filter(({ room }) => room > 0);

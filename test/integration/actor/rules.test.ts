@@ -116,3 +116,25 @@ it("refuses a matcher too many for one kind, and creates nothing", async () => {
   });
   expect((await db.use((sql) => sql`select from task`)).length).toBe(2);
 });
+
+it("counts the work of a key also where lanes before only asked how many hold it", async () => {
+  const work = { type: "Capacity", max_capacity: 5, matcher: { kind: "k", status: "Running", fields: [] } };
+  const [holds] = await make([
+    { kind: "k", rules: [limit("k", 1_000)], expected_count: 10, on_start: call("http://b") },
+  ]);
+  const rig = startRig(db, 1, slots(64, { "http://a": 0 }));
+  rig.look();
+  await until(() => rig.started.length === 1);
+  // More than a page of lanes that cannot start, and do not wait for a key either.
+  await make(
+    Array.from({ length: 100 }, (_, i) => ({
+      ...{ kind: "k", rules: [limit("k", 1_000), limit("other", 1_000 + i)], priority: 5 },
+      on_start: call("http://a"),
+    })),
+  );
+  await make([{ kind: "k", rules: [work], expected_count: 1, on_start: call("http://b") }]);
+  rig.look();
+  await until(async () => (await db.use((sql) => sql`select from lane where waiting_type = 'Capacity'`)).length === 1);
+  expect(rig.started.map(({ task }) => task)).toEqual([holds]);
+  await rig.stop();
+});
