@@ -50,15 +50,15 @@ async function look(
   stream: string,
   durable: string,
 ): Promise<{ readonly why: string; readonly sure: boolean } | null> {
+  const before = await manager.streams.info(stream);
   const consumer = await manager.consumers.info(stream, durable);
   const { state } = await manager.streams.info(stream);
   // The tail of the stream was lost: it would never see what is stored from now on.
   if (consumer.delivered.stream_seq > state.last_seq) return { why: "it is ahead of its stream", sure: true };
-  if (state.messages === 0) return null;
-  // Messages that it takes for settled, or that it neither holds nor will deliver.
-  const passedOver = state.first_seq <= consumer.ack_floor.stream_seq;
-  const forgotten = consumer.num_pending === 0 && consumer.num_ack_pending === 0;
-  return passedOver || forgotten ? { why: `message ${state.first_seq} was passed over`, sure: false } : null;
+  // Whatever lies in the stream is either handed out or will be; what was stored between the answers does not count.
+  const arrived = state.last_seq - before.state.last_seq;
+  const unseen = state.messages - arrived - consumer.num_pending - consumer.num_ack_pending;
+  return unseen > 0 ? { why: `${state.first_seq} is the first message, and some were passed over`, sure: false } : null;
 }
 
 /** False where something is not there; any other error is thrown. */

@@ -56,10 +56,9 @@ export async function leftInStreams(natsUrl: string): Promise<string[]> {
     const left: string[] = [];
     for await (const { config, state } of manager.streams.list()) {
       if (!["BATON_COMMANDS", "BATON_PROGRESS"].includes(config.name)) continue;
-      if (state.messages > 0) left.push(`${config.name}: ${state.messages} messages`);
-      for await (const { name, num_ack_pending, num_pending } of manager.consumers.list(config.name))
-        if (num_ack_pending + num_pending > 0)
-          left.push(`${name}: ${num_ack_pending} unanswered, ${num_pending} waiting`);
+      if (state.messages > 0) left.push(`${config.name}: ${JSON.stringify(state)}`);
+      for await (const { name, config: _, ...consumer } of manager.consumers.list(config.name))
+        if (consumer.num_ack_pending + consumer.num_pending > 0) left.push(`${name}: ${JSON.stringify(consumer)}`);
     }
     return left;
   } finally {

@@ -128,6 +128,28 @@ it("a consumer that is blind, with messages left that it will never deliver: is 
   expect((await manager.consumers.info("BATON_COMMANDS", "actors")).config.filter_subject ?? "").toBe("");
 }, 60_000);
 
+it("a consumer that holds one message and is blind to others: is made anew", async () => {
+  const stand = await openStand();
+  const manager = await stand.bus.manager();
+  const held = randomUUID();
+  await manager.consumers.delete("BATON_COMMANDS", "actors");
+  await manager.consumers.add("BATON_COMMANDS", {
+    ...{ durable_name: "actors", ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All },
+    filter_subject: `baton.task.${held}.>`,
+  });
+  const taker = takeAll(stand.bus);
+  await stand.publish(subjects.taskOf(held, "pause"));
+  await until(() => taker.asked.length === 1);
+  const unseen = [randomUUID(), randomUUID()];
+  for (const id of unseen) await stand.publish(subjects.taskOf(id, "pause"));
+  await until(async () => {
+    await stand.bus.ensure();
+    return unseen.every((id) => taker.asked.some(({ command }) => command.target === id));
+  }, healMs);
+  for (const one of taker.asked) one.settle(done(one));
+  await until(async () => (await stand.count("BATON_COMMANDS")) === 0, healMs);
+}, 60_000);
+
 it("a consumer that sees everything is left alone, however often it is looked at while commands flow", async () => {
   const stand = await openStand();
   const { flows } = await flowing(stand);
