@@ -2,13 +2,10 @@
 // and which tasks belong to another lane. Compares the rows with what they were; decides nothing.
 import type { Scene } from "#actor/scene";
 import { loadOf } from "#domain/admit";
-import type { TaskRow } from "#domain/row";
+import { isActive, isReady, type TaskRow } from "#domain/row";
 import { keysOf } from "#store/claim";
 import type { Sql } from "#store/client";
 import type { Charges } from "#store/holders";
-
-const isActive = ({ status }: TaskRow): boolean => status === "Claimed" || status === "Running";
-const isReady = ({ status, dueAt }: TaskRow): boolean => status === "Pending" && dueAt === null;
 
 /** Throws an error that is no command's fault while a new shape is being made. */
 export async function charge(sql: Sql, scene: Scene): Promise<Charges> {

@@ -7,7 +7,7 @@ import { advance } from "#actor/step";
 import type { Action } from "#domain/action";
 import { admitted, blockOf, loadOf } from "#domain/admit";
 import type { Claimed } from "#domain/claimed";
-import type { TaskRow } from "#domain/row";
+import { byRank, isReady, type TaskRow } from "#domain/row";
 import { type Claimable, keysOf, type Rooms, startActions } from "#store/claim";
 import type { Sql } from "#store/client";
 
@@ -23,6 +23,7 @@ export class ClaimRound {
   readonly limit: number;
   readonly rooms: Rooms;
   readonly #token: () => { owner: number; claimId: number };
+  readonly #roomOf: ReadonlyMap<string, number>;
   /** Fencing tokens given out. */
   readonly tokens: number[] = [];
   /** There may be more to claim, and room for it here. */
@@ -37,13 +38,13 @@ export class ClaimRound {
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
     this.limit = Math.min(slots.free(), max);
     this.rooms = { rooms: slots.rooms(), roomMax: slots.roomMax };
+    this.#roomOf = new Map(this.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
     this.moreHere = slots.free() > max;
     this.#token = token;
   }
 
   /** How many more calls may be made to a receiver. */
-  roomOf = (receiver: string): number =>
-    this.rooms.rooms.find((one) => one.receiver === receiver)?.room ?? this.rooms.roomMax;
+  roomOf = (receiver: string): number => this.#roomOf.get(receiver) ?? this.rooms.roomMax;
 
   take(): { owner: number; claimId: number } {
     const token = this.#token();
@@ -55,7 +56,7 @@ export class ClaimRound {
   judge(found: readonly Pick<Claimable, "row">[]): void {
     const filled = found.length === this.limit;
     this.moreHere = this.moreHere && filled;
-    const room = new Map(this.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
+    const room = new Map(this.#roomOf);
     for (const { receiver } of found.map(({ row }) => row))
       if (receiver !== null) room.set(receiver, (room.get(receiver) ?? this.rooms.roomMax) - 1);
     this.moreElsewhere = filled || [...room.values()].some((left) => left <= 0);
@@ -98,11 +99,9 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
 export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Promise<Claimed[]> {
   // Where tasks with rules may start, they compete: that is for a round of the row lane.
   if (!scene.mayHold || scene.awake) return [];
-  const ready = [...scene.changed].filter((row) => becamePending(scene, row) && row.dueAt === null && row.lane === 0);
+  const ready = [...scene.changed].filter((row) => row.lane === 0 && isReady(row) && becamePending(scene, row));
   if (ready.length === 0 || round.limit <= 0) return [];
-  const candidates = ready
-    .sort((a, b) => b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos)
-    .map((row) => ({ row, lane: 0, receiver: row.receiver, keys: [], load: 0 }));
+  const candidates = ready.sort(byRank).map((row) => ({ row, lane: 0, receiver: row.receiver, keys: [], load: 0 }));
   const ids = admitted(candidates, new Map(), new Map(), round).chosen.map(({ row }) => row.id);
   if (ids.length === 0) return [];
   const [actions, keys] = await Promise.all([
@@ -114,8 +113,7 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
   );
 }
 
-const becamePending = (scene: Scene, row: TaskRow): boolean =>
-  row.status === "Pending" && scene.before.get(row.id)?.status !== "Pending";
+const becamePending = (scene: Scene, row: TaskRow): boolean => scene.before.get(row.id)?.status !== "Pending";
 
 interface Start {
   readonly action: Action | null;

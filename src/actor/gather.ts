@@ -1,6 +1,7 @@
 // Collects the candidates of a claim round: those without rules, and those of lanes that were woken, page by page until there
 // are enough. Reads and locks; who is admitted is decided by `admitted`.
 import { slackOf, type Term, type Usage, type UsageByKey } from "#domain/admit";
+import { byRank } from "#domain/row";
 import { type Claimable, claimable, keysOf, type Rooms } from "#store/claim";
 import type { Sql } from "#store/client";
 import { type Lane, lanesMax, openLanes, readyLanes, usageOf } from "#store/lanes";
@@ -34,7 +35,7 @@ export async function gather(
 ): Promise<Candidates> {
   const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }]);
   const ruled = awake ? await gatherRuled(sql, limit, rooms) : nothing;
-  const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort(byRank);
+  const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort((a, b) => byRank(a.row, b.row));
   const ids = found.map(({ row }) => row.id);
   // In a statement after the rows were locked: from then on their metadata stay as they are.
   const keys = shaped && ids.length > 0 ? await keysOf(sql, ids) : new Map<string, readonly string[]>();
@@ -43,9 +44,6 @@ export async function gather(
 
 type Ruled = Omit<Candidates, "keys">;
 const nothing: Ruled = { found: [], lanes: new Map(), usage: new Map(), more: false, busy: false };
-
-const byRank = ({ row: a }: Claimable, { row: b }: Claimable): number =>
-  b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos;
 
 async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled> {
   const woken = await openLanes(sql, limit);

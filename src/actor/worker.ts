@@ -11,6 +11,7 @@ import { limits } from "#config";
 import type { Claimed } from "#domain/claimed";
 import type { Answer } from "#domain/command";
 import { TooLarge } from "#domain/errors";
+import { isReady } from "#domain/row";
 import type { Db } from "#store/client";
 import { isBroken, isLockFault, isTransient } from "#store/faults";
 import type { Logger } from "#telemetry/log";
@@ -223,8 +224,7 @@ export class Worker {
     for (const event of scene.events) metrics.transitions.add(1, event.from, event.to);
     for (const item of busy) this.#again(item, lane);
     // What this turn held was passed over by whoever looked for work meanwhile, even if nothing changed: so it is told again.
-    if (scene.woken || [...scene.rows.values()].some((row) => row.status === "Pending" && row.dueAt === null))
-      effects.ready();
+    if (scene.woken || [...scene.rows.values()].some(isReady)) effects.ready();
     if (scene.earliestDue !== null) effects.armed(scene.earliestDue);
     if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
   }

@@ -1,5 +1,5 @@
-// Which tasks may start now, by the rules: pure, over counts that nobody can raise meanwhile. The best candidate goes first;
-// one that is not admitted holds up its own lane, nobody else.
+// Which tasks may start now, by the rules: pure, over counts that only tasks without these rules can raise meanwhile. The
+// best candidate goes first; one that is not admitted holds up its own lane, nobody else.
 
 /** One condition of a lane. Concurrency limits how many hold the key, Capacity the work they have left. */
 export interface Term {
@@ -37,7 +37,7 @@ export const loadOf = (task: {
 
 const nobody: Usage = { count: 0, load: 0 };
 
-export const usedOf = (type: Term["type"], usage: Usage): number => (type === "Capacity" ? usage.load : usage.count);
+const usedOf = (type: Term["type"], usage: Usage): number => (type === "Capacity" ? usage.load : usage.count);
 
 /** The first condition that does not hold; null: all do. */
 export const blockOf = (terms: readonly Term[], usage: UsageByKey): Term | null =>

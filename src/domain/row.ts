@@ -72,3 +72,13 @@ export interface DeliveryRow {
 
 export const finalStates: ReadonlySet<TaskState> = new Set(["Success", "Failure", "Canceled", "Skipped"]);
 export const isFinal = (status: TaskState): boolean => finalStates.has(status);
+
+/** It counts for the rules. */
+export const isActive = ({ status }: Pick<TaskRow, "status">): boolean => status === "Claimed" || status === "Running";
+/** It may be claimed, if its rules admit it. */
+export const isReady = ({ status, dueAt }: Pick<TaskRow, "status" | "dueAt">): boolean =>
+  status === "Pending" && dueAt === null;
+
+/** The order in which tasks are claimed: priority, then creation, then position. */
+export const byRank = (a: TaskRow, b: TaskRow): number =>
+  b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos;

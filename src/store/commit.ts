@@ -2,7 +2,7 @@
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
 import type { LaterAction } from "#domain/action";
 import type { DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
-import { array, type Column, idList, type Scalar } from "#store/arrays";
+import { array, type Column, idList, type Scalar, unnest } from "#store/arrays";
 import type { Sql } from "#store/client";
 import type { BatchRow } from "#store/load";
 
@@ -75,33 +75,25 @@ const rare: readonly Column<keyof TaskRow>[] = [
   ["rejected", "smallint", "rejected"],
 ];
 
-const update = (columns: readonly Column<keyof TaskRow>[]): string => {
-  const names = columns.map(([name]) => name);
-  const set = names.slice(1).map((name) => `${name} = u.${name}`);
-  const arrays = columns.map(([, type], i) => `$${i + 1}::${type}[]`);
-  return `update task t set ${set.join(", ")} from unnest(${arrays.join(", ")}) as u (${names.join(", ")}) where t.id = u.id`;
-};
 const all = [...common, ...rare];
-const updateCommon = update(common);
-const updateAll = update(all);
 
 /** Two statements: most rows have changed in the common columns only, and each column costs. */
 function writeRows(sql: Sql, changed: Changes["rows"]): Write {
   const isRare = ({ row, before }: Changes["rows"][number]) => rare.some(([, , field]) => row[field] !== before[field]);
   const full = changed.filter(isRare);
   const short = full.length === 0 ? changed : changed.filter((change) => !isRare(change));
-  const write = (statement: string, columns: readonly Column<keyof TaskRow>[], rows: Changes["rows"]) =>
-    sql
-      .unsafe(
-        statement,
-        columns.map(([, , field]) => array(rows.map(({ row }) => row[field] as Scalar))),
-        { prepare: true },
-      )
-      .execute();
   return Promise.all([
-    short.length > 0 ? write(updateCommon, common, short) : null,
-    full.length > 0 ? write(updateAll, all, full) : null,
+    short.length > 0 ? update(sql, common, short) : null,
+    full.length > 0 ? update(sql, all, full) : null,
   ]);
+}
+
+function update(sql: Sql, columns: readonly Column<keyof TaskRow>[], rows: Changes["rows"]): Write {
+  const params: string[] = [];
+  const values = unnest(params, columns, rows, ({ row }, field) => row[field] as Scalar);
+  const set = columns.slice(1).map(([name]) => `${name} = u.${name}`);
+  const statement = `update task t set ${set.join(", ")} from ${values} where t.id = u.id`;
+  return sql.unsafe(statement, params, { prepare: true }).execute();
 }
 
 function writeEvents(sql: Sql, events: readonly TaskEventRow[], now: Date): Write {

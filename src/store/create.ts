@@ -29,7 +29,7 @@ export async function insertBatch(db: Db, plan: BatchPlan, now: number): Promise
   return created;
 }
 
-/** What the database is asked before a call is planned; both lists are empty where no task may be left out. */
+/** What the database is asked before a call is planned; kinds and probes are empty where no task may be left out. */
 export interface Asked {
   readonly kinds: readonly string[];
   readonly probes: readonly Probe[];

@@ -16,7 +16,7 @@ export interface Lane {
 }
 
 /** Advisory locks: one of ruled rounds, and one that a new shape takes against every transaction that may make holders. */
-export const roundLock = 7_227_868;
+const roundLock = 7_227_868;
 export const shapeLock = 7_227_869;
 
 const wakesMax = 1_000;
@@ -99,7 +99,7 @@ async function open(sql: Sql, keys: ReadonlySet<string>, room: number): Promise<
 }
 
 /** How many hold `w.key`; and the work they have left, which takes a look at each, only where it is asked for. */
-const used = (sql: Sql, wantsLoad: Fragment) => sql`
+export const used = (sql: Sql, wantsLoad: Fragment) => sql`
   (select count(*) from holder h where h.key = w.key)::int as count,
   case when ${wantsLoad} then (
     select coalesce(sum(greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0)), 0)

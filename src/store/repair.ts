@@ -1,7 +1,10 @@
 // The sweep over holders and lanes, a part of them each time. Whatever it finds is a mistake made elsewhere: it sets it right,
 // leaves the wakes that are missing, and tells how much it was. Also forgets lanes that no unfinished task is in.
 // It keeps nobody waiting: rows that are locked are looked at the next time, and each step is a transaction of its own.
+import { array } from "#store/arrays";
 import type { Db, Sql } from "#store/client";
+import { used } from "#store/lanes";
+import { lacking } from "#store/shapes";
 
 const portion = 5_000;
 const lanesKeptHours = 1;
@@ -49,20 +52,14 @@ async function dropHolders(sql: Sql, progress: Progress): Promise<number> {
 }
 
 async function addHolders(sql: Sql, progress: Progress): Promise<number> {
+  const active = sql`select id, kind from page union all (select id, kind from task where owner is not null limit ${portion})`;
   const [swept] = await sql<{ last: string | null; added: number }[]>`
     with page as materialized (
       select id, kind, due_at from task where due_at is not null and due_at >= ${progress.due}::text::timestamptz
         and status = 'Running' order by due_at limit ${portion}),
     free as materialized (
-      select t.id, a.key from (
-        select n.id, rule_key(w.kind, w.fields, s.metadata) as key
-        from (select id, kind from page union all (select id, kind from task where owner is not null limit ${portion})) n
-          join shape w on w.kind = n.kind
-          join task_spec s on s.id = n.id) a
-        join task t on t.id = a.id
-      where a.key is not null and t.status in ('Claimed', 'Running')
-        and not exists (select from holder h where h.key = a.key and h.task_id = a.id)
-      for share of t skip locked),
+      select t.id, l.key from (${lacking(sql, active, sql`shape`)}) l join task t on t.id = l.id
+      where t.status in ('Claimed', 'Running') for share of t skip locked),
     added as (insert into holder (key, task_id) select key, id from free on conflict do nothing returning key)
     select case when (select count(*) from page) = ${portion} then (select max(due_at) from page)::text end as last,
       (select count(*)::int from added) as added`;
@@ -79,12 +76,10 @@ async function wakeKeys(sql: Sql): Promise<number> {
       select (select waiting_on from lane where waiting_on > k.key and ready order by waiting_on limit 1)
       from key k where k.key is not null)
     insert into wake (key)
-    select k.key from key k cross join lateral (
-      select count(*) as count, coalesce(sum(greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0)), 0) as load
-      from holder h join task t on t.id = h.task_id where h.key = k.key) u
-    where k.key is not null and not exists (select from wake w where w.key = k.key)
+    select w.key from key w cross join lateral (select ${used(sql, sql`true`)}) u
+    where w.key is not null and not exists (select from wake k where k.key = w.key)
       and exists (
-        select from lane l where l.waiting_on = k.key and l.ready and l.waiting_type <> 'missing'
+        select from lane l where l.waiting_on = w.key and l.ready and l.waiting_type <> 'missing'
           and l.waiting_limit > case l.waiting_type when 'Capacity' then u.load else u.count end)`;
   return count;
 }
@@ -111,6 +106,6 @@ async function forgetLanes(sql: Sql): Promise<void> {
     order by id limit ${portion} for update skip locked`;
   if (old.length === 0) return;
   await sql`
-    delete from lane l where id = any(${`{${old.map(({ id }) => id).join(",")}}`}::int[])
+    delete from lane l where id = any(${array(old.map(({ id }) => id))}::int[])
       and not exists (select from task t where t.lane = l.id and t.lane <> 0 and t.ended_at is null)`;
 }

@@ -1,6 +1,7 @@
 // Shapes: which fields rules compare, for which kind. A shape is there, and complete, before the first task with such a rule
 // is: from then on every claim writes its holders, and what was active before has got them. Shapes are never deleted.
 import { setTimeout as pause } from "node:timers/promises";
+import type { Fragment } from "postgres";
 import { Invalid, Unavailable } from "#domain/errors";
 import type { Rule } from "#domain/rule";
 import type { Db, Sql } from "#store/client";
@@ -26,13 +27,12 @@ export async function ensureShapes(db: Db, rules: readonly Rule[]): Promise<void
   for (const matcher of fresh.keys()) seen.add(matcher);
 }
 
-const wanted = (sql: Sql, rules: string) =>
-  sql`(select distinct kind, fields from rule_normal(${rules}::text::jsonb)) w`;
+const wanted = (sql: Sql, rules: string) => sql`(select distinct kind, fields from rule_normal(${rules}::text::jsonb))`;
 
 async function areComplete(sql: Sql, rules: string): Promise<boolean> {
   const [found] = await sql<{ all: boolean }[]>`
     select coalesce(bool_and(s.complete), false) as all
-    from ${wanted(sql, rules)} left join shape s on s.kind = w.kind and s.fields = w.fields`;
+    from ${wanted(sql, rules)} w left join shape s on s.kind = w.kind and s.fields = w.fields`;
   return found?.all === true;
 }
 
@@ -40,9 +40,9 @@ async function complete(db: Db, rules: string): Promise<void> {
   await db.tx(async (sql) => {
     // Every transaction that may make a task active holds this shared: those that do not know the shape end first.
     await sql`select pg_advisory_xact_lock(${shapeLock})`;
-    await sql`insert into shape (kind, fields) select kind, fields from ${wanted(sql, rules)} on conflict do nothing`;
+    await sql`insert into shape (kind, fields) select kind, fields from ${wanted(sql, rules)} w on conflict do nothing`;
     const [full] = await sql<{ kind: string }[]>`
-      select s.kind from shape s where s.kind in (select kind from ${wanted(sql, rules)})
+      select s.kind from shape s where s.kind in (select kind from ${wanted(sql, rules)} w)
       group by s.kind having count(*) > ${shapesMax} limit 1`;
     if (full)
       throw new Invalid("Too many different rules", [
@@ -58,27 +58,29 @@ async function complete(db: Db, rules: string): Promise<void> {
 
 /** Gives a key to what was active before, in portions. False: somebody holds one of these tasks just now. */
 async function fillIn(sql: Sql, rules: string): Promise<boolean> {
+  const active = sql`
+    select id, kind from task where owner is not null
+    union all select id, kind from task where due_at is not null and status = 'Running'`;
+  const lacks = lacking(sql, active, wanted(sql, rules));
   let filled: { count: number };
   do {
     // One that is locked may be about to end: a holder would be left behind.
     filled = await sql`
       with free as materialized (
-        select t.id, l.key from (${lacking(sql, rules)} limit ${portion}) l join task t on t.id = l.id
+        select t.id, l.key from (${lacks} limit ${portion}) l join task t on t.id = l.id
         where t.status in ('Claimed', 'Running') for share of t skip locked)
       insert into holder (key, task_id) select key, id from free on conflict do nothing`;
   } while (filled.count > 0);
-  const [left] = await sql<{ lacks: boolean }[]>`select exists (${lacking(sql, rules)}) as lacks`;
+  const [left] = await sql<{ lacks: boolean }[]>`select exists (${lacks}) as lacks`;
   if (left?.lacks !== false) return false;
   await sql`
-    update shape s set complete = true from ${wanted(sql, rules)} where s.kind = w.kind and s.fields = w.fields`;
+    update shape s set complete = true from ${wanted(sql, rules)} w where s.kind = w.kind and s.fields = w.fields`;
   return true;
 }
 
-const lacking = (sql: Sql, rules: string) => sql`
+/** Which of these tasks (id, kind) lack a key of these shapes (kind, fields). */
+export const lacking = (sql: Sql, active: Fragment, shapes: Fragment) => sql`
   select a.id, a.key from (
     select t.id, rule_key(w.kind, w.fields, s.metadata) as key
-    from (select id, kind from task where owner is not null
-          union all select id, kind from task where due_at is not null and status = 'Running') t
-      join ${wanted(sql, rules)} on w.kind = t.kind
-      join task_spec s on s.id = t.id) a
+    from (${active}) t join ${shapes} w on w.kind = t.kind join task_spec s on s.id = t.id) a
   where a.key is not null and not exists (select from holder h where h.key = a.key and h.task_id = a.id)`;

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/client";
 import { isAwake, openLanes } from "#store/lanes";
+import { until } from "#test/until";
 import { create, openStage } from "./stage.ts";
 import { explaining, inside, look, measured, type Scan } from "./turn.blocked.meter.ts";
 
@@ -102,8 +103,8 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       await db.tx((sql) => sql.unsafe(`set local statement_timeout = 0; ${fill}`), 60_000);
       await park(db);
       if (!isEarly) await db.use((sql) => sql`vacuum analyze`, 30_000);
-      // Entries that parking left dead in the index are met once, by the next look, which marks them.
-      await measured(db, (sql) => look(inside(db, sql)));
+      // Entries that parking left dead in the index are met once, by the first look after nobody can see them any more.
+      await until(async () => (await measured(db, (sql) => look(inside(db, sql)))).entries <= few, 20_000);
     }, 120_000);
 
     it("a round with nothing awake touches nothing of what is blocked", async () => {

@@ -1,7 +1,7 @@
 // What the rules let start, over counts that are given: the table of limits, and a whole round of candidates.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { admitted, blockOf, type Candidate, loadOf, slackOf, type Term, type Usage, usedOf } from "#domain/admit";
+import { admitted, blockOf, type Candidate, loadOf, slackOf, type Term, type Usage } from "#domain/admit";
 
 const slots = (key: string | null, limit: number): Term => ({ type: "Concurrency", limit, key });
 const work = (key: string | null, limit: number): Term => ({ type: "Capacity", limit, key });
@@ -47,7 +47,13 @@ describe("a condition", () => {
   });
 
   it("is used by count or by work", () => {
-    expect([usedOf("Concurrency", { count: 2, load: 7 }), usedOf("Capacity", { count: 2, load: 7 })]).toEqual([2, 7]);
+    const held = usage({ a: [2, 7] });
+    expect([slots("a", 2), slots("a", 3), work("a", 7), work("a", 8)].map((term) => blockOf([term], held))).toEqual([
+      slots("a", 2),
+      null,
+      work("a", 7),
+      null,
+    ]);
   });
 });
 
