@@ -10,6 +10,7 @@ import type { Claimed } from "#domain/claimed";
 import { byRank, isReady, type TaskRow } from "#domain/row";
 import { type Claimable, keysOf, type Rooms, startActions } from "#store/claim";
 import type { Sql } from "#store/client";
+import type { Lane } from "#store/lanes";
 
 /** Room for calls in this process: in all, and to each receiver. */
 export interface Slots {
@@ -34,6 +35,8 @@ export class ClaimRound {
   soon = false;
   /** It was told that tasks with rules may start. */
   woke = false;
+  /** Of lanes, where the round before stopped; then where this one did. */
+  reached: Lane | null = null;
 
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
     this.limit = Math.min(slots.free(), max);
@@ -70,7 +73,8 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
     round.soon = true;
     return [];
   }
-  const { found, keys, lanes, usage, more, busy } = await gather(sql, round.limit, round.rooms, scene);
+  const looked = await gather(sql, round.limit, round.rooms, scene, round.reached);
+  const { found, keys, lanes, usage, more, reached, busy } = looked;
   // What this turn has already changed is written from the row in hand; it is taken the next time.
   const fresh = found.filter(({ row }) => !scene.rows.has(row.id));
   const candidates = fresh.map((one) => ({
@@ -83,10 +87,13 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
   const { chosen, usage: after } = admitted(candidates, lanes, usage, round);
   round.judge(chosen);
   scene.judged = [...lanes].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, after) }));
-  // What was left behind is worth another look only where this one changed something.
+  // What is left behind is looked at at once where this look changed something; else there is time to go on where it stopped.
   const isProgress = chosen.length > 0 || scene.judged.some(({ waitsFor }) => waitsFor !== null);
-  if (fresh.length < found.length || (more && isProgress && chosen.length < round.limit)) round.moreHere = true;
-  round.soon = busy;
+  const goesOn = reached !== null && chosen.length < round.limit;
+  if (fresh.length < found.length || (more && chosen.length < round.limit) || (goesOn && isProgress))
+    round.moreHere = true;
+  round.soon = busy || goesOn;
+  if (!busy) round.reached = reached;
   round.woke = scene.awake;
   scene.add(chosen.map(({ row }) => row));
   return chosen.map((one) => claim(scene, round, one.row, one));

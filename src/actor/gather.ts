@@ -14,27 +14,30 @@ export interface Candidates {
   /** The lanes that were looked at. */
   readonly lanes: ReadonlyMap<number, readonly Term[]>;
   readonly usage: UsageByKey;
-  /** There may be more lanes to look at. */
+  /** More lanes were woken than it opened. */
   readonly more: boolean;
+  /** Where a round stopped that did not come to the last lane. */
+  readonly reached: Lane | null;
   /** Another round with rules is under way: only those without were looked at. */
   readonly busy: boolean;
 }
 
-/** More than so many pages of lanes that cannot start anything are left to another round. */
+/** More than so many pages of lanes that cannot start anything are left to another round, which gives them half of its own. */
 const pagesMax = 20;
 /** A round that has got something done does not look any further after this time: others wait for the next one. */
 const roundMs = 8;
 const spare = 64;
 
-/** `awake`: there are lanes to look at. `shaped`: tasks hold keys. */
+/** `awake`: there are lanes to look at. `shaped`: tasks hold keys. `beyond`: where the round before stopped. */
 export async function gather(
   sql: Sql,
   limit: number,
   rooms: Rooms,
   { awake, shaped }: { readonly awake: boolean; readonly shaped: boolean },
+  beyond: Lane | null,
 ): Promise<Candidates> {
   const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }]);
-  const ruled = awake ? await gatherRuled(sql, limit, rooms) : nothing;
+  const ruled = awake ? await gatherRuled(sql, limit, rooms, beyond) : nothing;
   const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort((a, b) => byRank(a.row, b.row));
   const ids = found.map(({ row }) => row.id);
   // In a statement after the rows were locked: from then on their metadata stay as they are.
@@ -43,9 +46,9 @@ export async function gather(
 }
 
 type Ruled = Omit<Candidates, "keys">;
-const nothing: Ruled = { found: [], lanes: new Map(), usage: new Map(), more: false, busy: false };
+const nothing: Ruled = { found: [], lanes: new Map(), usage: new Map(), more: false, reached: null, busy: false };
 
-async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled> {
+async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane | null): Promise<Ruled> {
   const woken = await openLanes(sql, limit);
   if (woken === null) return { ...nothing, busy: true };
   const usage = new Map<string, Usage>();
@@ -59,6 +62,7 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
   let isProgress = false;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
+    if (page === pagesMax / 2 && beyond !== null && isBefore(last, beyond)) last = beyond;
     const here: readonly Lane[] = await readyLanes(sql, last);
     const terms = here.flatMap((lane) => lane.terms).filter(({ type, key }) => !asked[type].has(key));
     for (const [key, used] of await usageOf(sql, terms)) usage.set(key, used);
@@ -72,9 +76,16 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms): Promise<Ruled
     if (open.length > 0) found.push(...(await claimable(sql, enough, rooms, open)));
     for (const { id, terms } of here) lanes.set(id, terms);
     last = here.at(-1) ?? null;
-    if (here.length < lanesMax) return { found, lanes, usage, more: woken.more, busy: false };
+    if (here.length < lanesMax) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
     isProgress ||= found.length > 0 || open.length < here.length;
     if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }
-  return { found, lanes, usage, more: true, busy: false };
+  return { found, lanes, usage, more: woken.more, reached: last, busy: false };
+}
+
+/** In the order in which lanes are looked at; times as Postgres writes them sort as texts. */
+function isBefore(a: Lane | null, b: Lane): boolean {
+  if (a === null || a.priority !== b.priority) return a === null || a.priority > b.priority;
+  if (a.since !== b.since) return a.since < b.since;
+  return a.pos - b.pos < 0 || (a.pos === b.pos && a.id < b.id);
 }

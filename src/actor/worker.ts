@@ -48,6 +48,8 @@ export class Worker {
   #claiming = true;
   #stopping = false;
   #claimUnderWay = false;
+  /** Where the last look at lanes stopped, if there were more than it had time for. */
+  #reached: ClaimRound["reached"] = null;
   /** Passes under way. */
   #running = 0;
   #loops: Promise<unknown> = Promise.resolve();
@@ -128,7 +130,9 @@ export class Worker {
     if (lane === "ending") return this.#claiming && hunger.sated && slots.free() > 0 ? this.#round(owner) : null;
     if (!this.#mayClaim()) return null;
     hunger.eat();
-    return this.#round(owner);
+    const round = this.#round(owner);
+    round.reached = this.#reached;
+    return round;
   }
 
   #round(owner: number): ClaimRound {
@@ -171,8 +175,10 @@ export class Worker {
   #claimed(lane: Lane, claims: number, round: ClaimRound): void {
     const { hunger, mailbox } = this.#parts;
     this.#claimUnderWay = false;
-    if (lane === "row") hunger.fed(claims, round);
-    else mailbox.nudge("row");
+    if (lane === "row") {
+      this.#reached = round.reached;
+      hunger.fed(claims, round);
+    } else mailbox.nudge("row");
   }
 
   /** Nothing was claimed, or nobody knows: what was is not in `held`, and is given back with the next renewal. */

@@ -62,6 +62,18 @@ it("finds what may start behind pages of lanes to a receiver that is full, and t
   await rig.stop();
 });
 
+it("comes to what may start behind more lanes to a receiver that is full than one round looks at", async () => {
+  const wide = (i: number) => ({ kind: "k", rules: [limit("k", 10_000 + i)], on_start: call("http://a"), priority: 5 });
+  await make(Array.from({ length: 1_500 }, (_, i) => wide(i)));
+  const behind = await make(alone(3, { on_start: call("http://b") }));
+  const rig = startRig(db, 1, slots(64, { "http://a": 0 }));
+  rig.look();
+  await until(() => rig.started.length === behind.length, 10_000);
+  expect(rig.started.map(({ task }) => task)).toEqual(behind);
+  await stays(async () => (await waking(0)).length === 0, 200);
+  await rig.stop();
+});
+
 it("goes on to the next lane where the best one that a release opens waits for something else as well", async () => {
   const both = [limit("k", 1), limit("other", 1)];
   const [first, busy] = await make([{ kind: "k", rules: [limit("k", 1)] }, { kind: "other" }]);
