@@ -7,6 +7,7 @@ import type { Config } from "#config";
 import type { NatsAction, WebhookAction } from "#domain/action";
 import { actionIn, resultIn } from "#domain/answer";
 import type { Claimed } from "#domain/claimed";
+import type { Policy } from "#domain/guard";
 import { type About, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/webhook";
 import { metrics } from "#telemetry/metrics";
 import type { Lanes } from "#webhook/lanes";
@@ -22,6 +23,8 @@ export interface Answered {
 
 export interface StarterParts {
   readonly config: Pick<Config, "hostUrl">;
+  /** Which receivers an action in an answer may name. */
+  readonly policy: Policy;
   readonly lanes: Lanes;
   readonly send: Send;
   readonly work: Work;
@@ -153,7 +156,7 @@ async function call(
   if (!result.sent && !maySend()) return { type: "released", ...of(claimed) };
   if (!result.ok) return refused(claimed, result, now());
   if (isReport) return { type: "answered", ...of(claimed), result: resultIn(result.body) };
-  const { action: cancelAction, ignored } = actionIn(result.body);
+  const { action: cancelAction, ignored } = actionIn(result.body, parts.policy);
   return {
     type: "started",
     ...of(claimed),

@@ -32,7 +32,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   machines: { ours: [], packages: ["xstate"], builtins: [] },
   config: { ours: [], packages: ["effect"] },
   telemetry: { ours: ["config"], packages: ["effect", "pino"] },
-  domain: { ours: ["machines"], typesOnly: ["machines"], packages: ["effect"], builtins: ["crypto"] },
+  domain: { ours: ["machines"], typesOnly: ["machines"], packages: ["effect"], builtins: ["crypto", "net"] },
   store: { ours: ["domain", "config", "telemetry"], packages: ["effect", "postgres"] },
   bus: { ours: ["domain", "config", "telemetry"], packages: ["effect", "@nats-io/*"] },
   actor: {
