@@ -45,7 +45,7 @@ function bench(options: { lanes?: Lanes; mayStart?: () => boolean; answered?: bo
   const messages: { message: WorkMessage; id: string }[] = [];
   const send: Send = (request, totalMs) => new Promise((end) => calls.push({ request, totalMs, end }));
   const starter = makeStarter({
-    config: { hostUrl: "http://baton" },
+    config: { hostUrl: "http://baton", handleSecret: undefined, webhookSigningSecret: [] },
     policy: strict,
     lanes,
     send,
