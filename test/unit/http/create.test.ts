@@ -44,6 +44,23 @@ it("the NATS door", async () => {
   expect([answer.status, [...(answer.body as { details: string[] }).details].sort()]).toEqual([400, faults]);
 });
 
+it("by what the operator blocks and allows besides", async () => {
+  const { json } = await fakeServer({
+    BLOCKED_HOSTNAMES: "ok.example.org",
+    BLOCKED_HOSTNAME_SUFFIXES: "org.example",
+    ALLOWED_HOSTNAMES: "localhost",
+    ALLOWED_CIDRS: "10.0.0.0/8,::1/128",
+  });
+  const more = { ...batch, on_batch_complete: [...batch.on_batch_complete, hook("http://a.org.example/")] };
+  expect([...(await json("POST", "/task", more)).json().details].sort()).toEqual([
+    "on_batch_complete[1].params.url: host is blocked: .org.example",
+    faults[1],
+    faults[3],
+    "tasks[0].on_success[0].params.url: host is blocked: ok.example.org",
+    faults[5],
+  ]);
+});
+
 it("what the operator allows is taken", async () => {
   const { json } = await fakeServer({ SKIP_SSRF_VALIDATION: "1" });
   const answer = await json("POST", "/task?dry_run=1", { ...batch, tasks: [{ ...batch.tasks[0], timeout: 1 }] });
