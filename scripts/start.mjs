@@ -35,6 +35,7 @@ try {
 
 async function start({ ports, env, embedded }) {
   await checkPorts(ports);
+  allowLoopback(env);
   if (embedded.postgres) {
     const service = await run(
       "Postgres",
@@ -64,6 +65,13 @@ async function start({ ports, env, embedded }) {
   }
   await Promise.all(started.map(([name, { port }]) => ready(name, port)));
   if (!stopping) summary(ports, env, embedded);
+}
+
+// For development, services and Baton share this machine, which its guard would not let actions call.
+function allowLoopback(env) {
+  if (env.ALLOWED_CIDRS || env.SKIP_SSRF_VALIDATION) return;
+  env.ALLOWED_CIDRS = "127.0.0.0/8";
+  say("actions may call 127.0.0.0/8 (ALLOWED_CIDRS), as this is for development; npm run serve does not allow it");
 }
 
 async function run(name, begin, list) {

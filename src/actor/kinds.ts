@@ -18,6 +18,9 @@ export function decide(scene: Scene, command: ClientCommand): Answer {
   if (verb === "succeed" || verb === "fail") return report(scene, row, command);
   const fault = overflow(row, fields);
   if (fault) return { status: 400, id, error: "Validation failed", details: [fault] };
+  // Who did an earlier attempt knows nothing of this one. It is no report, so nothing is kept of it.
+  if (verb === "update" && command.attempt !== undefined && command.attempt !== row.attempt)
+    return refused(row, 409, verb);
   const reason = verb === "cancel" ? (fields.failure_reason ?? "Canceled by request") : undefined;
   if (!advance(scene, row, { type: verb } as TaskEvent, reason === undefined ? {} : { reason }))
     return refused(row, verb === "update" ? 409 : 400, verb);

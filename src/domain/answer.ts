@@ -1,6 +1,7 @@
 // What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work.
 // A stranger wrote it: whatever is not exactly that is ignored, and what looks like an action but is none says why.
 import type { Action } from "#domain/action";
+import type { Policy } from "#domain/guard";
 import { parseJson } from "#domain/json";
 import { readAction } from "#domain/schema/action";
 import { Faults } from "#domain/schema/decode";
@@ -12,11 +13,11 @@ export interface AnsweredAction {
 }
 
 /** The action in an answer that acknowledges a start. */
-export function actionIn(body: string | null): AnsweredAction {
+export function actionIn(body: string | null, policy: Policy): AnsweredAction {
   const value = objectIn(body);
   if (value === null || !("kind" in value) || !("params" in value)) return {};
   const faults = new Faults();
-  const action = readAction(value, "", faults);
+  const action = readAction(value, "", policy, faults);
   const completes = (value.params as { completes?: unknown } | null)?.completes;
   if (completes === "on_response") faults.add("params.completes", "means nothing in a cancel action");
   return action && faults.none ? { action } : { ignored: faults.list.join("; ").slice(0, 500) };

@@ -1,12 +1,22 @@
 // What one call to the outside looks like: its handle, key, URL, headers and body; and how its answer is read.
-// Pure: the same action and the same facts give the same bytes, so that a repetition cannot be told from the first try.
+// Pure: the same action and the same facts give the same bytes, so that a repetition cannot be told from the first try,
+// but for the time of its signature.
 import type { NatsAction, Outcome, Verb, WebhookAction } from "#domain/action";
+import { type HandleSettings, handleOf } from "#domain/handle";
+import { signatureHeaders } from "#domain/signature";
 
 export type Trigger = "start" | "end" | "cancel";
 
+/** Of the configuration, what shows in a call. */
+export interface CallSettings extends HandleSettings {
+  readonly webhookSigningSecret: readonly string[];
+}
+
 /** What a call is about. `task` is null where a batch is complete: then there is no handle. */
 export interface About {
-  readonly hostUrl: string;
+  readonly settings: CallSettings;
+  /** When it is sent: the time of its signature. */
+  readonly at: Date;
   readonly key: string;
   readonly trigger: Trigger;
   readonly task: string | null;
@@ -40,11 +50,6 @@ export const cancelKey = (task: string, attempt: number, nth = 1): string =>
   listed(numbered(`${task}:cancel`, attempt), nth);
 export const batchKey = (batch: string, nth = 1): string => listed(`batch:${batch}:complete`, nth);
 
-/** Where the service reports to. A task with retries names the attempt, so that a report of an earlier one is told apart. */
-export function handleOf(hostUrl: string, task: string, attempt: number, hasRetry: boolean): string {
-  return hasRetry ? `${hostUrl}/task/${task}?attempt=${attempt}` : `${hostUrl}/task/${task}`;
-}
-
 /** The user's URL with `handle=` set: one that it has is replaced, the rest of the query stays as it was written. */
 export function withHandle(url: string, handle: string): string {
   const hash = url.indexOf("#");
@@ -69,7 +74,7 @@ export function httpRequest(action: WebhookAction, about: About): HttpRequest {
     origin: target.origin,
     path: target.pathname + target.search,
     method: methods[verb],
-    headers: headerList(headers, about, text !== null),
+    headers: headerList(headers, about, text),
     body: text,
   };
 }
@@ -82,7 +87,8 @@ export function workMessage(action: NatsAction, about: About): WorkMessage {
     handle === null
       ? { trigger: about.trigger, body: whole }
       : { task_id: about.task, attempt: about.attempt, handle, trigger: about.trigger, body: whole };
-  return { subject, payload: JSON.stringify(payload), headers: headerList(headers, about, true) };
+  const text = JSON.stringify(payload);
+  return { subject, payload: text, headers: headerList(headers, about, text) };
 }
 
 /** How long to wait before the next attempt, after `failures` failed ones: doubled each time up to the cap, at most a tenth more by `jitter` (0..1), never sooner than the receiver asked for. */
@@ -124,7 +130,7 @@ const numbered = (key: string, attempt: number) => (attempt === 0 ? key : `${key
 const listed = (key: string, nth: number) => (nth < 2 ? key : `${key}#${nth}`);
 
 function handleFor(about: About): string | null {
-  return about.task === null ? null : handleOf(about.hostUrl, about.task, about.attempt, about.hasRetry);
+  return about.task === null ? null : handleOf(about.settings, about.task, about.attempt, about.hasRetry);
 }
 
 function isHandle(part: string): boolean {
@@ -147,10 +153,10 @@ function bodyText(body: Readonly<Record<string, unknown>> | null | undefined, ab
 function headerList(
   headers: Readonly<Record<string, string>> | null | undefined,
   about: About,
-  hasBody: boolean,
+  text: string | null,
 ): string[] {
   const list: string[] = [];
-  let typed = !hasBody;
+  let typed = text === null;
   for (const name in headers) {
     const lower = name.toLowerCase();
     if (isReservedHeader(lower)) continue;
@@ -160,5 +166,6 @@ function headerList(
   if (!typed) list.push("content-type", "application/json");
   list.push("Idempotency-Key", about.key, "X-Task-Trigger", about.trigger);
   if (about.task !== null) list.push("X-Task-Id", about.task);
+  list.push(...signatureHeaders(about.settings.webhookSigningSecret, about.key, about.at, text ?? ""));
   return list;
 }

@@ -7,6 +7,7 @@ import { headers as names } from "#bus/subjects";
 import type { Config } from "#config";
 import { type BatchPlan, firstDelayMs, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
+import type { Policy } from "#domain/guard";
 import { parseJson } from "#domain/json";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { Faults } from "#domain/schema/decode";
@@ -20,6 +21,7 @@ import { type Creation, insertBatch, insertDeduplicated, insertKeyed, type Kept,
 
 export interface CreateDeps {
   readonly config: Pick<Config, "maxTasksPerBatch" | "maxDepsPerTask" | "maxActionsPerTask">;
+  readonly policy: Policy;
   readonly db: Db;
   readonly door: Pick<Door, "ring">;
 }
@@ -70,12 +72,12 @@ interface Call {
   readonly now: number;
 }
 
-function readCall({ config }: CreateDeps, body: unknown, bytes: number): Call | Reply {
+function readCall({ config, policy }: CreateDeps, body: unknown, bytes: number): Call | Reply {
   const now = Date.now();
   const id = uuidv7(now);
   const faults = new Faults();
   const { maxTasksPerBatch, maxDepsPerTask, maxActionsPerTask } = config;
-  const limits = { tasksMax: maxTasksPerBatch, dependenciesMax: maxDepsPerTask, actionsMax: maxActionsPerTask };
+  const limits = { tasksMax: maxTasksPerBatch, dependenciesMax: maxDepsPerTask, actionsMax: maxActionsPerTask, policy };
   const batch = readBatch(body, bytes, limits, now, faults);
   return batch ? { batch, id, now } : reply(400, { error: "Validation failed", batch_id: id, details: faults.list });
 }

@@ -5,6 +5,7 @@ import type { Door } from "#bus/door";
 import type { Config } from "#config";
 import type { Answer } from "#domain/command";
 import { Invalid, NotFound } from "#domain/errors";
+import type { Policy } from "#domain/guard";
 import { isUuid } from "#domain/schema/text";
 import { type Reply, reply } from "#http/errors";
 import type { Params } from "#http/query";
@@ -13,6 +14,8 @@ import type { Logger } from "#telemetry/log";
 
 export interface Deps {
   readonly config: Config;
+  /** Which receivers actions may name. */
+  readonly policy: Policy;
   readonly db: Db;
   readonly door: Door;
   readonly log: Logger;

@@ -70,7 +70,7 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
   allowOrigins(app, config.corsOrigins);
   guard(app, config);
   app.setNotFoundHandler((request, out) =>
-    out.code(404).send({ error: "No such route", details: [`${request.method} ${request.url.slice(0, 200)}`] }),
+    out.code(404).send({ error: "No such route", details: [`${request.method} ${pathOf(request.url)}`] }),
   );
   app.setErrorHandler(async (error, request, out) => {
     const answer = replyOf(error);
@@ -85,6 +85,9 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
   closeInTime(app, config.shutdownTimeoutSecs * 1000);
   return app;
 }
+
+/** Without the query, which may hold what is nobody's business. */
+const pathOf = (url: string) => url.split("?")[0]?.slice(0, 200);
 
 /** How long a client may go on sending a body that was refused. */
 const drainMaxMs = 2_000;

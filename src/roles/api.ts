@@ -3,6 +3,7 @@ import type { Bus } from "#bus/client";
 import { answerCreates } from "#bus/create";
 import { openDoor } from "#bus/door";
 import type { Config } from "#config";
+import { makePolicy } from "#domain/guard";
 import { createBatch } from "#http/create";
 import { makeServer, makeStatusServer } from "#http/server";
 import type { Db } from "#store/client";
@@ -16,7 +17,7 @@ export interface Serving {
 
 export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Promise<Serving> {
   const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
-  const deps = { config, db, door, log };
+  const deps = { config, policy: makePolicy(config), db, door, log };
   const isApi = config.roles.has("api");
   const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);
   const stopCreates = isApi ? answerCreates(bus, (body, key) => createBatch(deps, body, key), log) : () => {};

@@ -15,6 +15,7 @@ import { type Config, limits } from "#config";
 import { listenToBell } from "#dispatch/bell";
 import { Dispatcher } from "#dispatch/dispatcher";
 import type { Progress } from "#domain/command";
+import { makePolicy } from "#domain/guard";
 import { uuidv7 } from "#domain/uuid";
 import type { Db } from "#store/client";
 import type { Logger } from "#telemetry/log";
@@ -24,6 +25,7 @@ import { loop } from "#timers/loop";
 import { pruning } from "#timers/prune";
 import { ruleSweep } from "#timers/rules";
 import { Deliverer } from "#webhook/deliverer";
+import { guarded } from "#webhook/guard";
 import { Lanes } from "#webhook/lanes";
 import { makeSender } from "#webhook/send";
 import { makeStarter } from "#webhook/starter";
@@ -110,9 +112,11 @@ type Tell = (command: LocalCommand) => void;
 /** Calls to the outside: starts, and deliveries, which share the receivers. */
 function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: (sinceMs: number) => boolean, log: Logger) {
   const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
-  const sender = makeSender(config);
+  const policy = makePolicy(config);
+  const { webhookHostConcurrency } = config;
+  const sender = makeSender({ webhookHostConcurrency, connect: guarded(policy) });
   const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
-  const starter = makeStarter({ config, lanes, send: sender.send, work, tell, mayStart, log, answered: tell });
+  const starter = makeStarter({ config, policy, lanes, send: sender.send, work, tell, mayStart, log, answered: tell });
   const outcomes = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
   const deliverer: Deliverer = new Deliverer({
     ...{ config, db, work, log },

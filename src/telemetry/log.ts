@@ -93,7 +93,7 @@ function cleanText(text: string, max: number = bounds.stringCharsMax): string {
   const masked = text
     .slice(0, max * 4)
     .replace(/:\/\/[^\s"']*@/g, "://***@")
-    .replace(/([?&]sig=)[^&\s"]+/g, "$1***")
+    .replace(/((?:[?&]|%3F|%26)(?:sig|token|secret|key|password)(?:=|%3D))[^&\s"]+/gi, "$1***")
     .replace(/\b(Bearer\s+|whsec_)[A-Za-z0-9+/=._~-]+/g, "$1***")
     .replace(unsafeChars, "");
   return masked.length > max ? `${masked.slice(0, max)}…` : masked;

@@ -16,6 +16,7 @@ export const metrics = {
   claims: counter("baton_claims_total", [], "Tasks this process claimed."),
   startsInFlight: gauge("baton_starts_in_flight", [], "Start calls open in this process now."),
   webhookSeconds: histogram("baton_webhook_seconds", ["trigger", "outcome"], "How long outgoing calls took, by trigger (start, end, cancel) and outcome.", longSeconds),
+  webhookBlocked: counter("baton_webhook_blocked_total", ["rule"], "Outgoing calls that the SSRF guard refused, by rule; not a byte of them was sent."),
   deliveries: counter("baton_deliveries_total", ["trigger", "outcome"], "Attempts to deliver, by trigger and outcome: success, retry, exhausted."),
   sweeps: counter("baton_sweeps_total", ["sweep"], "Safety sweeps that ran, by name."),
   sweepRepairs: counter("baton_sweep_repairs_total", ["sweep"], "Things a safety sweep found and set right; each is an event that was lost elsewhere."),

@@ -6,7 +6,7 @@ import type { Work } from "#bus/work";
 import { type Config, limits } from "#config";
 import { receiverOf } from "#domain/action";
 import { Unavailable } from "#domain/errors";
-import { type About, httpRequest, retryAfterMs, workMessage } from "#domain/webhook";
+import { type About, type CallSettings, httpRequest, retryAfterMs, workMessage } from "#domain/webhook";
 import { type DeliveryDb, type DeliveryOutcome, giveBack, type Leased, lease, nextDue } from "#store/deliveries";
 import { metrics } from "#telemetry/metrics";
 import type { Lanes } from "#webhook/lanes";
@@ -15,7 +15,7 @@ import type { Send } from "#webhook/send";
 export interface DelivererParts {
   readonly config: Pick<
     Config,
-    "hostUrl" | "webhookDeliveryIntervalMs" | "webhookDeliveryBatchSize" | "webhookDeliveryLeaseSecs"
+    keyof CallSettings | "webhookDeliveryIntervalMs" | "webhookDeliveryBatchSize" | "webhookDeliveryLeaseSecs"
   >;
   readonly db: DeliveryDb;
   /** `new Lanes(webhookDeliveryConcurrency, <the lanes of starts>)`. */
@@ -132,7 +132,8 @@ export class Deliverer {
 
   #about({ key, trigger, task, hasRetry, facts }: Leased): About {
     const attempt = typeof facts.attempt === "number" ? facts.attempt : 0;
-    return { hostUrl: this.#parts.config.hostUrl, key, trigger, task, attempt, hasRetry, facts };
+    const { config: settings, now = () => new Date() } = this.#parts;
+    return { settings, at: now(), key, trigger, task, attempt, hasRetry, facts };
   }
 
   /** An action of which no request can be made: it fails like any other, and does not come back with every lease. */

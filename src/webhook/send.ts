@@ -4,6 +4,8 @@
 import { type Dispatcher, Pool } from "undici";
 import { limits } from "#config";
 import type { HttpRequest } from "#domain/webhook";
+import { metrics } from "#telemetry/metrics";
+import { Blocked } from "#webhook/guard";
 
 export interface SendResult {
   /** 2xx. */
@@ -190,6 +192,7 @@ class Call implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (error instanceof Blocked && !this.#settled) metrics.webhookBlocked.add(1, error.rule);
     this.fail(describe(error));
   }
 
@@ -264,6 +267,7 @@ const texts: Readonly<Record<string, string>> = {
 
 /** Says what went wrong without the address or anything of the request. */
 function describe(error: unknown): string {
+  if (error instanceof Blocked) return `blocked: ${error.message}`;
   const { code, name, errors } = error as { code?: string; name?: string; errors?: unknown[] };
   const first = code === undefined && Array.isArray(errors) ? (errors[0] as { code?: string }).code : undefined;
   const known = texts[code ?? first ?? ""];

@@ -3,11 +3,11 @@
 // What is lost with the process is found by the lease sweep, and repeated under the same key.
 import type { LocalCommand } from "#actor/mailbox";
 import type { Work } from "#bus/work";
-import type { Config } from "#config";
 import type { NatsAction, WebhookAction } from "#domain/action";
 import { actionIn, resultIn } from "#domain/answer";
 import type { Claimed } from "#domain/claimed";
-import { type About, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/webhook";
+import type { Policy } from "#domain/guard";
+import { type About, type CallSettings, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/webhook";
 import { metrics } from "#telemetry/metrics";
 import type { Lanes } from "#webhook/lanes";
 import type { Send, SendResult } from "#webhook/send";
@@ -21,7 +21,9 @@ export interface Answered {
 }
 
 export interface StarterParts {
-  readonly config: Pick<Config, "hostUrl">;
+  readonly config: CallSettings;
+  /** Which receivers an action in an answer may name. */
+  readonly policy: Policy;
   readonly lanes: Lanes;
   readonly send: Send;
   readonly work: Work;
@@ -71,7 +73,7 @@ export function makeStarter(parts: StarterParts): Starter {
       outcome =
         action.kind === "Webhook"
           ? await call(parts, claimed, action, () => mayStart(held.get(claimed.claimId) ?? 0), now)
-          : await publish(parts, claimed, action);
+          : await publish(parts, claimed, action, now());
     } catch (error) {
       // Our own mistake, or an action that no request can be made of; either way the call was not made.
       log.error({ err: error, task: claimed.task }, "a start call could not be made");
@@ -126,10 +128,11 @@ export function makeStarter(parts: StarterParts): Starter {
 
 const of = ({ task, claimId }: Claimed) => ({ task, claimId });
 
-function about(parts: StarterParts, claimed: Claimed): About {
+function about(parts: StarterParts, claimed: Claimed, at: Date): About {
   const { task, attempt, hasRetry } = claimed;
   return {
-    hostUrl: parts.config.hostUrl,
+    settings: parts.config,
+    at,
     key: startKey(task, attempt),
     trigger: "start",
     task,
@@ -147,13 +150,13 @@ async function call(
   now: () => Date,
 ): Promise<LocalCommand | Answered> {
   const isReport = action.params.completes === "on_response" && parts.answered !== undefined;
-  const request = httpRequest(action, about(parts, claimed));
+  const request = httpRequest(action, about(parts, claimed, now()));
   const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend);
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
   if (!result.sent && !maySend()) return { type: "released", ...of(claimed) };
   if (!result.ok) return refused(claimed, result, now());
   if (isReport) return { type: "answered", ...of(claimed), result: resultIn(result.body) };
-  const { action: cancelAction, ignored } = actionIn(result.body);
+  const { action: cancelAction, ignored } = actionIn(result.body, parts.policy);
   return {
     type: "started",
     ...of(claimed),
@@ -168,8 +171,8 @@ function refused(claimed: Claimed, result: SendResult, now: Date): LocalCommand 
   return { type: "start_failed", ...of(claimed), reason: `Start action failed: ${result.error}` };
 }
 
-async function publish(parts: StarterParts, claimed: Claimed, action: NatsAction): Promise<LocalCommand> {
-  const facts = about(parts, claimed);
+async function publish(parts: StarterParts, claimed: Claimed, action: NatsAction, at: Date): Promise<LocalCommand> {
+  const facts = about(parts, claimed, at);
   // A claim that was put back in doubt is published again under its next token, and must arrive then.
   const result = await parts.work.publish(workMessage(action, facts), `${facts.key}:${claimed.claimId}`);
   if (result.ok) return { type: "started", ...of(claimed) };

@@ -19,7 +19,8 @@ export interface Call {
   readonly attempt: number;
   readonly handle: string;
   readonly headers: IncomingHttpHeaders;
-  /** Parsed where it is JSON, else the text. */
+  /** The body as it came, and parsed where it is JSON. */
+  readonly text: string;
   readonly body: unknown;
   answered: number | null;
   /** The caller went away before it was answered. */
@@ -174,6 +175,7 @@ async function read(request: IncomingMessage, n: number): Promise<Call> {
   const url = new URL(request.url ?? "/", "http://receiver");
   const header = (name: string) => String(request.headers[name] ?? "");
   const key = header("idempotency-key");
+  const text = Buffer.concat(chunks).toString();
   return {
     n,
     at: Date.now(),
@@ -185,7 +187,8 @@ async function read(request: IncomingMessage, n: number): Promise<Call> {
     attempt: Number(/^[^:]+:(?:start|cancel):(\d+)/.exec(key)?.[1] ?? 0),
     handle: url.searchParams.get("handle") ?? "",
     headers: request.headers,
-    body: parsed(Buffer.concat(chunks).toString()),
+    text,
+    body: parsed(text),
     answered: null,
     aborted: false,
   };

@@ -32,7 +32,12 @@ export const rooms: Readonly<Record<string, Room>> = {
   machines: { ours: [], packages: ["xstate"], builtins: [] },
   config: { ours: [], packages: ["effect"] },
   telemetry: { ours: ["config"], packages: ["effect", "pino"] },
-  domain: { ours: ["machines"], typesOnly: ["machines"], packages: ["effect"], builtins: ["crypto"] },
+  domain: {
+    ours: ["machines"],
+    typesOnly: ["machines"],
+    packages: ["effect", "standardwebhooks"],
+    builtins: ["crypto", "net"],
+  },
   store: { ours: ["domain", "config", "telemetry"], packages: ["effect", "postgres"] },
   bus: { ours: ["domain", "config", "telemetry"], packages: ["effect", "@nats-io/*"] },
   actor: {
@@ -57,7 +62,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     ],
     packages: ["effect", "fastify", "@fastify/*"],
   },
-  sdk: { ours: ["domain"], typesOnly: ["domain"], packages: [] },
+  sdk: { ours: ["domain"], typesOnly: ["domain"], packages: ["standardwebhooks"] },
   cli: { ours: ["sdk", "config", "store/migrate"], packages: ["effect"] },
   web: { ours: ["sdk"], packages: ["*"], builtins: [] },
   roles: { ours: ["*"], packages: ["*"] },

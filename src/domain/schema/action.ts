@@ -1,7 +1,8 @@
 // What an action may be, as it is sent: its shape as schemas, and what shapes cannot say (URLs, subjects, header names).
-// Pure; lists every fault with its path. Which addresses may be called is another question, asked when it is called.
+// Pure; lists every fault with its path. A URL is judged by its host as well, as far as that shows without asking DNS.
 import * as Schema from "effect/Schema";
 import type { Action } from "#domain/action";
+import { type Policy, urlFault } from "#domain/guard";
 import { childPath } from "#domain/json";
 import { decoder, type Faults } from "#domain/schema/decode";
 import { any, anyObject, opt } from "#domain/schema/text";
@@ -34,9 +35,9 @@ export const LaterAction = actionWith(anyObject);
 const decodeLater = decoder(LaterAction);
 
 /** An action as a service may answer it to a start call; undefined when it is none. */
-export function readAction(value: unknown, path: string, faults: Faults): Action | undefined {
+export function readAction(value: unknown, path: string, policy: Policy, faults: Faults): Action | undefined {
   const action = decodeLater(value, path, faults);
-  actionFaults(value, path, faults);
+  actionFaults(value, path, policy, faults);
   return action && faults.none ? tidyAction(action as Action) : undefined;
 }
 
@@ -48,12 +49,13 @@ export function tidyAction(action: Action): Action {
 }
 
 /** Faults beyond the shape. Looks at a value that may have any shape, and says nothing of what the schema says. */
-export function actionFaults(value: unknown, path: string, faults: Faults): void {
+export function actionFaults(value: unknown, path: string, policy: Policy, faults: Faults): void {
   const params = (value as { params?: Record<string, unknown> | null } | null)?.params;
   if (typeof params !== "object" || params === null) return;
   const at = childPath(path, "params");
   const { kind } = value as { kind?: unknown };
-  if (kind === "Webhook" && typeof params.url === "string") add(urlFault(params.url), `${at}.url`, faults);
+  if (kind === "Webhook" && typeof params.url === "string")
+    add(shapeFault(params.url) ?? urlFault(params.url, policy)?.says, `${at}.url`, faults);
   if (kind === "Nats" && typeof params.subject === "string") add(subjectFault(params.subject), `${at}.subject`, faults);
   if (typeof params.headers === "object" && params.headers !== null) {
     headerFaults(params.headers as Record<string, unknown>, `${at}.headers`, faults);
@@ -66,7 +68,7 @@ function add(wrong: string | undefined, path: string, faults: Faults): void {
 
 const urlCharsMax = 2048;
 
-function urlFault(url: string): string | undefined {
+function shapeFault(url: string): string | undefined {
   // `new URL` drops some of these silently, and two readers would see two hosts.
   if (/[\s\\\p{Cc}]/u.test(url)) return "must not hold blanks, control characters or backslashes";
   if (url.length > urlCharsMax) return `must have at most ${urlCharsMax} characters`;
@@ -91,7 +93,8 @@ function headerFaults(headers: Record<string, unknown>, path: string, faults: Fa
   for (const [name, value] of entries) {
     const at = childPath(path, name);
     const lower = name.toLowerCase();
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) faults.add(at, "is not a header name");
+    if (name === "__proto__" || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name))
+      faults.add(at, "is not a header name");
     else if (isReservedHeader(name)) faults.add(at, "is set by Baton or by the connection itself");
     else if (seen.has(lower)) faults.add(at, "is named twice");
     seen.add(lower);

@@ -1,6 +1,7 @@
 // Judges a whole POST /task body: every fault of every task at once, also those that only show between tasks.
 // Pure. The cross checks look at what was sent, not at what was decoded, so that one fault never hides another.
 import type { Action } from "#domain/action";
+import type { Policy } from "#domain/guard";
 import { rulesMax } from "#domain/rule";
 import { actionFaults, tidyAction } from "#domain/schema/action";
 import { decoder, type Faults, sizeFault } from "#domain/schema/decode";
@@ -12,6 +13,8 @@ export interface BatchLimits {
   readonly tasksMax: number;
   readonly dependenciesMax: number;
   readonly actionsMax: number;
+  /** Which receivers actions may name. */
+  readonly policy: Policy;
 }
 
 /** A batch that is sound: every dependency names an earlier task, every action is well formed. */
@@ -83,13 +86,13 @@ function taskFaults(task: Loose, i: number, path: string, around: Around): void 
     if (first === undefined) earlier.set(task.id, i);
     else faults.add(`${path}.id`, `is already the id of tasks[${first}]`);
   }
-  if (isThere(task.on_start)) actionFaults(task.on_start, `${path}.on_start`, faults);
+  if (isThere(task.on_start)) actionFaults(task.on_start, `${path}.on_start`, limits.policy, faults);
   let actions = isThere(task.on_start) ? 1 : 0;
   for (const key of ["on_success", "on_failure", "on_cancel"]) {
     const list = task[key];
     if (!Array.isArray(list)) continue;
     actions += list.length;
-    for (const [n, action] of list.entries()) actionFaults(action, `${path}.${key}[${n}]`, faults);
+    for (const [n, action] of list.entries()) actionFaults(action, `${path}.${key}[${n}]`, limits.policy, faults);
   }
   if (actions > limits.actionsMax) faults.add(path, `must have at most ${limits.actionsMax} actions, has ${actions}`);
   if (isThere(task.run_at) && isThere(task.delay_secs))
@@ -155,7 +158,8 @@ function completeFaults(value: unknown, limits: BatchLimits, faults: Faults): Ac
   if (list.length > limits.actionsMax)
     faults.add("on_batch_complete", `must have at most ${limits.actionsMax} actions, has ${list.length}`);
   for (const [n, action] of list.entries()) {
-    actionFaults(action, Array.isArray(value) ? `on_batch_complete[${n}]` : "on_batch_complete", faults);
+    const path = Array.isArray(value) ? `on_batch_complete[${n}]` : "on_batch_complete";
+    actionFaults(action, path, limits.policy, faults);
   }
   return faults.none ? (list as Action[]).map(tidyAction) : [];
 }

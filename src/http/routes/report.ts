@@ -17,6 +17,14 @@ const handle = {
   attempt: query.integer(0, 2 ** 31 - 1, "The attempt that the report speaks of; none means the present one."),
 };
 
+/** Read before the route is: by whoever asks for a token. */
+const signedHandle = {
+  ...handle,
+  sig: query.text(
+    "The signature of a handle (where HANDLE_SECRET is set), which needs no token for this task and attempt.",
+  ),
+};
+
 const changed = {
   what: "The task as it is now; propagation to its children is committed too.",
   schema: ref("TaskState"),
@@ -38,11 +46,12 @@ const docs = {
     tag: "tasks",
     summary: "Report that a task succeeded or failed, or change its other fields (the handle)",
     keyed: true,
-    query: handle,
+    query: signedHandle,
     body: ref("TaskPatch"),
     answers: {
       200: changed,
       400: "Every fault of the body.",
+      403: "The token's role does not allow this, or a signed handle asks for another priority.",
       409: { what: "The task does not accept it; nothing was changed.", schema: ref("Conflict") },
       ...unknown,
     },
@@ -51,6 +60,7 @@ const docs = {
     tag: "tasks",
     summary: "Add to the counters of a task",
     keyed: true,
+    query: signedHandle,
     body: ref("Counters"),
     answers: {
       202: { what: "Stored; it will be counted exactly once.", schema: ref("Accepted") },
@@ -64,15 +74,16 @@ const docs = {
 export function reportRoutes(app: FastifyInstance, deps: Deps): void {
   const { door } = deps;
 
-  app.patch("/task/:id", { config: { doc: docs.patch, right: "operate" } }, async (request, out) => {
+  app.patch("/task/:id", { config: { doc: docs.patch, right: "operate", isHandle: true } }, async (request, out) => {
     const target = idOf(request);
     const faults = new Faults();
     const report = readPatch(request.body, faults);
     if (!report) throw new Invalid("Validation failed", faults.list);
+    if (request.signedAttempt !== null && report.fields.priority !== undefined) return send(out, notByHandle);
     return send(out, replyToTask(await door.ask(command(request, report.verb, target, { fields: report.fields }))));
   });
 
-  app.put("/task/:id", { config: { doc: docs.put, right: "operate" } }, async (request, out) => {
+  app.put("/task/:id", { config: { doc: docs.put, right: "operate", isHandle: true } }, async (request, out) => {
     const task = idOf(request);
     const key = keyOf(request);
     const faults = new Faults();
@@ -97,8 +108,13 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
   }
 }
 
+/** What comes first is for operators to say, not for the service that does the work. */
+const notByHandle = reply(403, { error: "A signed handle may not change the priority", details: [] });
+
 function command(request: FastifyRequest, verb: TaskVerb, target: string, rest: { fields?: object } = {}) {
-  const { attempt } = query.readQuery(request.query, handle, false);
+  const sent = query.readQuery(request.query, handle, false);
+  // A signature is good for one attempt, whether or not the task can have another.
+  const attempt = request.signedAttempt ?? sent.attempt;
   const key = keyOf(request);
   return {
     id: uuidv7(Date.now()),

@@ -1,5 +1,6 @@
 // Owns an API on a real Postgres with a door that only remembers: what creation and reading need, without workers.
 import { loadConfig } from "#config";
+import { makePolicy } from "#domain/guard";
 import { makeServer } from "#http/server";
 import { openDb } from "#store/client";
 import { migrate } from "#store/migrate";
@@ -9,14 +10,14 @@ import { freshDatabase } from "#test/services";
 export async function openApi(env: Record<string, string> = {}) {
   const url = await freshDatabase();
   const required = { DATABASE_URL: url, NATS_URL: "nats://localhost", HOST_URL: "http://localhost:8085" };
-  const config = loadConfig({ ...required, LOG_LEVEL: "silent", ...env });
+  const config = loadConfig({ ...required, LOG_LEVEL: "silent", ALLOWED_CIDRS: "127.0.0.0/8", ...env });
   const log = makeLogger(config, "test");
   const db = openDb(config, log);
   await migrate(db);
   let rings = 0;
   const unused = () => Promise.reject(new Error("no actor in this test"));
   const door = { up: true, ring: () => void rings++, ask: unused, progress: unused };
-  const app = await makeServer({ config, db, door, log });
+  const app = await makeServer({ config, policy: makePolicy(config), db, door, log });
   return {
     app,
     db,

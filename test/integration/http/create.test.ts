@@ -4,6 +4,7 @@ import { planBatch } from "#domain/batch";
 import { uuidv7 } from "#domain/uuid";
 import { createBatch } from "#http/create";
 import { insertBatch } from "#store/create";
+import { strict } from "#test/policy";
 import { openApi } from "./api.ts";
 
 const api = await openApi({ MAX_TASKS_PER_BATCH: "20000", PAYLOAD_MAX_BYTES: "50000000" });
@@ -161,6 +162,7 @@ describe("dedupe", () => {
 it("takes the same bodies over NATS", async () => {
   const deps = {
     config: { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10 },
+    policy: strict,
     db: api.db,
     door: { ring: () => {} },
   };

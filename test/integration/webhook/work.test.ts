@@ -12,7 +12,8 @@ let work: Work;
 let up = true;
 const id = "0197b0a0-0000-7000-8000-000000000000";
 const about: About = {
-  hostUrl: "http://baton",
+  settings: { hostUrl: "http://baton", handleSecret: undefined, webhookSigningSecret: [] },
+  at: new Date(),
   key: startKey(id, 0),
   trigger: "start",
   task: id,

@@ -131,6 +131,15 @@ describe("a change", () => {
     expect(it.scene.events).toEqual([]);
   });
 
+  it("by another attempt is 409, and nothing is kept", () => {
+    const fields: Fields = { expected_count: 9 };
+    const stale = played({ status: "Running", attempt: 2 }, ask("update", "a", { fields, attempt: 1 }));
+    expect(stale.answer).toMatchObject({ status: 409, state: "Running", attempt: 2 });
+    expect([stale.row, stale.scene.events]).toEqual([stale.before, []]);
+    const present = played({ status: "Running", attempt: 2 }, ask("update", "a", { fields, attempt: 2 }));
+    expect(present.row.expectedCount).toBe(9);
+  });
+
   it("may null the result, and leaves out what it does not name", () => {
     const it = played(
       { status: "Running", priority: 3, expectedCount: 4 },

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Action } from "#domain/action";
 import { actionIn, resultIn } from "#domain/answer";
 import { tidyAction } from "#domain/schema/action";
+import { strict } from "#test/policy";
 
 describe("an action in a start's answer", () => {
   const url = "https://service.example.org/stop";
@@ -16,7 +17,7 @@ describe("an action in a start's answer", () => {
     { kind: "Webhook", params: { url, verb: "Get", body: null, headers: null } },
     { kind: "Nats", params: { subject: "baton.work.stop.now", body: {} } },
   ])("is taken: %j", (action) => {
-    expect(actionIn(` ${JSON.stringify(action)}`)).toEqual({ action: tidyAction(action as Action) });
+    expect(actionIn(` ${JSON.stringify(action)}`, strict)).toEqual({ action: tidyAction(action as Action) });
   });
 
   const params = { url, verb: "Post" };
@@ -60,7 +61,7 @@ describe("an action in a start's answer", () => {
     '{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":{"__proto__":{}}}}',
     `{"kind":"Webhook","params":{"url":"http://h/","verb":"Post","body":${'{"a":'.repeat(40)}1${"}".repeat(40)}}}`,
   ])("is ignored: %s", (body) => {
-    expect(actionIn(body).action).toBeUndefined();
+    expect(actionIn(body, strict).action).toBeUndefined();
   });
 });
 
@@ -71,6 +72,6 @@ it("an answer that is the report becomes the result only where it is a JSON obje
 
 it("an ignored action says what is wrong with it, an ordinary answer says nothing", () => {
   const action = { kind: "Webhook", params: { url: "ftp://h/", verb: "Post" } };
-  expect(actionIn(JSON.stringify(action)).ignored).toMatch(/params\.url: must be a URL/);
-  expect(actionIn('{"ok":true}')).toEqual({});
+  expect(actionIn(JSON.stringify(action), strict).ignored).toMatch(/params\.url: must be a URL/);
+  expect(actionIn('{"ok":true}', strict)).toEqual({});
 });

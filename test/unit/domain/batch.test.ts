@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { levelsOf, planBatch } from "#domain/batch";
 import { readBatch } from "#domain/schema/batch";
 import { Faults } from "#domain/schema/decode";
+import { strict } from "#test/policy";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const batchId = "019b0000-0000-7000-8000-000000000000";
@@ -13,7 +14,7 @@ function plan(tasks: object[], omitted?: ReadonlySet<number>) {
   const batch = readBatch(
     tasks.map((task) => ({ name: "N", kind: "k", ...task })),
     100_000,
-    { tasksMax: 100, dependenciesMax: 9, actionsMax: 9 },
+    { tasksMax: 100, dependenciesMax: 9, actionsMax: 9, policy: strict },
     now,
     faults,
   );

@@ -1,13 +1,14 @@
 // What a call looks like, byte for byte, and how an answer is read.
 import { describe, expect, it } from "vitest";
 import type { WebhookAction } from "#domain/action";
+import { handleOf } from "#domain/handle";
+import { signatureHeaders } from "#domain/signature";
 import {
   type About,
   backoffMs,
   batchKey,
   cancelKey,
   endKey,
-  handleOf,
   httpRequest,
   isReservedHeader,
   retryAfterMs,
@@ -19,7 +20,8 @@ import {
 const id = "0197b0a0-0000-7000-8000-000000000000";
 const host = "https://baton.example.org/base";
 const start: About = {
-  hostUrl: host,
+  settings: { hostUrl: host, handleSecret: undefined, webhookSigningSecret: [] },
+  at: new Date("2026-11-23T10:00:00.900Z"),
   key: startKey(id, 0),
   trigger: "start",
   task: id,
@@ -48,11 +50,6 @@ describe("keys and handles", () => {
       `batch:${id}:complete`,
       `batch:${id}:complete#4`,
     ]);
-  });
-
-  it("name the attempt, from 0, only where the task may retry", () => {
-    expect(handleOf(host, id, 0, false)).toBe(`${host}/task/${id}`);
-    expect(handleOf(host, id, 0, true)).toBe(`${host}/task/${id}?attempt=0`);
   });
 
   it.each([
@@ -162,6 +159,54 @@ describe("a NATS message", () => {
     expect(
       JSON.parse(workMessage({ kind: "Nats", params: { subject: "baton.work.x" } }, start).payload).body,
     ).toBeNull();
+  });
+});
+
+describe("secrets", () => {
+  const settings = {
+    ...start.settings,
+    handleSecret: "h",
+    webhookSigningSecret: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", `whsec_${btoa("k".repeat(24))}`],
+  };
+  const body = { b: "ü" };
+
+  it("sign handles, in calls and in messages alike", () => {
+    const about = { ...start, settings, hasRetry: true, attempt: 2 };
+    const handle = handleOf(settings, id, 2, true);
+    expect(handle).toMatch(/\?attempt=2&sig=[\w-]{43}$/);
+    expect(httpRequest(webhook(), about).path).toBe(`/run?handle=${encodeURIComponent(handle)}`);
+    const message = workMessage({ kind: "Nats", params: { subject: "baton.work.x" } }, about);
+    expect(JSON.parse(message.payload).handle).toBe(handle);
+  });
+
+  it("sign exactly what is sent, and win over headers of that name", () => {
+    const about = { ...start, settings, trigger: "end" as const, facts: { task_id: id } };
+    const request = httpRequest(webhook({ body, headers: { "webhook-id": "mine" } }), about);
+    const message = workMessage({ kind: "Nats", params: { subject: "baton.work.x", body } }, about);
+    const none = httpRequest(webhook({ verb: "Get" }), about);
+    for (const [text, headers] of [
+      [request.body, request.headers],
+      [message.payload, message.headers],
+      ["", none.headers],
+    ] as const)
+      expect(headers.slice(-6)).toEqual(
+        signatureHeaders(settings.webhookSigningSecret, about.key, about.at, text as string),
+      );
+    expect(headersOf(request.headers)["webhook-id"]).toBe(about.key);
+  });
+
+  it("give a repetition a new time and the same id and bytes", () => {
+    const [first, again] = [0, 60_000].map((ms) =>
+      httpRequest(webhook({ body }), { ...start, settings, at: new Date(start.at.getTime() + ms) }),
+    );
+    const [a, b] = [headersOf(first?.headers ?? []), headersOf(again?.headers ?? [])];
+    expect([a["webhook-id"], a["webhook-timestamp"], first?.body]).toEqual([
+      startKey(id, 0),
+      "1795428000",
+      again?.body,
+    ]);
+    expect([b["webhook-id"], b["webhook-timestamp"]]).toEqual([startKey(id, 0), "1795428060"]);
+    expect(a["webhook-signature"]).not.toBe(b["webhook-signature"]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { type Config, loadConfig } from "#config";
 import type { Answer, ClientCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
+import { makePolicy } from "#domain/guard";
 import { makeServer } from "#http/server";
 import { makeLogger } from "#telemetry/log";
 
@@ -50,7 +51,8 @@ export async function fakeServer(env: Record<string, string> = {}) {
       counted.push(update);
     },
   };
-  const app = await makeServer({ config, db: db as never, door, log: makeLogger(config, "test") });
+  const deps = { config, policy: makePolicy(config), db: db as never, door, log: makeLogger(config, "test") };
+  const app = await makeServer(deps);
   const json = (
     method: "POST" | "PATCH" | "PUT" | "DELETE",
     url: string,

@@ -5,6 +5,7 @@ import type { Published } from "#bus/work";
 import type { Action } from "#domain/action";
 import type { Claimed } from "#domain/claimed";
 import type { HttpRequest, WorkMessage } from "#domain/webhook";
+import { strict } from "#test/policy";
 import { until } from "#test/until";
 import { Lanes } from "#webhook/lanes";
 import type { Send, SendResult } from "#webhook/send";
@@ -44,7 +45,8 @@ function bench(options: { lanes?: Lanes; mayStart?: () => boolean; answered?: bo
   const messages: { message: WorkMessage; id: string }[] = [];
   const send: Send = (request, totalMs) => new Promise((end) => calls.push({ request, totalMs, end }));
   const starter = makeStarter({
-    config: { hostUrl: "http://baton" },
+    config: { hostUrl: "http://baton", handleSecret: undefined, webhookSigningSecret: [] },
+    policy: strict,
     lanes,
     send,
     work: {
