@@ -73,7 +73,17 @@ export function listedTask(task: TaskRecord) {
   };
 }
 
-/** The whole task: what POST /task and GET /task/{id} answer. */
+/** A task just created: whole but for the headers of its actions, which come back to whoever asks for it by its id alone. */
+export function createdTask(task: TaskRecord & TaskDetails) {
+  const whole = wholeTask(task);
+  return { ...whole, actions: whole.actions.map((action) => ({ ...action, params: withoutHeaders(action.params) })) };
+}
+
+function withoutHeaders({ headers: _, ...params }: Action["params"]) {
+  return params;
+}
+
+/** The whole task, as GET /task/{id} answers. */
 export function wholeTask(task: TaskRecord & TaskDetails) {
   const { rules, metadata, start_action, actions } = task;
   return { ...listedTask(task), rules, metadata, actions: actionsOf(start_action, actions) };

@@ -11,7 +11,7 @@ import type { Policy } from "#domain/guard";
 import { parseJson } from "#domain/json";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { Faults } from "#domain/schema/decode";
-import { wholeTask } from "#domain/task";
+import { createdTask } from "#domain/task";
 import { uuidv7 } from "#domain/uuid";
 import { type Reply, reply, replyOf } from "#http/errors";
 import { once } from "#http/once";
@@ -128,7 +128,7 @@ function createdTasks(plan: BatchPlan, created: Date) {
   return plan.tasks.map((task, i) => {
     const spec = plan.specs[i] as BatchPlan["specs"][number];
     const delayed = task.delay_secs === null ? null : new Date(created.getTime() + task.delay_secs * 1000);
-    return wholeTask({
+    return createdTask({
       ...spec,
       ...task,
       run_at: task.run_at === null ? delayed : new Date(task.run_at),

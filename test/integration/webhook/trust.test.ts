@@ -54,6 +54,7 @@ async function call(verb: string, path: string, body?: unknown, headers?: Record
 async function create(batch: unknown): Promise<Record<string, string>> {
   const { status, body } = await cluster.call("POST", "/task", batch, { authorization: `Bearer ${canaries.token}` });
   expect(status, JSON.stringify(body)).toBe(201);
+  expect(JSON.stringify(body)).not.toContain(canaries.header);
   return Object.fromEntries(body.map((task: { id: string; local_id: string }) => [task.local_id, task.id]));
 }
 const ended = (id: string) => until(async () => finalState(await cluster.status(id)), 20_000, "the task has ended");
