@@ -18,9 +18,18 @@ type Room = {
 };
 
 /** What a turn reads and writes with. */
-const turnStore = ["client", "faults", "load", "claim", "lanes", "holders", "commit", "counters", "deliveries"].map(
-  (name) => `store/${name}`,
-);
+const turnStore = [
+  "client",
+  "faults",
+  "load",
+  "claim",
+  "lanes",
+  "holders",
+  "commit",
+  "counters",
+  "deliveries",
+  "replays",
+].map((name) => `store/${name}`);
 
 const rim: Room = {
   ours: ["domain", "store/client", "store/due", "store/deliveries", "bus", "actor/mailbox", "telemetry", "config"],

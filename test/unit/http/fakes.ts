@@ -1,6 +1,6 @@
 // Owns a server without services: a door that answers what it is told to, and a database that is away or answers rows.
 import { type Config, loadConfig } from "#config";
-import type { Answer, ClientCommand, Progress } from "#domain/command";
+import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
 import { makeServer } from "#http/server";
 import { makeLogger } from "#telemetry/log";
@@ -13,12 +13,17 @@ const required = {
 
 export async function fakeServer(env: Record<string, string> = {}) {
   const config: Config = loadConfig({ ...required, LOG_LEVEL: "silent", ...env });
-  const asked: ClientCommand[] = [];
+  const asked: (ClientCommand | DeliveryCommand)[] = [];
   const counted: Progress[] = [];
   const state = {
     up: true,
     rings: 0,
-    answer: (command: ClientCommand): Answer => ({ status: 200, id: command.target, state: "Success", attempt: 0 }),
+    answer: (command: ClientCommand | DeliveryCommand): Answer => ({
+      status: 200,
+      id: command.target,
+      state: "Success",
+      attempt: 0,
+    }),
     /** What every query finds. */
     rows: [] as object[],
     fail: undefined as Error | undefined,
@@ -42,7 +47,7 @@ export async function fakeServer(env: Record<string, string> = {}) {
     ring: () => {
       state.rings++;
     },
-    ask: async (command: ClientCommand) => {
+    ask: async (command: ClientCommand | DeliveryCommand) => {
       asked.push(command);
       return state.answer(command);
     },
