@@ -23,6 +23,7 @@ import { dueTimers } from "#timers/due";
 import { Leases } from "#timers/leases";
 import { loop } from "#timers/loop";
 import { pruning } from "#timers/prune";
+import { retention } from "#timers/retention";
 import { ruleSweep } from "#timers/rules";
 import { Deliverer } from "#webhook/deliverer";
 import { Lanes } from "#webhook/lanes";
@@ -145,12 +146,13 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
   });
   const rules = ruleSweep(db, look, log);
   const forget = pruning(db, () => appliedUntil(bus), log);
+  const old = config.retentionEnabled ? retention(db, config, log) : null;
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop()]);
+      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop(), old?.stop()]);
     },
   };
 }

@@ -50,7 +50,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "xstate"],
   },
   dispatch: rim,
-  timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair"] },
+  timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair", "store/retention"] },
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
     ours: [
