@@ -13,7 +13,8 @@ beforeAll(async () => {
   // Nothing is found by an interval: what is sent was told of.
   const env = { WEBHOOK_MAX_ATTEMPTS: "1", WEBHOOK_DELIVERY_INTERVAL_MS: "60000" };
   const retention = { RETENTION_ENABLED: "1", RETENTION_DAYS: "1", RETENTION_CLEANUP_INTERVAL_SECS: "1" };
-  [cluster, service] = await Promise.all([startCluster({ env: { ...env, ...retention } }), startReceiver()]);
+  const small = { RETENTION_BATCH_SIZE: "2" };
+  [cluster, service] = await Promise.all([startCluster({ env: { ...env, ...retention, ...small } }), startReceiver()]);
   baton = connect(cluster.url);
 });
 
@@ -111,12 +112,18 @@ describe("a replay since some time", () => {
   });
 });
 
-it("an old batch is deleted with all that belongs to it", async () => {
+it("old batches are deleted with all that belongs to them, also those that take several portions", async () => {
   const { id, batch_id } = await exhausted("/never");
-  await cluster.sql`update batch set completed_at = now() - interval '25 hours' where id = ${batch_id}`;
-  await until(async () => (await cluster.call("GET", `/batch/${batch_id}`)).status === 404);
+  const { batchId } = await baton.create(Array.from({ length: 5 }, (_, n) => ({ id: `t${n}`, name: "n", kind: "k" })));
+  const isComplete = async () =>
+    (await cluster.sql`select from batch where id = ${batchId} and completed_at <= now()`)[0];
+  await until(isComplete);
+  for (const batch of [batch_id, batchId]) {
+    await cluster.sql`update batch set completed_at = now() - interval '25 hours' where id = ${batch}`;
+    await until(async () => (await cluster.call("GET", `/batch/${batch}`)).status === 404);
+  }
   expect((await cluster.call("GET", `/webhook-deliveries/${id}`)).status).toBe(404);
   const metrics = await (await fetch(`${cluster.workers[0]?.url}/metrics`)).text();
-  for (const what of ["batches", "tasks", "deliveries"])
-    expect(metrics).toContain(`baton_retention_deleted_total{what="${what}"} 1`);
+  for (const count of [`batches"} 2`, `tasks"} 6`, `deliveries"} 1`])
+    expect(metrics).toContain(`baton_retention_deleted_total{what="${count}`);
 });
