@@ -179,11 +179,11 @@ it("several at once delete everything once", async () => {
 });
 
 describe("among many others", () => {
+  /** What the connection has scanned so far, by table; of what went before a part may be told already. */
   const scanned = async (sql: Sql) => {
     const rows = await sql<{ name: string; whole: number; rows: number }[]>`
-      select relname as name, seq_scan as whole, seq_tup_read + coalesce(idx_tup_fetch, 0) as rows
-      from pg_stat_xact_user_tables where seq_tup_read + coalesce(idx_tup_fetch, 0) > 0`;
-    return { whole: rows.filter(({ whole }) => whole > 0), rows: rows.reduce((sum, row) => sum + row.rows, 0) };
+      select relname as name, seq_scan as whole, seq_tup_read + coalesce(idx_tup_fetch, 0) as rows from pg_stat_xact_user_tables`;
+    return new Map(rows.map((row) => [row.name, row]));
   };
   /** One portion in a transaction of its own, and what was touched for it, all tables together. */
   const touched = () =>
@@ -191,8 +191,12 @@ describe("among many others", () => {
       const inside = { ...db, tx: (work: Parameters<Db["tx"]>[0]) => work(sql, () => {}) } as Db;
       const before = await scanned(sql);
       const done = await deleteOld(inside, { days: 30, tasksMax: 1_000 }, firstPlace);
-      const after = await scanned(sql);
-      return { done, whole: after.whole, rows: after.rows - before.rows };
+      const more = [...(await scanned(sql)).values()].map(({ name, whole, rows }) => {
+        const { whole: whole0 = 0, rows: rows0 = 0 } = before.get(name) ?? {};
+        return { name, whole: whole - whole0, rows: rows - rows0 };
+      });
+      const whole = more.filter((table) => table.whole > 0).map(({ name }) => name);
+      return { done, whole, rows: more.reduce((sum, table) => sum + table.rows, 0) };
     });
 
   it("a look that finds nothing costs nothing, and a portion what it deletes", async () => {
