@@ -13,17 +13,12 @@ const required = {
 
 export async function fakeServer(env: Record<string, string> = {}) {
   const config: Config = loadConfig({ ...required, LOG_LEVEL: "silent", ...env });
-  const asked: (ClientCommand | DeliveryCommand)[] = [];
+  const asked: ClientCommand[] = [];
   const counted: Progress[] = [];
   const state = {
     up: true,
     rings: 0,
-    answer: (command: ClientCommand | DeliveryCommand): Answer => ({
-      status: 200,
-      id: command.target,
-      state: "Success",
-      attempt: 0,
-    }),
+    answer: (command: ClientCommand): Answer => ({ status: 200, id: command.target, state: "Success", attempt: 0 }),
     /** What every query finds. */
     rows: [] as object[],
     fail: undefined as Error | undefined,
@@ -47,7 +42,8 @@ export async function fakeServer(env: Record<string, string> = {}) {
     ring: () => {
       state.rings++;
     },
-    ask: async (command: ClientCommand | DeliveryCommand) => {
+    ask: async (sent: ClientCommand | DeliveryCommand) => {
+      const command = sent as ClientCommand;
       asked.push(command);
       return state.answer(command);
     },
