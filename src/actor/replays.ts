@@ -9,7 +9,7 @@ import type { Answer, DeliveryCommand } from "#domain/command";
 import { type DeliveryState, deliveryMachine } from "#machines/delivery";
 import type { Db, Sql } from "#store/client";
 import { writeAnswers } from "#store/commit";
-import { isTransient } from "#store/faults";
+import { isBroken, isTransient } from "#store/faults";
 import { answered } from "#store/load";
 import { replaySince, type SettledRow, settledRows, takeSettled, writeReplays } from "#store/replays";
 import type { Logger } from "#telemetry/log";
@@ -30,7 +30,7 @@ interface Parts {
   /** Answers were given. */
   readonly flush: () => void;
   readonly park: (command: DeliveryCommand, reason: string) => void;
-  readonly log: Pick<Logger, "error">;
+  readonly log: Pick<Logger, "error" | "warn">;
 }
 
 const againMs = 50;
@@ -93,7 +93,7 @@ export class Replays {
   }
 
   async #turn(items: readonly ReplayItem[]): Promise<void> {
-    const { db, due, flush } = this.#parts;
+    const { db, due, flush, log } = this.#parts;
     const timeoutMs = items.some(isLarge) ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs;
     for (;;) {
       try {
@@ -105,6 +105,7 @@ export class Replays {
         }
       } catch (error) {
         if (!isTransient(error)) return this.#park(items, error);
+        if (!isBroken(error)) log.warn({ err: error, commands: items.length }, "replays are decided again");
       }
       await new Promise((resolve) => setTimeout(resolve, againMs * (1 + Math.random())));
     }
