@@ -125,6 +125,8 @@ export const limits = {
   webhookConnectMs: 3_000,
   webhookTotalMs: 10_000,
   webhookBodyBytesMax: 65_536,
+  /** So much of each answer is kept in the history of a delivery. */
+  deliveryAnswerBytesMax: 2_048,
   retryAfterMaxSecs: 3_600,
   /** One attempt to connect to Postgres; the first pause before another. */
   connectTimeoutMs: 2_000,

@@ -47,6 +47,7 @@ export function decide(outcome: DeliveryOutcome, policy: DeliveryPolicy, jitter:
     waitMs: waits ? backoffMs(backoff, to.context.attempts, jitter, outcome.retryAfterMs) : 0,
     lastStatus: outcome.status,
     lastError: outcome.error,
+    call: outcome.call,
   };
 }
 

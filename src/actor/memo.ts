@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Item } from "#actor/mailbox";
 import type { Scene } from "#actor/scene";
-import type { Answer, ClientCommand } from "#domain/command";
+import type { Answer, ClientCommand, DeliveryCommand } from "#domain/command";
 
 export interface Memo {
   readonly id: string;
@@ -15,28 +15,30 @@ export interface Memo {
 export function memoOf(item: Item, scene: Scene): Memo | null {
   if (item.from !== "client") return null;
   const { command } = item;
-  if (command.key !== undefined) {
-    const asked = JSON.stringify([command.verb, command.attempt ?? null, command.fields ?? command.rules ?? null]);
-    return { ...named(command, command.key), hash: createHash("sha256").update(asked).digest("base64url") };
-  }
-  const { verb, fields } = command;
+  const { verb, fields, attempt, rules } = command;
+  if (command.key !== undefined) return memoFor(command, [verb, attempt ?? null, fields ?? rules ?? null]);
   const counts = fields?.new_success !== undefined || fields?.new_failures !== undefined;
   // An update is not: coming again, it may undo a later one.
   const harmless = (verb === "succeed" || (verb === "fail" && !scene.rows.get(command.target)?.retry)) && !counts;
-  return harmless ? null : { ...named(command, command.id), hash: null };
+  return harmless ? null : memoFor(command, []);
 }
 
-const named = ({ target }: ClientCommand, by: string) => ({ id: `${target}:${by}`, target });
+/** Under what a command is remembered that must not take effect twice. `asked`: all that makes it another request. */
+export function memoFor({ id, target, key }: ClientCommand | DeliveryCommand, asked: readonly unknown[]): Memo {
+  if (key === undefined) return { id: `${target}:${id}`, target, hash: null };
+  const hash = createHash("sha256").update(JSON.stringify(asked)).digest("base64url");
+  return { id: `${target}:${key}`, target, hash };
+}
 
 /** The answer that this command, or another under the same key, was given before. */
-export function answerBefore(scene: Scene, memo: Memo): Answer | null {
-  const before = scene.memos.get(memo.id);
+export function answerBefore({ memos }: Pick<Scene, "memos">, memo: Memo): Answer | null {
+  const before = memos.get(memo.id);
   if (!before) return null;
   if (before.hash === memo.hash) return before.answer as Answer;
   return { status: 422, id: memo.target, error: "This idempotency key was used with another request" };
 }
 
-export function remember(scene: Scene, memo: Memo, answer: Answer): void {
+export function remember(scene: Pick<Scene, "answers" | "memos">, memo: Memo, answer: Answer): void {
   if (answer.status === 404) return;
   const { id, hash } = memo;
   scene.answers.push({ id, hash, answer });

@@ -89,8 +89,8 @@ async function takeTime(sql: Sql): Promise<void> {
   await sql.unsafe(`set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`);
 }
 
-/** By two clocks, so that one that is wrong does not drop every command. */
-const isPast = (storedAt: number, now: Date): boolean =>
+/** Whether a command waited too long to be begun. By two clocks, so that one that is wrong does not drop every command. */
+export const isPast = (storedAt: number, now: Date): boolean =>
   Math.min(now.getTime(), Date.now()) > storedAt + limits.commandBeginMs;
 
 const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer | Promise<Answer> =>

@@ -6,12 +6,21 @@ import { consume, InHand, type Intake } from "#bus/consume";
 import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
 import { consumers, headers, subjects } from "#bus/subjects";
-import { type Answer, batchVerbs, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
+import {
+  type Answer,
+  batchVerbs,
+  type ClientCommand,
+  type DeliveryCommand,
+  deliveryVerbs,
+  type Progress,
+  type TaskVerb,
+  taskVerbs,
+} from "#domain/command";
 import { Invalid } from "#domain/errors";
 import { parseJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
 import { readCommand, readPut } from "#domain/schema/report";
-import { isUuid } from "#domain/schema/text";
+import { isUuid, readTime } from "#domain/schema/text";
 import type { Logger } from "#telemetry/log";
 
 /** A command with its way back. */
@@ -25,6 +34,13 @@ export interface Asked {
   readonly settle: (answer: Answer | null) => void;
 }
 
+/** A command about deliveries; its caller waits no longer than the deadline. */
+export interface AskedDelivery {
+  readonly command: DeliveryCommand;
+  readonly storedAt: number;
+  readonly settle: (answer: Answer | null) => void;
+}
+
 /** A counter update that was published by itself. */
 export interface AskedProgress {
   readonly update: Progress;
@@ -34,6 +50,7 @@ export interface AskedProgress {
 
 export interface Handlers {
   readonly command: (asked: Asked) => void;
+  readonly delivery: (asked: AskedDelivery) => void;
   readonly progress: (asked: AskedProgress) => void;
   /** Resolves when there is room for more. */
   readonly room: () => Promise<void>;
@@ -43,7 +60,7 @@ export interface CommandSource extends Intake {
   /** Sends the answers of the last turn: one message for each inbox. */
   flush(): void;
   /** Parks a command that could not be decided, with the reason. */
-  park(command: ClientCommand, reason: string): void;
+  park(command: ClientCommand | DeliveryCommand, reason: string): void;
   /** Gives back what has not been settled. */
   close(): void;
 }
@@ -65,16 +82,17 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
     const { inbox, commands } = readDoor(message);
     let open = commands.length;
     if (open === 0) inHand.ack(message);
-    for (const command of commands)
-      handlers.command({
-        command,
+    for (const command of commands) {
+      const asked = {
         storedAt: storedAt(message),
-        expires: true,
-        settle: (answer) => {
+        settle: (answer: Answer | null) => {
           if (answer !== null) append(answers, inbox, [command.id, answer]);
           if (--open === 0) inHand.ack(message);
         },
-      });
+      };
+      if (isOfDeliveries(command)) handlers.delivery({ ...asked, command });
+      else handlers.command({ ...asked, command, expires: true });
+    }
   };
 
   const takeOne = (message: JsMsg): void => {
@@ -116,7 +134,8 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
       answers.clear();
     },
     park(command, reason) {
-      park(bus, { subject: subjects.taskOf(command.target, command.verb), data: JSON.stringify(command) }, reason, log);
+      const of = isOfDeliveries(command) ? subjects.deliveryOf : subjects.taskOf;
+      park(bus, { subject: of(command.target, command.verb), data: JSON.stringify(command) }, reason, log);
     },
     close: () => inHand.close(),
   };
@@ -130,12 +149,18 @@ const inbox = /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/
 /** As long as an `Idempotency-Key` may be. */
 const keyCharsMax = 255;
 
+const isOfDeliveries = (command: ClientCommand | DeliveryCommand): command is DeliveryCommand =>
+  (deliveryVerbs as readonly string[]).includes(command.verb);
+
 /** Our own doors send nothing else; a stranger may. Throws, so that the message is parked. */
 function readDoor(message: JsMsg): DoorMessage {
   const read = message.json<DoorMessage | null>();
-  const known = (verb: unknown) => ([...taskVerbs, ...batchVerbs] as unknown[]).includes(verb);
-  const isCommand = (command: ClientCommand | null) =>
-    typeof command?.id === "string" && isUuid(command.target) && known(command.verb);
+  const known = (verb: unknown) => ([...taskVerbs, ...batchVerbs, ...deliveryVerbs] as unknown[]).includes(verb);
+  const isCommand = (command: DoorMessage["commands"][number] | null) =>
+    typeof command?.id === "string" &&
+    isUuid(command.target) &&
+    known(command.verb) &&
+    (command.verb !== "replay_since" || readTime(command.since) !== undefined);
   if (typeof read?.inbox !== "string" || !Array.isArray(read.commands) || !read.commands.every(isCommand))
     throw new Error("not a message of a door");
   return read;

@@ -6,12 +6,12 @@ import type { Bus } from "#bus/client";
 import { subjects } from "#bus/subjects";
 import { tellTimer } from "#bus/timer";
 import { limits } from "#config";
-import type { Answer, ClientCommand, Progress } from "#domain/command";
+import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
 
 export interface Door {
-  /** Asks the task's actor and waits for its answer, 10 s at most. */
-  ask(command: ClientCommand): Promise<Answer>;
+  /** Asks the actor and waits for its answer, 10 s at most. */
+  ask(command: ClientCommand | DeliveryCommand): Promise<Answer>;
   /** Resolves when JetStream has stored the update. Waits while BATCH_CHANNEL_CAPACITY updates are on their way. */
   progress(update: Progress): Promise<void>;
   /** Tells the dispatchers that there is work, and the timers that some of it is due in `firstDelayMs`. */
@@ -22,11 +22,11 @@ export interface Door {
 /** Payload of a message on `subjects.door`. */
 export interface DoorMessage {
   readonly inbox: string;
-  readonly commands: readonly ClientCommand[];
+  readonly commands: readonly (ClientCommand | DeliveryCommand)[];
 }
 
 interface Waiting {
-  readonly command: ClientCommand;
+  readonly command: ClientCommand | DeliveryCommand;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
@@ -69,7 +69,7 @@ class CommandDoor {
     this.#decidable = decidable;
   }
 
-  ask(command: ClientCommand): Promise<Answer> {
+  ask(command: ClientCommand | DeliveryCommand): Promise<Answer> {
     if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
     if (!this.#decidable()) return Promise.reject(new Unavailable("Postgres cannot be reached"));
     return new Promise((resolve, reject) => {

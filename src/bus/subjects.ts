@@ -15,6 +15,8 @@ export const subjects = {
   /** `baton.task.<id>.<verb>`: what any client may ask of a task. */
   task: "baton.task.>",
   taskOf: (id: string, verb: string) => `baton.task.${id}.${verb}`,
+  /** Only as what a dead letter is about: deliveries are replayed through the door. */
+  deliveryOf: (id: string, verb: string) => `baton.delivery.${id}.${verb}`,
   /** Many commands in one message, from the HTTP door. */
   door: "baton.door",
   /** There is work to claim. */

@@ -1,4 +1,5 @@
-// What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work.
+// What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work. And what
+// is kept of the answer to a delivery.
 // A stranger wrote it: whatever is not exactly that is ignored, and what looks like an action but is none says why.
 import type { Action } from "#domain/action";
 import type { Policy } from "#domain/guard";
@@ -25,6 +26,16 @@ export function actionIn(body: string | null, policy: Policy): AnsweredAction {
 
 /** The answer of an `on_response` call as the task's result: a JSON object, else null. */
 export const resultIn = (body: string | null): Readonly<Record<string, unknown>> | null => objectIn(body);
+
+/**
+ * The beginning of an answer that a person may read later: at most `bytesMax` bytes of UTF-8, cut between two characters,
+ * without what Postgres does not store (NUL and halves of characters).
+ */
+export function beginningOf(body: string | null, bytesMax: number): string | null {
+  if (body === null) return null;
+  const { read } = new TextEncoder().encodeInto(body, new Uint8Array(bytesMax));
+  return body.slice(0, read).replace(/[\0\p{Cs}]/gu, "");
+}
 
 function objectIn(body: string | null): Record<string, unknown> | null {
   if (body === null || !/^\s*\{/.test(body)) return null;

@@ -31,6 +31,22 @@ export interface ClientCommand {
   readonly key?: string;
 }
 
+export const deliveryVerbs = ["replay", "replay_since"] as const;
+export type DeliveryVerb = (typeof deliveryVerbs)[number];
+
+/** What a client asks of deliveries; comes by the HTTP door alone. `target` is a delivery, or `anyDelivery`. */
+export interface DeliveryCommand {
+  readonly id: string;
+  readonly verb: DeliveryVerb;
+  readonly target: string;
+  /** Of `replay_since`: those that were exhausted then or later. RFC 3339. */
+  readonly since?: string;
+  readonly key?: string;
+}
+
+/** The target of a command that names no single delivery. */
+export const anyDelivery = "00000000-0000-0000-0000-000000000000";
+
 /** The answer to a command. `status` is the HTTP code; the other fields are those of `contract` NATS answers. */
 export interface Answer {
   readonly status: number;
@@ -41,7 +57,7 @@ export interface Answer {
   readonly details?: readonly string[];
   /** With 409: what the machine accepts now. */
   readonly allowed?: readonly TaskVerb[];
-  /** Of batch commands: how many tasks, by what happened to them. */
+  /** Of batch commands: how many tasks, by what happened to them; of `replay_since`: how many deliveries. */
   readonly counts?: Readonly<Record<string, number>>;
 }
 

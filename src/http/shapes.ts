@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema";
 import { taskVerbs } from "#domain/command";
 import { Rule } from "#domain/rule";
 import { LaterAction, StartAction } from "#domain/schema/action";
+import { ReplaySince } from "#domain/schema/replay";
 import { Patch, Put } from "#domain/schema/report";
 import { Rerun } from "#domain/schema/rerun";
 import { RulesPatch } from "#domain/schema/rules";
@@ -32,7 +33,7 @@ const object = (properties: Readonly<Record<string, JsonSchema>>, optional: read
 const parts = { StartAction, LaterAction, Rule, NewTask };
 
 function requestsOf(): Record<
-  keyof typeof parts | "NewBatch" | "TaskPatch" | "Counters" | "Rerun" | "RulesPatch",
+  keyof typeof parts | "NewBatch" | "TaskPatch" | "Counters" | "ReplaySince" | "Rerun" | "RulesPatch",
   JsonSchema
 > {
   const named = new Map<string, string>();
@@ -42,6 +43,7 @@ function requestsOf(): Record<
     NewBatch,
     TaskPatch: Patch,
     Counters: Put,
+    ReplaySince,
     Rerun,
     RulesPatch,
   })) {
@@ -125,6 +127,22 @@ const blocker = object(
 
 const count = (what: string) => ({ ...integer, description: what });
 
+const deliveryState = { type: "string", enum: ["pending", "success", "exhausted"] } as const;
+
+const delivery = {
+  id: uuid,
+  task_id: orNull(uuid),
+  batch_id: uuid,
+  trigger: { type: "string", enum: ["end", "cancel"] },
+  key: string,
+  status: deliveryState,
+  attempts: integer,
+  next_at: time,
+  last_status: orNull(integer),
+  last_error: orNull(string),
+  created_at: time,
+};
+
 export const shapes = {
   ...requestsOf(),
   ListedTask: object(listed),
@@ -166,19 +184,27 @@ export const shapes = {
       }),
     ),
   }),
-  Delivery: object({
-    id: uuid,
-    task_id: orNull(uuid),
-    batch_id: uuid,
-    trigger: { type: "string", enum: ["end", "cancel"] },
-    key: string,
-    status: { type: "string", enum: ["pending", "success", "exhausted"] },
-    attempts: integer,
-    next_at: time,
-    last_status: orNull(integer),
-    last_error: orNull(string),
-    created_at: time,
+  Delivery: object(delivery),
+  DeliveryHistory: object({
+    ...delivery,
+    history: list(
+      object({
+        n: count("From 1; goes on over a replay, while `attempts` begins at 0 again."),
+        at: { ...time, description: "When the attempt began." },
+        status: { ...orNull(integer), description: "HTTP status; null where there was no answer, or no HTTP." },
+        duration_ms: integer,
+        error: orNull(string),
+        answer: { ...orNull(string), description: "The first 2 KB of what was answered." },
+      }),
+    ),
   }),
+  DeliveryState: object({ id: uuid, status: deliveryState }),
+  DeliveryConflict: object({
+    error: string,
+    current_status: deliveryState,
+    allowed: { ...list(string), description: "Always empty." },
+  }),
+  Replayed: object({ replayed: count("How many deliveries are due again.") }),
   DryRun: object({
     levels: { ...list(list(string)), description: "Local ids, by how far each task is from the start." },
     deduplicated: list(string),

@@ -3,10 +3,11 @@ import { hostname } from "node:os";
 import { Counters } from "#actor/counters";
 import { DeliveryActor } from "#actor/deliveries";
 import { type LocalCommand, Mailbox } from "#actor/mailbox";
+import { Replays } from "#actor/replays";
 import { Worker } from "#actor/worker";
 import { appliedUntil } from "#bus/applied";
 import type { Bus } from "#bus/client";
-import { takeCommands } from "#bus/commands";
+import { type CommandSource, takeCommands } from "#bus/commands";
 import { Bell } from "#bus/door";
 import { takeProgress } from "#bus/progress";
 import { onTimerArmed } from "#bus/timer";
@@ -23,6 +24,7 @@ import { dueTimers } from "#timers/due";
 import { Leases } from "#timers/leases";
 import { loop } from "#timers/loop";
 import { pruning } from "#timers/prune";
+import { retention } from "#timers/retention";
 import { ruleSweep } from "#timers/rules";
 import { Deliverer } from "#webhook/deliverer";
 import { guarded } from "#webhook/guard";
@@ -70,7 +72,8 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     },
   });
   lanes.onFree(() => dispatcher.freed());
-  const intake = openIntake(config, db, bus, mailbox, () => dispatcher.look(), log);
+  const follow = { woken: () => dispatcher.look(), due: () => deliverer.nudge() };
+  const intake = openIntake(config, db, bus, mailbox, follow, log);
   const bells = listenToBell({
     bus,
     hasRoom: () => hasRoom() && leases.good(),
@@ -87,7 +90,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       bells.stop();
       dispatcher.stop();
       await inTime(Promise.all([intake.stop(), timers.stop()]));
-      await inTime(Promise.all([calls.drain(), intake.counters.idle()]));
+      await inTime(Promise.all([calls.drain(), intake.idle()]));
       await worker.stop(giveUp);
       await inTime(calls.settled());
       intake.close();
@@ -147,27 +150,41 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
   });
   const rules = ruleSweep(db, look, log);
   const forget = pruning(db, () => appliedUntil(bus), log);
+  const old = config.retentionEnabled ? retention(db, config, log) : null;
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop()]);
+      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop(), old?.stop()]);
     },
   };
 }
 
+/** What follows: tasks with rules may start; deliveries are due. */
+interface Follow {
+  readonly woken: () => void;
+  readonly due: () => void;
+}
+
 /** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox has room. */
-function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, woken: () => void, log: Logger) {
+function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, { woken, due }: Follow, log: Logger) {
   const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, woken, log });
+  const replays = new Replays({
+    ...{ db, due, log },
+    flush: () => commands.flush(),
+    park: (command, reason) => commands.park(command, reason),
+  });
   let stopping = false;
+  const isFull = () => mailbox.total + counters.size + replays.size > limits.mailboxMax;
   const room = async () => {
-    while (!stopping && (mailbox.total + counters.size > limits.mailboxMax || !db.up)) await pause(20);
+    while (!stopping && (isFull() || !db.up)) await pause(20);
   };
-  const commands = takeCommands(
+  const commands: CommandSource = takeCommands(
     bus,
     {
       command: (asked) => mailbox.put({ from: "client", busy: 0, ...asked }),
+      delivery: (asked) => replays.put(asked),
       progress: (asked) => counters.put(asked),
       room,
     },
@@ -176,7 +193,8 @@ function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, woken: (
   const put = (update: Progress, settled: () => void) => counters.put({ update, storedAt: null, settle: settled });
   const progress = takeProgress(bus, put, room, log);
   return {
-    ...{ commands, counters },
+    commands,
+    idle: () => Promise.all([counters.idle(), replays.idle()]),
     stop() {
       stopping = true;
       return Promise.all([commands.stop(), progress.stop()]);

@@ -3,7 +3,18 @@
  * What Baton refuses is a `BatonRefused` (its HTTP status, short error and details); no answer at all is a
  * `BatonUnreachable`. Every call ends within `timeoutMs`.
  */
-import type { Batch, BatchInput, Counters, Dag, Task, TaskEvent, TaskInput, TaskPatch } from "./types.ts";
+import type {
+  Batch,
+  BatchInput,
+  Counters,
+  Dag,
+  Delivery,
+  DeliveryHistory,
+  Task,
+  TaskEvent,
+  TaskInput,
+  TaskPatch,
+} from "./types.ts";
 
 export type * from "./types.ts";
 
@@ -66,6 +77,26 @@ export function connect(url: string, { token, timeoutMs = 30_000 }: ClientOption
     /** Cancels every unfinished task of a batch. */
     stop: async (batchId: string) =>
       (await call<Readonly<Record<string, unknown>>>("DELETE", `/batch/${batchId}`)).body,
+    /** Notifications, newest first. `filter`: page, page_size, status, task_id, as `GET /webhook-deliveries` takes them. */
+    deliveries: (filter: Readonly<Record<string, string>> = {}) =>
+      read<readonly Delivery[]>(`/webhook-deliveries?${new URLSearchParams(filter)}`),
+    /** A notification, with every attempt to deliver it. */
+    delivery: (id: string) => read<DeliveryHistory>(`/webhook-deliveries/${id}`),
+    /** Sends an exhausted notification again, at once and with the same key. */
+    replay: async (id: string, idempotencyKey?: string) =>
+      (
+        await call<Pick<Delivery, "id" | "status">>(
+          "POST",
+          `/webhook-deliveries/${id}/replay`,
+          undefined,
+          keyed(idempotencyKey),
+        )
+      ).body,
+    /** The same for all that were exhausted at `since` (RFC 3339) or later; resolves with how many those are. */
+    replaySince: async (since: string, idempotencyKey?: string) => {
+      const path = "/webhook-deliveries/replay";
+      return (await call<{ readonly replayed: number }>("POST", path, { since }, keyed(idempotencyKey))).body.replayed;
+    },
     /** Whether it takes work now: false while Postgres or NATS is away. */
     async ready() {
       try {

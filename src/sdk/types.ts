@@ -116,3 +116,38 @@ export interface Counters {
   readonly new_success?: number;
   readonly new_failures?: number;
 }
+
+/** A notification that Baton sends when a task or a batch ends or is canceled: one for each action. */
+export interface Delivery {
+  readonly id: string;
+  /** Null: a batch is complete. */
+  readonly task_id: string | null;
+  readonly batch_id: string;
+  readonly trigger: "end" | "cancel";
+  /** The `Idempotency-Key` of all its attempts. */
+  readonly key: string;
+  readonly status: "pending" | "success" | "exhausted";
+  /** Since it was created, or replayed. */
+  readonly attempts: number;
+  readonly next_at: string;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly created_at: string;
+}
+
+/** How one attempt to deliver went. */
+export interface DeliveryAttempt {
+  /** From 1; goes on over a replay. */
+  readonly n: number;
+  /** When it began. */
+  readonly at: string;
+  /** HTTP status; null where there was no answer. */
+  readonly status: number | null;
+  readonly duration_ms: number;
+  readonly error: string | null;
+  /** The first 2 KB of what was answered. */
+  readonly answer: string | null;
+}
+
+/** A delivery with its attempts, oldest first. */
+export type DeliveryHistory = Delivery & { readonly history: readonly DeliveryAttempt[] };

@@ -152,7 +152,8 @@ function releaseHeld(sql: Sql, tasks: readonly string[]): Write {
       order by id for no key update)`.execute();
 }
 
-function writeAnswers(sql: Sql, answers: Changes["answers"], now: Date): Write {
+/** Remembers answers that were given; issued at once. */
+export function writeAnswers(sql: Sql, answers: Changes["answers"], now: Date): Write {
   // No `on conflict`: the same id twice would mean that one command took effect twice, and must fail the turn.
   return sql`
     insert into command (id, hash, answer, at) select id, hash, answer, ${now}::timestamptz

@@ -32,6 +32,15 @@ export interface LeaseRequest {
   readonly roomMax: number;
 }
 
+/** One attempt, for the history. */
+export interface Call {
+  /** By the monotonic clock of this process, ms. */
+  readonly beganAt: number;
+  readonly ms: number;
+  /** The beginning of what the receiver answered, as Postgres can store it. */
+  readonly answer: string | null;
+}
+
 /** How an attempt ended, as the sender saw it. */
 export interface DeliveryOutcome {
   readonly id: string;
@@ -44,6 +53,7 @@ export interface DeliveryOutcome {
   readonly error: string | null;
   /** What the receiver asked for; 0 if nothing. */
   readonly retryAfterMs: number;
+  readonly call: Call;
 }
 
 /** What the machine made of an outcome. */
@@ -56,6 +66,7 @@ export interface Settled {
   readonly waitMs: number;
   readonly lastStatus: number | null;
   readonly lastError: string | null;
+  readonly call: Call;
 }
 
 /** Takes the lease of what is due, the longest due first, no more to a receiver than it has room for. */
@@ -96,18 +107,29 @@ export async function nextDue(sql: Sql): Promise<number | null> {
   return row?.ms ?? null;
 }
 
-/** Writes outcomes, and ends their leases. Returns the ids that were still the caller's. */
+/** Writes outcomes and their place in the history, and ends their leases. Returns the ids that were still the caller's. */
 export async function settle(sql: Sql, outcomes: readonly Settled[]): Promise<string[]> {
   // Locked in this order, as by whoever else locks several.
-  const sorted = outcomes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const sorted = outcomes
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ call, ...one }) => ({ ...one, ...agoOf(call) }));
   const rows = await sql<{ id: string }[]>`
-    update delivery d set status = u.status, attempts = u.attempts, last_status = u."lastStatus", last_error = u."lastError",
-      next_at = case when u.status = 'pending' then now() + u."waitMs" * interval '1 ms' else d.next_at end,
-      done_at = case when u.status = 'pending' then null else now() end, lease_until = null, lease_id = null
-    from json_to_recordset(${JSON.stringify(sorted)}::text::json) as u(id uuid, "leaseId" int8, status delivery_status,
-      attempts int, "waitMs" float8, "lastStatus" int, "lastError" text)
-    where d.id = u.id and d.lease_id = u."leaseId" and d.status = 'pending'
-    returning d.id`;
+    with settled as (
+      update delivery d set status = u.status, attempts = u.attempts, last_status = u."lastStatus", last_error = u."lastError",
+        next_at = case when u.status = 'pending' then now() + u."waitMs" * interval '1 ms' else d.next_at end,
+        done_at = case when u.status = 'pending' then null else now() end, lease_until = null, lease_id = null
+      from json_to_recordset(${JSON.stringify(sorted)}::text::json) as u(id uuid, "leaseId" int8, status delivery_status,
+        attempts int, "waitMs" float8, "lastStatus" int, "lastError" text, "agoMs" float8, ms int, answer text)
+      where d.id = u.id and d.lease_id = u."leaseId" and d.status = 'pending'
+      returning d.id, u.attempts, u."lastStatus", u."lastError", u."agoMs", u.ms, u.answer
+    ), kept as (
+      -- The lease keeps every other writer away, so the last number is the last. Attempts from before there was a history
+      -- are counted as well; after a replay they begin at 0 again, and the numbers go on.
+      insert into delivery_attempt (delivery_id, n, at, status, duration_ms, error, answer)
+      select s.id, greatest(s.attempts, 1 + coalesce((select max(n) from delivery_attempt a where a.delivery_id = s.id), 0)),
+        now() - s."agoMs" * interval '1 ms', s."lastStatus", s.ms, s."lastError", s.answer
+      from settled s)
+    select id from settled`;
   return rows.map(({ id }) => id);
 }
 
@@ -118,3 +140,5 @@ export async function giveBack(sql: Sql, leaseId: number, ids: readonly string[]
     from json_array_elements_text(${JSON.stringify(ids)}::text::json) as u(id)
     where d.id = u.id::uuid and d.lease_id = ${leaseId}::int8 and d.status = 'pending'`;
 }
+
+const agoOf = ({ beganAt, ms, answer }: Call) => ({ agoMs: performance.now() - beganAt, ms: Math.round(ms), answer });

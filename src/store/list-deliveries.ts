@@ -1,6 +1,6 @@
-// What clients may read of deliveries: end, cancel and batch-complete notifications, and how far each has come.
+// What clients may read of deliveries: end, cancel and batch-complete notifications, how far each has come, and how.
 // Reads only; throws `Unavailable` as all of the store does.
-import type { Db } from "#store/client";
+import type { Db, Sql } from "#store/client";
 import { offsetOf, type Page } from "#store/list";
 
 export interface ListedDelivery {
@@ -23,6 +23,35 @@ export interface DeliveryFilter extends Page {
   readonly taskId?: string;
 }
 
+/** One attempt to deliver. */
+export interface ListedAttempt {
+  /** From 1; goes on over a replay. */
+  readonly n: number;
+  /** When it began. */
+  readonly at: Date;
+  /** HTTP status, null where there was no answer. */
+  readonly status: number | null;
+  readonly duration_ms: number;
+  readonly error: string | null;
+  /** The first 2 KB of what was answered. */
+  readonly answer: string | null;
+}
+
+/** The delivery with its attempts, oldest first; undefined when there is none. */
+export async function findDelivery(
+  db: Db,
+  id: string,
+): Promise<(ListedDelivery & { readonly history: ListedAttempt[] }) | undefined> {
+  return db.use(async (sql) => {
+    const [[found], history] = await Promise.all([
+      sql<ListedDelivery[]>`select ${columns(sql)} from delivery where id = ${id}`,
+      sql<ListedAttempt[]>`
+        select n, at, status, duration_ms, error, answer from delivery_attempt where delivery_id = ${id} order by n`,
+    ]);
+    return found && { ...found, history };
+  });
+}
+
 /** Newest first. */
 export async function listDeliveries(db: Db, filter: DeliveryFilter): Promise<ListedDelivery[]> {
   const offset = offsetOf(filter);
@@ -31,8 +60,11 @@ export async function listDeliveries(db: Db, filter: DeliveryFilter): Promise<Li
   return db.use((sql) => {
     const source = taskId ? sql`(select * from delivery where task_id = ${taskId} offset 0) d` : sql`delivery d`;
     return sql<ListedDelivery[]>`
-      select id, task_id, batch_id, trigger, key, status, attempts, next_at, last_status, last_error, created_at
+      select ${columns(sql)}
       from ${source} where true ${status ? sql`and status = ${status}::delivery_status` : sql``}
       order by created_at desc, id limit ${filter.size} offset ${offset}`;
   });
 }
+
+const columns = (sql: Sql) =>
+  sql`id, task_id, batch_id, trigger, key, status, attempts, next_at, last_status, last_error, created_at`;

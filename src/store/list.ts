@@ -5,7 +5,13 @@ import { ruleStates } from "#store/blocked";
 import type { Db, Sql } from "#store/client";
 
 export { type BatchFilter, type BatchSummary, findBatch, listBatches } from "#store/list-batches";
-export { type DeliveryFilter, type ListedDelivery, listDeliveries } from "#store/list-deliveries";
+export {
+  type DeliveryFilter,
+  findDelivery,
+  type ListedAttempt,
+  type ListedDelivery,
+  listDeliveries,
+} from "#store/list-deliveries";
 
 /** A page: `size` rows after the first `page * size`. */
 export interface Page {

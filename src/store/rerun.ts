@@ -25,6 +25,8 @@ export async function readEnded(
         from task_spec s join link l on l.child_id = s.id join task p on p.id = l.parent_id
         where s.batch_id = ${id} order by p.pos`,
     ]);
+    // Old batches are deleted in portions: what is left of one is no batch any more.
+    if (tasks.length < batch.total) return undefined;
     return { scope: batch.scope, metadata: batch.metadata, onComplete: batch.onComplete, tasks, links };
   }, limits.bulkWorkTimeoutMs);
 }

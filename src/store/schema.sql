@@ -127,6 +127,19 @@ create table delivery (
   constraint delivery_trigger_check CHECK ((trigger = ANY (ARRAY['end'::text, 'cancel'::text])))
 ) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
 
+create table delivery_attempt (
+  delivery_id uuid not null,
+  n integer not null,
+  at timestamp(3) with time zone not null,
+  status integer,
+  duration_ms integer not null,
+  error text,
+  answer text,
+  constraint delivery_attempt_pkey PRIMARY KEY (delivery_id, n),
+  constraint delivery_attempt_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint delivery_attempt_n_check CHECK ((n > 0))
+);
+
 create table event (
   id bigint generated always as identity not null,
   task_id uuid not null,
@@ -269,12 +282,15 @@ create table worker (
   constraint worker_pkey PRIMARY KEY (id)
 );
 
+CREATE INDEX batch_completed ON public.batch USING btree (completed_at, id) WHERE (completed_at IS NOT NULL);
 CREATE INDEX batch_newest ON public.batch USING btree (created_at DESC, id DESC);
 CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope) WHERE (scope IS NOT NULL);
 CREATE INDEX command_at ON public.command USING btree (at);
 CREATE INDEX counter_update_at ON public.counter_update USING btree (at);
 CREATE INDEX create_key_at ON public.create_key USING btree (at);
+CREATE INDEX delivery_complete ON public.delivery USING btree (batch_id) WHERE (task_id IS NULL);
 CREATE INDEX delivery_due ON public.delivery USING btree (next_at) WHERE (status = 'pending'::delivery_status);
+CREATE INDEX delivery_exhausted ON public.delivery USING btree (done_at) WHERE (status = 'exhausted'::delivery_status);
 CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON public.event USING btree (task_id, id);
@@ -294,4 +310,3 @@ CREATE INDEX task_spec_newest ON public.task_spec USING btree (created_at DESC, 
 alter table batch_spec add constraint batch_spec_id_fkey FOREIGN KEY (id) REFERENCES batch(id) ON DELETE CASCADE;
 alter table link add constraint link_child_id_fkey FOREIGN KEY (child_id) REFERENCES task(id) ON DELETE CASCADE;
 alter table link add constraint link_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES task(id) ON DELETE CASCADE;
-alter table task add constraint task_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batch(id) ON DELETE CASCADE;

@@ -20,6 +20,7 @@ export const metrics = {
   deliveries: counter("baton_deliveries_total", ["trigger", "outcome"], "Attempts to deliver, by trigger and outcome: success, retry, exhausted."),
   sweeps: counter("baton_sweeps_total", ["sweep"], "Safety sweeps that ran, by name."),
   sweepRepairs: counter("baton_sweep_repairs_total", ["sweep"], "Things a safety sweep found and set right; each is an event that was lost elsewhere."),
+  retentionDeleted: counter("baton_retention_deleted_total", ["what"], "Rows of old batches that were deleted (RETENTION_ENABLED), by what: batches, tasks, deliveries, events."),
   dbPoolInUse: gauge("baton_db_pool_in_use", [], "Database connections in use now."),
   dbPoolWaitSeconds: histogram("baton_db_pool_wait_seconds", [], "How long a caller waited for a database connection."),
   dbSlowQueries: counter("baton_db_slow_queries_total", [], "Queries that took longer than SLOW_QUERY_THRESHOLD_MS."),

@@ -5,6 +5,7 @@ import { randomInt } from "node:crypto";
 import type { Work } from "#bus/work";
 import { type Config, limits } from "#config";
 import { receiverOf } from "#domain/action";
+import { beginningOf } from "#domain/answer";
 import { Unavailable } from "#domain/errors";
 import { type About, type CallSettings, httpRequest, retryAfterMs, workMessage } from "#domain/webhook";
 import { type DeliveryDb, type DeliveryOutcome, giveBack, type Leased, lease, nextDue } from "#store/deliveries";
@@ -116,17 +117,24 @@ export class Deliverer {
     const { send, work, tell, now = () => new Date() } = this.#parts;
     const about = this.#about(row);
     const outcome = { id: row.id, leaseId, attempts: row.attempts, trigger: row.trigger };
+    const beganAt = performance.now();
     if (row.action.kind === "Webhook") {
       const result = await send(httpRequest(row.action, about), totalMs);
       metrics.webhookSeconds.observe(result.ms / 1000, row.trigger, result.ok ? "success" : "failure");
       const { ok, status, error } = result;
-      tell({ ...outcome, ok, status, error, retryAfterMs: retryAfterMs(result.retryAfter, now()) ?? 0 });
+      const call = {
+        beganAt,
+        ms: result.ms,
+        answer: beginningOf(result.body ?? result.part, limits.deliveryAnswerBytesMax),
+      };
+      tell({ ...outcome, ok, status, error, retryAfterMs: retryAfterMs(result.retryAfter, now()) ?? 0, call });
       return;
     }
     // A repetition must arrive, so its id is new: JetStream would swallow the old one.
     const result = await work.publish(workMessage(row.action, about), `${row.key}:${leaseId}`, totalMs);
-    if (result.ok) tell({ ...outcome, ok: true, status: null, error: null, retryAfterMs: 0 });
-    else if (result.sent) tell({ ...outcome, ok: false, status: null, error: result.error, retryAfterMs: 0 });
+    const call = { beganAt, ms: performance.now() - beganAt, answer: null };
+    if (result.ok) tell({ ...outcome, ok: true, status: null, error: null, retryAfterMs: 0, call });
+    else if (result.sent) tell({ ...outcome, ok: false, status: null, error: result.error, retryAfterMs: 0, call });
     else await this.#giveBack(leaseId, [row], awayMs);
   }
 
@@ -140,7 +148,18 @@ export class Deliverer {
   #failed({ id, attempts, trigger }: Leased, leaseId: number, error: unknown): void {
     const { log, tell } = this.#parts;
     log.error({ err: error, delivery: id }, "a delivery could not be sent");
-    tell({ id, leaseId, attempts, trigger, ok: false, status: null, error: "request not valid", retryAfterMs: 0 });
+    const call = { beganAt: performance.now(), ms: 0, answer: null };
+    tell({
+      id,
+      leaseId,
+      attempts,
+      trigger,
+      ok: false,
+      status: null,
+      error: "request not valid",
+      retryAfterMs: 0,
+      call,
+    });
   }
 
   /** If this is lost too, the lease ends by itself. */

@@ -15,6 +15,8 @@ export interface SendResult {
   readonly retryAfter: string | null;
   /** The body's first 64 KB as text; null where there is none, or where the end of it did not arrive. */
   readonly body: string | null;
+  /** What arrived of a body, to 64 KB, where the end of it did not; else null. */
+  readonly part: string | null;
   /** A short stable text; null when ok. */
   readonly error: string | null;
   /** False: not a byte of the request left, so the receiver cannot have acted on it. */
@@ -204,6 +206,7 @@ class Call implements Dispatcher.DispatchHandler {
       status,
       retryAfter: this.#retryAfter,
       body: complete ? this.#text() : null,
+      part: complete ? null : this.#text(),
       error: ok ? null : `HTTP ${status}`,
       sent: true,
       ms: performance.now() - this.startedAt,
@@ -245,6 +248,7 @@ const failure = (error: string, ms: number, sent: boolean): SendResult => ({
   status: null,
   retryAfter: null,
   body: null,
+  part: null,
   error,
   sent,
   ms,

@@ -14,7 +14,7 @@ let db: Db;
 beforeAll(async () => {
   ({ db } = await openStage());
 });
-beforeEach(() => db.use((sql) => sql`truncate batch cascade`));
+beforeEach(() => db.use((sql) => sql`truncate batch, task cascade`));
 
 let tokens = 0;
 const roundOf = (slots: Partial<Slots> & { n?: number }, max = 256) =>

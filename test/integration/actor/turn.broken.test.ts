@@ -17,7 +17,7 @@ beforeAll(async () => {
   ({ db, url } = await openStage());
 });
 beforeEach(async () => {
-  await db.use((sql) => sql`truncate batch cascade`);
+  await db.use((sql) => sql`truncate batch, task cascade`);
   line = await cutLine(url);
   rig = startRig(line.db);
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   ({ db } = await openStage());
 });
 beforeEach(async () => {
-  await db.use((sql) => sql`truncate batch cascade`);
+  await db.use((sql) => sql`truncate batch, task cascade`);
   const counted = counting(db);
   said = counted.said;
   free = 0;

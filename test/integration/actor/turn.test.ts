@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   // What an earlier test left must not be claimed in this one.
-  await db.use((sql) => sql`truncate batch cascade`);
+  await db.use((sql) => sql`truncate batch, task cascade`);
   rig = startRig(db);
 });
 afterEach(() => rig.stop());

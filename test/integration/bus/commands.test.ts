@@ -32,6 +32,7 @@ describe("a message that is no command", () => {
     ["a field that says nothing", of("cancel"), '{"new_success":1}', /new_success/],
     ["no task id", of("succeed", "me"), "", /Not a task id/],
     ["no known verb", of("explode"), "", /Unknown command/],
+    ["a verb of the door alone", of("replay"), "", /Unknown command/],
     ["no verb", `baton.task.${task}`, "", /Unknown command/],
     ["too many words", `${of("succeed")}.now`, "", /Unknown command/],
     ["progress of nothing", of("progress"), "{}", /count something/],
@@ -107,6 +108,8 @@ describe("a message that is no command", () => {
     const { asked } = takeAll(stand.bus, done);
     const wrong = ["", "{", "null", "7", "[]", "{}", '{"inbox":"a"}', '{"inbox":"a","commands":{}}'];
     const worse = ['{"inbox":"a","commands":[null]}', '{"inbox":"a","commands":"ab"}', '{"inbox":"a","commands":[{}]}'];
+    for (const since of [undefined, 7, "yesterday", "2026-01-01T00:00:00"])
+      worse.push(JSON.stringify({ inbox: "a", commands: [{ id: "c", verb: "replay_since", target: task, since }] }));
     for (const data of [...wrong, ...worse]) await stand.publish(subjects.door, data);
     await until(async () => (await stand.dead()).length === wrong.length + worse.length, 5_000);
     await until(async () => (await stand.count("BATON_COMMANDS")) === 0);

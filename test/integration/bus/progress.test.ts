@@ -43,6 +43,7 @@ function count(bus: Bus, settles = true) {
       bus,
       {
         command: () => {},
+        delivery: () => {},
         progress: ({ update, storedAt, settle }) =>
           counters.put({ update, storedAt, settle: (answer) => acking(() => settle(answer))() }),
         room,

@@ -91,6 +91,7 @@ export function takeAll(bus: Bus, answer?: (asked: Asked) => Answer | null): Tak
         one.settle(answer(one));
         queueMicrotask(() => source.flush());
       },
+      delivery: (one) => one.settle(null),
       progress: (one) => {
         progress.push(one);
         if (answer !== undefined) one.settle({ status: 202, id: one.update.task });

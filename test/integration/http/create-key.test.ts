@@ -41,6 +41,7 @@ describe("in one process", () => {
         and status = 'Pending'`,
     );
     expect(await post("moved", chain)).toEqual(first);
+    await api.db.use((sql) => sql`delete from task where batch_id = ${first.batch as string}`);
     await api.db.use((sql) => sql`delete from batch where id = ${first.batch as string}`);
     expect(await post("moved", chain)).toEqual(first);
     // The same JSON in other words is the same body.

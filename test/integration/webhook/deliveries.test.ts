@@ -58,6 +58,7 @@ const outcome = (id: string, more: Partial<DeliveryOutcome> = {}): DeliveryOutco
   status: 500,
   error: "HTTP 500",
   retryAfterMs: 0,
+  call: { beganAt: performance.now(), ms: 0, answer: null },
   ...more,
 });
 const policy = { webhookMaxAttempts: 3, webhookRetryBackoffBaseSecs: 2, webhookRetryBackoffCapSecs: 300 };
@@ -153,6 +154,7 @@ describe("an outcome", () => {
       waitMs: 0,
       lastStatus: 200,
       lastError: null,
+      call: { beganAt: expect.any(Number), ms: 0, answer: null },
     });
     const at = (attempts: number, more: Partial<DeliveryOutcome> = {}) => {
       const { status, waitMs } = decide(outcome("x", { attempts, ...more }), policy, 0);

@@ -1,8 +1,8 @@
 // What a service may answer to a start call: everything that is not exactly an action is ignored, and says why where it
-// was meant as one.
+// was meant as one. And what is kept of an answer to be read later.
 import { describe, expect, it } from "vitest";
 import type { Action } from "#domain/action";
-import { actionIn, resultIn } from "#domain/answer";
+import { actionIn, beginningOf, resultIn } from "#domain/answer";
 import { tidyAction } from "#domain/schema/action";
 import { strict } from "#test/policy";
 
@@ -74,4 +74,21 @@ it("an ignored action says what is wrong with it, an ordinary answer says nothin
   const action = { kind: "Webhook", params: { url: "ftp://h/", verb: "Post" } };
   expect(actionIn(JSON.stringify(action), strict).ignored).toMatch(/params\.url: must be a URL/);
   expect(actionIn('{"ok":true}', strict)).toEqual({});
+});
+
+describe("the beginning of an answer", () => {
+  it.each<[string | null, number, string | null]>([
+    [null, 8, null],
+    ["", 8, ""],
+    ["eight888", 8, "eight888"],
+    ["nine 9999", 8, "nine 999"],
+    ["seven77ü", 8, "seven77"],
+    ["six666ü!", 8, "six666ü"],
+    ["€€€", 8, "€€"],
+    ["😀😀😀", 7, "😀"],
+    ["a\0b\0", 8, "ab"],
+    ["\ud800a\udc00😀", 64, "a😀"],
+  ])("%j in %i bytes is %j", (body, bytes, kept) => {
+    expect(beginningOf(body, bytes)).toBe(kept);
+  });
 });

@@ -32,6 +32,9 @@ it.each<[Parameters<typeof call>[0], string, "read" | "submit" | "operate"]>([
   ["DELETE", `/batch/${id}`, "operate"],
   ["POST", `/batch/${id}/pause`, "operate"],
   ["POST", `/batch/${id}/rerun`, "operate"],
+  ["GET", `/webhook-deliveries/${id}`, "read"],
+  ["POST", `/webhook-deliveries/${id}/replay`, "operate"],
+  ["POST", "/webhook-deliveries/replay", "operate"],
 ])("%s %s needs %s", async (method, url, right) => {
   for (const wrong of [
     undefined,

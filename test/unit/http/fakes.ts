@@ -1,6 +1,6 @@
 // Owns a server without services: a door that answers what it is told to, and a database that is away or answers rows.
 import { type Config, loadConfig } from "#config";
-import type { Answer, ClientCommand, Progress } from "#domain/command";
+import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
 import { makePolicy } from "#domain/guard";
 import { makeServer } from "#http/server";
@@ -43,7 +43,8 @@ export async function fakeServer(env: Record<string, string> = {}) {
     ring: () => {
       state.rings++;
     },
-    ask: async (command: ClientCommand) => {
+    ask: async (sent: ClientCommand | DeliveryCommand) => {
+      const command = sent as ClientCommand;
       asked.push(command);
       return state.answer(command);
     },

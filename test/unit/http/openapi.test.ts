@@ -34,6 +34,9 @@ it("names every route of the API, with its errors", () => {
       "get /batches",
       "get /dag/{id}",
       "get /webhook-deliveries",
+      "get /webhook-deliveries/{id}",
+      "post /webhook-deliveries/{id}/replay",
+      "post /webhook-deliveries/replay",
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;

@@ -31,6 +31,7 @@ const answer = (more: Partial<SendResult> = {}): SendResult => ({
   status: 200,
   retryAfter: null,
   body: null,
+  part: null,
   error: null,
   sent: true,
   ms: 1,
