@@ -154,6 +154,8 @@ export const limits = {
   /** How often the holders and lanes of rules are looked over. */
   ruleSweepMs: 30_000,
   rejectedEventsMax: 20,
+  /** A task whose start could be told of in no turn is put back after this time, so that it does not call without end. */
+  poisonPauseMs: 30_000,
   metadataBytesMax: 65_536,
   resultBytesMax: 65_536,
   jsonDepthMax: 32,

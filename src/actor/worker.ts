@@ -4,7 +4,7 @@
 
 import { ClaimRound, type Slots } from "#actor/claim";
 import { isWhole } from "#actor/hold";
-import { type Hunger, type Item, type Lane, type Mailbox, targetOf } from "#actor/mailbox";
+import { type Hunger, type Item, type Lane, type LocalCommand, type Mailbox, targetOf } from "#actor/mailbox";
 import type { Ground } from "#actor/scene";
 import { type Decided, type Manner, turn } from "#actor/turn";
 import { limits } from "#config";
@@ -245,9 +245,13 @@ export class Worker {
     const { effects } = this.#parts;
     metrics.poison.add(1);
     this.#safely(() => effects.park(item, String(error)));
-    // A call may have been made: its claim is put back in doubt, not as if it had not.
-    if (item.from === "rim" && "claimId" in item.command && item.command.type !== "lease_expired")
-      this.#parts.mailbox.tell({ ...claimOf(item.command), type: "lease_expired" });
+    // A call may have been made: its claim is put back in doubt, not as if it had not. After a pause, since the next call may
+    // end the same way; meanwhile the claim counts as held, so that the leases do not give it back sooner.
+    if (item.from === "rim" && "claimId" in item.command && item.command.type !== "lease_expired") {
+      const back: LocalCommand = { ...claimOf(item.command), type: "lease_expired" };
+      setTimeout(() => this.#parts.mailbox.tell(back), limits.poisonPauseMs).unref();
+      return;
+    }
     const answer = { status: 503, id: targetOf(item), error: "The command could not be decided and was parked" };
     this.#settle(item, answer);
     this.#safely(() => effects.flush());

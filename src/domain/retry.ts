@@ -11,6 +11,8 @@ export interface RetryPolicy {
 
 /** Milliseconds before retry `n` (from 1): never less than the policy says, at most a tenth more (`jitter` in 0..1). */
 export function retryDelayMs(policy: RetryPolicy, n: number, jitter: number): number {
-  const secs = Math.min(policy.initial_delay_secs * policy.backoff_multiplier ** (n - 1), policy.max_delay_secs);
+  // The power may be infinite, and nothing times that is no number.
+  const grown = policy.initial_delay_secs === 0 ? 0 : policy.initial_delay_secs * policy.backoff_multiplier ** (n - 1);
+  const secs = Math.min(grown, policy.max_delay_secs);
   return Math.ceil(secs * 1000 * (1 + 0.1 * jitter));
 }

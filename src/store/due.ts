@@ -1,9 +1,15 @@
 // What the timers ask: which tasks are due, who is alive, whose claims nobody holds. Reads, and the worker's own row.
 import type { Db } from "#store/client";
 
+/** A timer of a task; the next one of the same task is another, also where it is due a moment later. */
+export interface Timer {
+  readonly task: string;
+  readonly at: string;
+}
+
 export interface DueLook {
-  /** Tasks whose run_at or backoff has come, earliest first. */
-  readonly due: readonly string[];
+  /** Those whose run_at or backoff has come, earliest first. */
+  readonly due: readonly Timer[];
   /** Some time-out is due as well. */
   readonly timeouts: boolean;
   /** Milliseconds until the next timer after these; null: none is armed. */
@@ -17,22 +23,22 @@ export function lookDue(db: Db, limit: number): Promise<DueLook> {
     const [[next], due, [late]] = await Promise.all([
       sql<{ ms: number | null }[]>`
         select extract(epoch from min(due_at) - now())::float8 * 1000 as ms from task where due_at > now()`,
-      sql<{ id: string }[]>`
-        select id from task where due_at <= now() and status <> 'Running' order by due_at limit ${limit}`,
+      sql<Timer[]>`
+        select id as task, due_at::text as at from task where due_at <= now() and status <> 'Running'
+        order by due_at limit ${limit}`,
       sql`select from task where due_at <= now() and status = 'Running' order by due_at limit 1`,
     ]);
-    return { due: due.map(({ id }) => id), timeouts: late !== undefined, nextMs: next?.ms ?? null };
+    return { due: [...due], timeouts: late !== undefined, nextMs: next?.ms ?? null };
   });
 }
 
 /** Tasks that have been silent for too long, as far as everything stored until then has been applied. */
-export function timedOut(db: Db, until: Date, limit: number): Promise<string[]> {
-  return db.use(async (sql) => {
-    const rows = await sql<{ id: string }[]>`
-      select id from task where due_at <= least(now(), ${until}::timestamptz) and status = 'Running'
-      order by due_at limit ${limit}`;
-    return rows.map(({ id }) => id);
-  });
+export function timedOut(db: Db, until: Date, limit: number): Promise<Timer[]> {
+  return db.use(
+    (sql) => sql<Timer[]>`
+      select id as task, due_at::text as at from task
+      where due_at <= least(now(), ${until}::timestamptz) and status = 'Running' order by due_at limit ${limit}`,
+  );
 }
 
 export interface Claim {

@@ -4,7 +4,7 @@
 import type { LocalCommand } from "#actor/mailbox";
 import { limits } from "#config";
 import type { Db } from "#store/client";
-import { lookDue, timedOut } from "#store/due";
+import { lookDue, type Timer, timedOut } from "#store/due";
 import type { Logger } from "#telemetry/log";
 import { type Loop, loop } from "#timers/loop";
 
@@ -24,19 +24,21 @@ const settleMs = 100;
 const againMs = 2_000;
 const lookAgainMs = 200;
 
+const keyOf = ({ task, at }: Timer): string => `${task} ${at}`;
+
 export function dueTimers({ db, sweepMs, tell, appliedUntil, backlog, log }: Parts): Loop {
   const told = new Map<string, number>();
-  const tellAll = (tasks: readonly string[], ends: boolean): number => {
+  const tellAll = (timers: readonly Timer[], ends: boolean): number => {
     const now = performance.now();
-    const fresh = tasks.filter((task) => now - (told.get(task) ?? Number.NEGATIVE_INFINITY) > againMs);
-    for (const task of fresh) {
-      told.set(task, now);
-      tell({ type: "due", task, ends });
+    const fresh = timers.filter((timer) => now - (told.get(keyOf(timer)) ?? Number.NEGATIVE_INFINITY) > againMs);
+    for (const timer of fresh) {
+      told.set(keyOf(timer), now);
+      tell({ type: "due", task: timer.task, ends });
     }
     return fresh.length;
   };
   return loop("due", log, async () => {
-    for (const [task, at] of told) if (performance.now() - at > againMs) told.delete(task);
+    for (const [key, at] of told) if (performance.now() - at > againMs) told.delete(key);
     if (backlog() > limits.sweepRowsMax) return settleMs;
     const { due, timeouts, nextMs } = await lookDue(db, limits.sweepRowsMax);
     let fresh = tellAll(due, false);
@@ -44,7 +46,7 @@ export function dueTimers({ db, sweepMs, tell, appliedUntil, backlog, log }: Par
     const until = timeouts ? await appliedUntil() : null;
     if (until !== null) fresh += tellAll(await timedOut(db, until, limits.sweepRowsMax), true);
     if (fresh > 0 || timeouts) return settleMs;
-    // Told a moment ago: not decided yet, or due a second time already.
+    // Told a moment ago, and not decided yet.
     if (due.length > 0) return Math.min(sweepMs, lookAgainMs);
     return Math.min(sweepMs, nextMs === null ? sweepMs : Math.max(nextMs, 1));
   });

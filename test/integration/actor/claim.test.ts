@@ -6,7 +6,7 @@ import type { Item } from "#actor/mailbox";
 import { type Decided, turn } from "#actor/turn";
 import type { ClientCommand } from "#domain/command";
 import type { Db } from "#store/client";
-import { until, within } from "#test/until";
+import { stays, until, within } from "#test/until";
 import { gated } from "./line.ts";
 import { create, ground, openStage, rowsOf, startRig } from "./stage.ts";
 
@@ -168,6 +168,19 @@ describe("a worker", () => {
     rig.look();
     expect(await within(() => answer, 10_000)).toMatchObject({ status: 200 });
     expect(rig.parked).toEqual([]);
+    await rig.stop();
+  });
+
+  it("keeps the claim of a start whose outcome no turn can write, so that it is not called again and again", async () => {
+    await create(db, [{}]);
+    const rig = startRig(db, 4);
+    rig.look();
+    const { task, claimId } = await until(() => rig.started[0]);
+    rig.mailbox.tell({ type: "start_failed", task, claimId, reason: "no text: \0" });
+    await until(() => rig.parked.length === 1);
+    expect(rig.worker.held.has(claimId)).toBe(true);
+    await stays(async () => (await db.use((sql) => sql`select from task where owner = 4`)).length === 1, 200);
+    expect(rig.started.length).toBe(1);
     await rig.stop();
   });
 });

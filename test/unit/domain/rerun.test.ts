@@ -28,6 +28,16 @@ describe("what is run again", () => {
     ["canceled and skipped tasks", { a: ["Canceled"], b: ["Skipped", { a: "on_success" }] }, "a b<a"],
     ["no step that succeeded, though its parent is", { a: ["Failure"], b: ["Success", { a: "on_failure" }] }, "a"],
     ["nothing, where all succeeded", { a: ["Success"], b: ["Success", { a: "required" }] }, ""],
+    [
+      "what waits for the failure of a task that is lost in both ways",
+      {
+        a: ["Success"],
+        b: ["Skipped", { a: "on_failure" }],
+        c: ["Failure", { b: "required", a: "on_failure" }],
+        d: ["Failure", { c: "on_failure" }],
+      },
+      "d",
+    ],
     ["no step that waits for a success to fail", { a: ["Success"], b: ["Skipped", { a: "on_failure" }] }, ""],
     [
       "nor one that also waits for something that is run again",
