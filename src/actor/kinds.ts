@@ -19,8 +19,8 @@ export function decide(scene: Scene, command: ClientCommand): Answer {
   const fault = overflow(row, fields);
   if (fault) return { status: 400, id, error: "Validation failed", details: [fault] };
   // Who did an earlier attempt knows nothing of this one. It is no report, so nothing is kept of it.
-  if (verb === "update" && command.attempt !== undefined && command.attempt !== row.attempt)
-    return refused(row, 409, verb);
+  if (command.attempt !== undefined && command.attempt !== row.attempt)
+    return refused(row, 409, verb, staleness(row, command.attempt));
   const reason = verb === "cancel" ? (fields.failure_reason ?? "Canceled by request") : undefined;
   if (!advance(scene, row, { type: verb } as TaskEvent, reason === undefined ? {} : { reason }))
     return refused(row, verb === "update" ? 409 : 400, verb);
@@ -37,8 +37,9 @@ function report(scene: Scene, row: TaskRow, command: ClientCommand): Answer {
   if (fault) return { status: 400, id: row.id, error: "Validation failed", details: [fault] };
   const reason = verb === "succeed" ? null : (fields.failure_reason ?? "Failed");
   if (stale || !advance(scene, row, { type: verb as "succeed" | "fail" }, { reason })) {
-    keepRefused(scene, row, verb, stale ? `attempt ${attempt} is not the present one` : reason);
-    return refused(row, 409, verb);
+    const wrong = stale ? staleness(row, attempt) : undefined;
+    keepRefused(scene, row, verb, wrong ?? reason);
+    return refused(row, 409, verb, wrong);
   }
   change(scene, row, fields);
   return done(row);
@@ -152,12 +153,15 @@ function keepRefused(scene: Scene, row: TaskRow, event: string, reason: string |
 
 const done = (row: TaskRow): Answer => ({ status: 200, id: row.id, state: row.status, attempt: row.attempt });
 
-const refused = (row: TaskRow, status: number, verb: string): Answer => ({
+const staleness = (row: TaskRow, attempt: number): string =>
+  `attempt ${attempt} is not the present one, which is ${row.attempt}`;
+
+const refused = (row: TaskRow, status: number, verb: string, why?: string): Answer => ({
   status,
   id: row.id,
   state: row.status,
   attempt: row.attempt,
-  error: `A task that is ${row.status} does not accept ${verb}`,
+  error: why ?? `A task that is ${row.status} does not accept ${verb}`,
   ...(status === 400 ? { details: [`status: ${row.status} does not allow ${verb}`] } : {}),
   allowed: accepts(row, taskVerbs),
 });

@@ -17,7 +17,7 @@ import {
   taskVerbs,
 } from "#domain/command";
 import { Invalid } from "#domain/errors";
-import { parseJson } from "#domain/json";
+import { parseExactJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
 import { readCommand, readPut } from "#domain/schema/report";
 import { isUuid, readTime } from "#domain/schema/text";
@@ -203,7 +203,7 @@ type Read =
 function readPayload(data: Uint8Array, verb: string): Read {
   const faults = new Faults();
   try {
-    const body = data.length === 0 ? {} : parseJson(data);
+    const body = data.length === 0 ? {} : parseExactJson(data);
     if (verb === "progress") {
       const counts = readPut(body, faults);
       return counts ? { counts } : { faults: faults.list };

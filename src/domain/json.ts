@@ -19,12 +19,26 @@ export function parseJson(source: Uint8Array | string): unknown {
   } catch (error) {
     throw malformed(`body: ${text.trim() === "" ? "is empty" : shorten((error as Error).message)}`);
   }
-  if (suspicious.test(text)) {
-    const faults: string[] = [];
-    walk(value, "", faults);
-    if (faults.length > 0) throw new Invalid("Unacceptable JSON", faults);
-  }
+  if (suspicious.test(text)) refuseFaults(value);
   return value;
+}
+
+/** The same, and refuses whole numbers that JavaScript would change: of two ids that differ it would make one. */
+export function parseExactJson(source: Uint8Array | string): unknown {
+  const text = typeof source === "string" ? source : decode(source);
+  const value = parseJson(text);
+  if (/\d{16}/.test(text)) refuseFaults(JSON.parse(text, markChanged as (key: string, value: unknown) => unknown));
+  return value;
+}
+
+const changed = Symbol("changed");
+const markChanged = (_key: string, value: unknown, { source }: { readonly source?: string }): unknown =>
+  typeof value === "number" && /^-?\d+$/.test(source ?? "") && BigInt(value) !== BigInt(source ?? "") ? changed : value;
+
+function refuseFaults(value: unknown): void {
+  const faults: string[] = [];
+  walk(value, "", faults);
+  if (faults.length > 0) throw new Invalid("Unacceptable JSON", faults);
 }
 
 /** A text that Postgres and JSON can both carry. */
@@ -78,6 +92,8 @@ function walk(value: unknown, path: string, faults: string[]): void {
     if (!isCleanText(value)) faults.push(`${path || "body"}: ${textFault(value)}`);
   } else if (typeof value === "number") {
     if (!Number.isFinite(value)) faults.push(`${path || "body"}: is too large a number`);
+  } else if (value === changed) {
+    faults.push(`${path || "body"}: is a whole number that cannot be kept exactly; send it as a text`);
   } else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) walk(item, childPath(path, i), faults);
   } else if (typeof value === "object" && value !== null) {

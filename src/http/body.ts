@@ -1,7 +1,7 @@
 // Reads request bodies: JSON in UTF-8 only, parsed by the strict parser of the domain, with the length kept beside it.
 // An empty body is undefined, and whoever needs one says so. A body of an unknown route is not looked at.
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { parseJson } from "#domain/json";
+import { parseExactJson } from "#domain/json";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -29,7 +29,7 @@ function read(request: FastifyRequest, body: Buffer): unknown {
     throw Object.assign(new Error("charset"), { code: "FST_ERR_CTP_INVALID_MEDIA_TYPE" });
   }
   request.bodyBytes = body.length;
-  return body.length === 0 ? undefined : parseJson(body);
+  return body.length === 0 ? undefined : parseExactJson(body);
 }
 
 /** Waits until the client has sent what is left of its body, so that it hears the refusal instead of a broken pipe. */

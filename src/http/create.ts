@@ -8,7 +8,7 @@ import type { Config } from "#config";
 import { type BatchPlan, firstDelayMs, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
 import type { Policy } from "#domain/guard";
-import { parseJson } from "#domain/json";
+import { parseExactJson } from "#domain/json";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { Faults } from "#domain/schema/decode";
 import { createdTask } from "#domain/task";
@@ -29,7 +29,7 @@ export interface CreateDeps {
 /** Creates from a message: the raw bytes of a body. Never throws what a client can cause: that is the answer. */
 export async function createBatch(deps: CreateDeps, rawBody: Uint8Array | string, key?: string): Promise<Reply> {
   try {
-    return await createFrom(deps, parseJson(rawBody), rawBody.length, readKey(names.msgId, key));
+    return await createFrom(deps, parseExactJson(rawBody), rawBody.length, readKey(names.msgId, key));
   } catch (error) {
     const answer = replyOf(error);
     if (answer.status === 500) throw error;

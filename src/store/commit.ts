@@ -129,7 +129,10 @@ function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {
   }));
   return sql`
     update task_spec s set metadata = coalesce(u.m, s.metadata), result = coalesce(u.r, s.result),
-      actions = s.actions || coalesce(u.a, '[]')
+      -- a service that answers every attempt alike means one action
+      actions = s.actions || coalesce((
+        select jsonb_agg(n.action) from jsonb_array_elements(u.a) n (action)
+        where not exists (select from jsonb_array_elements(s.actions) k (action) where k.action = n.action)), '[]')
     from json_to_recordset(${json(values)}::text::json) as u (i uuid, m jsonb, r jsonb, a jsonb)
     where s.id = u.i`.execute();
 }

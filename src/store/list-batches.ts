@@ -48,13 +48,16 @@ export async function listBatches(db: Db, filter: BatchFilter): Promise<BatchSum
       where true
         ${scope === undefined ? sql`` : sql`and s.scope = ${scope}`}
         ${metadata ? sql`and s.metadata @> ${JSON.stringify(metadata)}::text::jsonb` : sql``}
-        ${createdAfter ? sql`and b.created_at > ${createdAfter}` : sql``}
+        ${createdAfter ? sql`and b.created_at >= ${nextMs(createdAfter)}` : sql``}
         ${createdBefore ? sql`and b.created_at < ${createdBefore}` : sql``}
         ${anyTask(sql, filter)}
       order by b.created_at desc, b.id desc limit ${filter.size} offset ${offset}`;
     return summed(sql, page);
   });
 }
+
+/** Times are shown by milliseconds, so "after" one is from the next one on. */
+const nextMs = (time: Date): Date => new Date(time.getTime() + 1);
 
 type BatchRow = Pick<BatchSummary, "batch_id" | "total_tasks" | "scope" | "metadata" | "created_at">;
 

@@ -79,7 +79,10 @@ export function readCommand(
   const sent = decodeCommand(body, "", faults);
   if (!isObject(body)) return undefined;
   if (verb === "succeed" || verb === "fail" || verb === "update") fieldFaults(body, verb, faults);
-  else for (const key of Object.keys(fields)) if (isThere(body[key])) faults.add(key, `says nothing with ${verb}`);
+  else
+    for (const key of Object.keys(fields))
+      if (isThere(body[key]) && !(verb === "cancel" && key === "failure_reason"))
+        faults.add(key, `says nothing with ${verb}`);
   if (!sent || !faults.none) return undefined;
   const { attempt } = sent;
   return { fields: withoutNulls(sent, "attempt"), ...(attempt === undefined || attempt === null ? {} : { attempt }) };

@@ -38,8 +38,7 @@ export const uuid = Schema.String.check(Schema.isPattern(uuidPattern)).annotate(
   format: "uuid",
 });
 
-const timePattern =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/u;
+const timePattern = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/u;
 
 /** Milliseconds since 1970 of an RFC 3339 time with an offset; undefined when it is none (also the 30th of February). */
 export function readTime(text: unknown): number | undefined {
@@ -54,11 +53,13 @@ export function readTime(text: unknown): number | undefined {
     number,
   ];
   const days = new Date(Date.UTC(year, month, 0)).getUTCDate();
-  // There is no year 0: Postgres would refuse it.
+  // Postgres knows no year 0.
   if (year < 1 || month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59)
     return undefined;
   const ms = Date.parse(parts[0].toUpperCase());
-  return Number.isNaN(ms) ? undefined : ms;
+  // In UTC it may be another year.
+  const inUtc = new Date(ms).getUTCFullYear();
+  return inUtc >= 1 && inUtc <= 9999 ? ms : undefined;
 }
 
 export const time = Schema.String.check(

@@ -73,6 +73,12 @@ describe("GET /batches", () => {
     expect(await scopes(query)).toEqual(expected);
   });
 
+  it("lists none again that was created at the time shown", async () => {
+    const { created_at } = await api.get(`/batch/${batches[1]}`);
+    expect(await scopes(`created_after=${created_at}`)).not.toContain(1);
+    expect(await scopes(`created_after=${new Date(Date.parse(created_at) - 1).toISOString()}`)).toContain(1);
+  });
+
   it("sums what its tasks say", async () => {
     await api.db.use((sql) => sql`update task set success = 5, failures = 1 where id = ${ids.get("a0") ?? ""}`);
     const batch = await api.get(`/batch/${batches[0]}`);

@@ -97,7 +97,8 @@ describe("a report", () => {
       const it = played({ status, attempt: 2 }, ask(verb, "a", { attempt: 1 }));
       expect(it.answer).toMatchObject({ status: 409, state: status, attempt: 2 });
       expect(it.row).toEqual({ ...it.before, rejected: 1 });
-      expect(it.scene.events).toMatchObject([{ from: status, to: status, reason: "attempt 1 is not the present one" }]);
+      expect(it.scene.events).toMatchObject([{ from: status, to: status, reason: it.answer.error }]);
+      expect(it.answer.error).toBe("attempt 1 is not the present one, which is 2");
     }
     expect(played({ status: "Running", attempt: 2 }, ask("succeed", "a", { attempt: 2 })).row.status).toBe("Success");
     expect(played({ status: "Running", attempt: 2 }, ask("succeed")).row.status).toBe("Success");
@@ -138,6 +139,12 @@ describe("a change", () => {
     expect([stale.row, stale.scene.events]).toEqual([stale.before, []]);
     const present = played({ status: "Running", attempt: 2 }, ask("update", "a", { fields, attempt: 2 }));
     expect(present.row.expectedCount).toBe(9);
+  });
+
+  it.each(["cancel", "pause", "resume"] as const)("%s by another attempt is 409, and nothing is kept", (verb) => {
+    const stale = played({ status: "Running", attempt: 2 }, ask(verb, "a", { attempt: 1 }));
+    expect(stale.answer).toMatchObject({ status: 409, state: "Running", attempt: 2 });
+    expect([stale.row, stale.scene.events]).toEqual([stale.before, []]);
   });
 
   it("may null the result, and leaves out what it does not name", () => {

@@ -1,7 +1,7 @@
 // The strict JSON parser: what it refuses, where it says the fault lies, and what merely looks suspicious and passes.
 import { describe, expect, it } from "vitest";
 import { Invalid } from "#domain/errors";
-import { depthMax, jsonBytes, parseJson } from "#domain/json";
+import { depthMax, jsonBytes, parseExactJson, parseJson } from "#domain/json";
 
 function faultsOf(source: Uint8Array | string): readonly string[] {
   try {
@@ -52,6 +52,18 @@ describe("takes", () => {
     expect(parseJson(text)).toEqual(JSON.parse(text));
     expect(parseJson(new TextEncoder().encode(text))).toEqual(JSON.parse(text));
   });
+});
+
+it.each([
+  ['{"a":[1,{"b":9007199254740993}]}', ["a[1].b: is a whole number that cannot be kept exactly; send it as a text"]],
+  ["[-12345678901234567890,1]", ["[0]: is a whole number that cannot be kept exactly; send it as a text"]],
+  [`[${"9".repeat(400)}]`, ["[0]: is too large a number"]],
+  ["[9007199254740992,9007199254740991,100000000000000000000,0.1234567890123456789,1e16]", []],
+  ['{"9007199254740993":"9007199254740993"}', []],
+])("keeps whole numbers exactly or refuses them: %s", (text, faults) => {
+  const read = () => parseExactJson(text);
+  if (faults.length === 0) expect(read()).toEqual(JSON.parse(text));
+  else expect(read).toThrow(expect.objectContaining({ details: faults }));
 });
 
 it("measures the compact form in bytes", () => {

@@ -131,6 +131,11 @@ describe("a task that is wrong at one place", () => {
     ],
     ["a time without offset", { run_at: "2026-11-24T00:00:00" }, "tasks[0].run_at: must be an RFC 3339 time"],
     ["the 30th of February", { run_at: "2026-02-30T00:00:00Z" }, "tasks[0].run_at: must be an RFC 3339 time"],
+    [
+      "a time in the year 0 of UTC",
+      { run_at: "0001-01-01T00:00:00+10:00" },
+      "tasks[0].run_at: must be an RFC 3339 time",
+    ],
     ["a time in two years", { run_at: "2028-11-24T00:00:00Z" }, "tasks[0].run_at: must be at most one year ahead"],
     [
       "a delay of over a year",

@@ -102,6 +102,12 @@ describe("a NATS command", () => {
     expect(judge((faults) => readCommand("pause", { priority: 1 }, faults)).faults).toEqual([
       "priority: says nothing with pause",
     ]);
+    expect(judge((faults) => readCommand("cancel", { failure_reason: "no use", result: 1 }, faults)).faults).toEqual([
+      "result: says nothing with cancel",
+    ]);
+    expect(judge((faults) => readCommand("cancel", { failure_reason: "no use" }, faults)).value).toEqual({
+      fields: { failure_reason: "no use" },
+    });
     expect(judge((faults) => readCommand("succeed", { status: "Success" }, faults)).faults).toEqual([
       "status: is not a known field",
     ]);
