@@ -30,6 +30,10 @@ export const subjects = {
   timer: "baton.timer",
 } as const;
 
+/** Where what is sent to this process arrives. A user of NATS may read there for its own role alone (`nats.conf`). */
+export const inboxPrefixOf = (roles: ReadonlySet<string>): string =>
+  `_INBOX_${roles.size === 1 ? [...roles][0] : "baton"}`;
+
 export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;
 export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 
