@@ -47,6 +47,13 @@ export interface RouteDoc {
   readonly keyed?: boolean;
 }
 
+/** What whoever creates is told when there is too much to do. */
+export const tooMany = {
+  what: "As many tasks are unfinished as MAX_UNFINISHED_TASKS allows.",
+  schema: { $ref: "#/components/schemas/Error" },
+  headers: { "Retry-After": "Seconds until the call may be repeated." },
+} as const;
+
 declare module "fastify" {
   interface FastifyContextConfig {
     readonly right?: Right;

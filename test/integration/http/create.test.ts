@@ -160,7 +160,7 @@ describe("dedupe", () => {
 
 it("takes the same bodies over NATS", async () => {
   const deps = {
-    config: { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10 },
+    config: { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10, maxUnfinishedTasks: 0 },
     db: api.db,
     door: { ring: () => {} },
   };
