@@ -11,7 +11,7 @@ import { Invalid } from "#domain/errors";
 import { parseJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
 import { readCommand, readPut } from "#domain/schema/report";
-import { isUuid } from "#domain/schema/text";
+import { isKey, isUuid, mustBeKey } from "#domain/schema/text";
 import type { Logger } from "#telemetry/log";
 
 /** A command with its way back. */
@@ -127,9 +127,6 @@ const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e
 /** Where answers may go: not to a stream, not to the server, not to another command. */
 const inbox = /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
 
-/** As long as an `Idempotency-Key` may be. */
-const keyCharsMax = 255;
-
 /** Our own doors send nothing else; a stranger may. Throws, so that the message is parked. */
 function readDoor(message: JsMsg): DoorMessage {
   const read = message.json<DoorMessage | null>();
@@ -150,22 +147,18 @@ function readMessage(
   | { readonly refused: Answer; readonly reason: string } {
   const [, , id = "", verb = "", more] = message.subject.split(".");
   const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
-  if (!isUuid(id) || !known) {
-    const error = known ? "Not a task id" : "Unknown command";
-    return { refused: { status: 400, id, error }, reason: `${error}: ${message.subject}` };
-  }
+  const refuse = (of: string, error: string, details: readonly string[]) => ({
+    refused: { status: 400, id: of, error, details },
+    reason: `${error}: ${details.join("; ")}`,
+  });
+  if (!known) return refuse(id, "Unknown command", [`${message.subject}: must be baton.task.<id>.<verb>`]);
+  if (!isUuid(id)) return refuse(id, "Not a task id", [`${message.subject}: must name a UUID`]);
   const target = id.toLowerCase();
   const key = message.headers?.get(headers.msgId) || undefined;
-  if (key !== undefined && key.length > keyCharsMax) {
-    const error = `${headers.msgId} must have at most ${keyCharsMax} characters`;
-    return { refused: { status: 400, id, error }, reason: error };
-  }
+  if (key !== undefined && !isKey(key)) return refuse(target, "Invalid header", [`${headers.msgId}: ${mustBeKey}`]);
   const unique = `${message.seq}-${message.timestampNanos}`;
   const read = readPayload(message.data, verb);
-  if ("faults" in read) {
-    const details = read.faults;
-    return { refused: { status: 400, id: target, error: "Validation failed", details }, reason: details.join("; ") };
-  }
+  if ("faults" in read) return refuse(target, read.error ?? "Validation failed", read.faults);
   if ("counts" in read) return { update: { id: `${target}:${key ?? unique}`, task: target, ...read.counts } };
   return { command: { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) } };
 }
@@ -173,7 +166,7 @@ function readMessage(
 type Read =
   | { readonly fields: NonNullable<ClientCommand["fields"]>; readonly attempt?: number }
   | { readonly counts: { readonly success: number; readonly failures: number } }
-  | { readonly faults: readonly string[] };
+  | { readonly error?: string; readonly faults: readonly string[] };
 
 function readPayload(data: Uint8Array, verb: string): Read {
   const faults = new Faults();
@@ -185,7 +178,7 @@ function readPayload(data: Uint8Array, verb: string): Read {
     }
     return readCommand(verb as TaskVerb, body, faults) ?? { faults: faults.list };
   } catch (error) {
-    if (error instanceof Invalid) return { faults: [error.message, ...error.details] };
+    if (error instanceof Invalid) return { error: error.message, faults: error.details };
     throw error;
   }
 }

@@ -10,6 +10,8 @@ export interface Created {
   readonly body: unknown;
 }
 
+const failed: Created = { status: 500, headers: {}, body: { error: "Internal error", details: [] } };
+
 /** All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the creation. */
 export function answerCreates(
   bus: Bus,
@@ -19,7 +21,11 @@ export function answerCreates(
   let of: unknown = null;
   let stopped = false;
   const answer = async (message: Msg) => {
-    const { status, headers, body } = await create(message.data, message.headers?.get(names.msgId) || undefined);
+    const key = message.headers?.get(names.msgId) || undefined;
+    const { status, headers, body } = await create(message.data, key).catch((err) => {
+      log.error({ err }, "a batch could not be created by NATS");
+      return failed;
+    });
     const batch_id = headers["x-batch-id"];
     const result =
       status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };
@@ -36,7 +42,7 @@ export function answerCreates(
       queue: "api",
       callback: (error, message) => {
         if (!error && !stopped)
-          answer(message).catch((err) => log.error({ err }, "a batch could not be created by NATS"));
+          answer(message).catch((err) => log.error({ err }, "an answer could not be sent by NATS"));
       },
     });
   });
