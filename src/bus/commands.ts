@@ -5,7 +5,7 @@ import type { Bus } from "#bus/client";
 import { consume, InHand, type Intake } from "#bus/consume";
 import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
-import { consumers, headers, subjects } from "#bus/subjects";
+import { consumers, headers, isInbox, subjects } from "#bus/subjects";
 import { type Answer, batchVerbs, type ClientCommand, type Progress, type TaskVerb, taskVerbs } from "#domain/command";
 import { Invalid } from "#domain/errors";
 import { parseJson } from "#domain/json";
@@ -54,7 +54,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {
     try {
-      if (inbox.test(to)) bus.nc.publish(to, JSON.stringify(body));
+      if (isInbox(to)) bus.nc.publish(to, JSON.stringify(body));
       else log.warn({ to }, "an answer was asked for where none may go");
     } catch (error) {
       log.warn({ err: error, to }, "an answer could not be sent");
@@ -123,9 +123,6 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 }
 
 const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
-
-/** Where answers may go: not to a stream, not to the server, not to another command. */
-const inbox = /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
 
 /** Our own doors send nothing else; a stranger may. Throws, so that the message is parked. */
 function readDoor(message: JsMsg): DoorMessage {

@@ -1,7 +1,8 @@
 // `baton.batch.create`: request/reply for clients that speak NATS only. The answer is what HTTP gives, in one object.
 import type { Msg } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
-import { headers as names, subjects } from "#bus/subjects";
+import { park } from "#bus/dead";
+import { isInbox, headers as names, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 
 export interface Created {
@@ -11,6 +12,11 @@ export interface Created {
 }
 
 const failed: Created = { status: 500, headers: {}, body: { error: "Internal error", details: [] } };
+
+const reasonOf = (body: unknown): string => {
+  const { error, details = [] } = body as { error?: string; details?: readonly string[] };
+  return [error, ...details].join("; ");
+};
 
 /** All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the creation. */
 export function answerCreates(
@@ -29,7 +35,11 @@ export function answerCreates(
     const batch_id = headers["x-batch-id"];
     const result =
       status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };
-    if (!message.reply) return;
+    if (!message.reply || !isInbox(message.reply)) {
+      // Nobody would ever know.
+      if (status >= 400) park(bus, message, reasonOf(body), log);
+      return;
+    }
     const text = JSON.stringify(result);
     // The tasks are more text than their request was: where they do not fit, they can be read by the batch's id.
     const fits = Buffer.byteLength(text) <= (bus.nc.info?.max_payload ?? 0);

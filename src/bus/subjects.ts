@@ -34,6 +34,13 @@ export const subjects = {
 export const inboxPrefixOf = (roles: ReadonlySet<string>): string =>
   `_INBOX_${roles.size === 1 ? [...roles][0] : "baton"}`;
 
+/**
+ * Whether answers may go there: not to a stream, not to the server, not to another command. A stranger chooses the address,
+ * and the right to publish is ours: an answer to `$JS.API.STREAM.PURGE.<stream>` would empty it.
+ */
+export const isInbox = (subject: string): boolean =>
+  /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u.test(subject);
+
 export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;
 export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 

@@ -129,7 +129,7 @@ const publishing: readonly (readonly [User, string])[] = [
   ...(["api", "worker", "baton"] as const).flatMap((user) =>
     ["UPDATE", "DELETE", "PURGE", "MSG.DELETE"].map((call) => [user, `$JS.API.STREAM.${call}.BATON_COMMANDS`] as const),
   ),
-  ...[`baton.task.${uuid}.succeed`, "baton.work.a", "baton.dead.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
+  ...[`baton.task.${uuid}.succeed`, "baton.work.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
     (subject) => ["api", subject] as const,
   ),
   ...["$JS.API.CONSUMER.MSG.NEXT.BATON_COMMANDS.actors", "$JS.ACK.BATON_COMMANDS.actors.1.1.1.1.1"].map(
@@ -198,4 +198,43 @@ describe("what a user may not do", () => {
     await until(async () => (await cluster.status(id)) === "Canceled");
     await until(async () => cluster.workers.some(({ log }) => log.includes("NATS refused something")));
   });
+
+  it.each(["PURGE", "DELETE", "MSG.DELETE"].map((call) => `$JS.API.STREAM.${call}.BATON_WORK`))(
+    "is to have Baton, or the stream, answer to %s",
+    async (reply) => {
+      const { nc } = as("client");
+      const manager = await jetstreamManager(as("worker").nc);
+      const [work, commands] = await Promise.all(
+        ["BATON_WORK", "BATON_COMMANDS"].map(async (name) => (await manager.streams.info(name)).state),
+      );
+      const { created } = await manager.streams.info("BATON_WORK");
+      const kept = async () => (await manager.streams.info("BATON_WORK")).state.messages;
+      // As many as there were commands: the stream's answer names the number of the one that it has stored.
+      const wanted = Math.max(1, (commands?.last_seq ?? 0) + 10 - (work?.last_seq ?? 0));
+      const on_start = { kind: "Nats", params: { subject: "baton.work.kept" } };
+      await cluster.create(Array.from({ length: wanted }, (_, i) => ({ id: `t${i}`, name: "t", kind: "k", on_start })));
+      const before = (work?.messages ?? 0) + wanted;
+      await until(async () => (await kept()) === before);
+      const own = await jetstreamManager(nc);
+      await own.consumers.add("BATON_WORK", {
+        ...{ durable_name: "none", ack_policy: "explicit", filter_subject: "baton.work.none.>" },
+      });
+      // Of nothing there is the stream answers without a body, which is what a call to delete looks like.
+      const pull = ["$JS.API.CONSUMER.MSG.NEXT.BATON_WORK.none", '{"no_wait":true}'] as const;
+      nc.publish(...pull, { reply });
+      nc.publish("baton.batch.create", "[]", { reply });
+      nc.publish(`baton.task.${uuid}.pause`, "", { reply });
+      // Whoever answers has answered when these are.
+      await nc.request(...pull, { timeout: 5_000 });
+      await nc.request("baton.batch.create", "[]", { timeout: 5_000 });
+      const answers: string[] = [];
+      nc.subscribe("_INBOX_client.later", { callback: (_, message) => void answers.push(message.string()) });
+      const ask = headers();
+      ask.set("Baton-Reply", "_INBOX_client.later");
+      await jetstream(nc).publish(`baton.task.${uuid}.pause`, "", { headers: ask });
+      await until(() => answers.length > 0);
+      expect(await kept()).toBe(before);
+      expect((await manager.streams.info("BATON_WORK")).created).toBe(created);
+    },
+  );
 });
