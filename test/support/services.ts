@@ -2,8 +2,7 @@
 // after its last test (or by `drop`, `stop`, `kill` before). For files of the projects `integration` and `system` only.
 //
 //   const url = await freshDatabase();     an empty database on the shared Postgres
-//   const nats = await freshNats();        a nats-server of its own; never NATS_URL: streams of other runs would be seen
-//   const nats = await shippedNats();      the same under nats.conf, with its users
+//   const nats = await freshNats();        a nats-server of its own (shippedNats: with the users of nats.conf); never NATS_URL
 //   const pg = await ownPostgres();        a Postgres of its own, to be killed, frozen, stopped and started again
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -1,13 +1,17 @@
 // The shipped nats.conf: a cluster whose processes are its users runs tasks from end to end, and whoever is a client may do
 // what docs/nats.md says and nothing else. What is forbidden is tried, refused by name, and leaves nothing behind.
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers, type NatsConnection, type Status } from "@nats-io/transport-node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { serversOf } from "#bus/client";
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { openBus, serversOf } from "#bus/client";
+import { makeLogger } from "#telemetry/log";
 import { type Cluster, startCluster } from "#test/cluster";
 import { reports, startReceiver } from "#test/receiver";
 import { type GuardedNats, shippedNats } from "#test/services";
 import { until } from "#test/until";
+import { startNats } from "../../../scripts/services.mjs";
 
 type User = Parameters<GuardedNats["urlOf"]>[0];
 const uuid = "0190b1a2-0000-7000-8000-000000000001";
@@ -237,4 +241,34 @@ describe("what a user may not do", () => {
       expect((await manager.streams.info("BATON_WORK")).created).toBe(created);
     },
   );
+});
+
+it("is taken up again when a password was wrong for a while", async () => {
+  const dir = mkdtempSync(join(inject("scratchDir"), "nats-"));
+  const start = (password: string, port = 0) =>
+    startNats({ dir, port, config: `authorization { user: "u", password: "${password}" }` });
+  let server = await start("right");
+  onTestFinished(() => server.kill());
+  const natsUrl = server.url.replace("//", "//u:right@");
+  const bus = openBus({ natsUrl, roles: new Set(["api"]) }, "test", makeLogger({ logLevel: "silent" }, "test"));
+  onTestFinished(() => bus.close());
+  await until(() => bus.up);
+  const attempts = { refused: 0 };
+  void (async () => {
+    for await (const { type } of bus.nc.status()) if (type === "error") attempts.refused++;
+  })();
+  for (const password of ["wrong", "right"]) {
+    await server.kill();
+    await until(() => !bus.up);
+    server = await start(password, server.port);
+    if (password === "wrong") await until(() => attempts.refused > 2);
+  }
+  await until(() => bus.up);
+});
+
+it("parks a creation that is refused where nobody waits for the answer", async () => {
+  const dead = async () => (await (await jetstreamManager(as("worker").nc)).streams.info("BATON_DEAD")).state.messages;
+  const before = await dead();
+  as("client").nc.publish("baton.batch.create", "{no");
+  await until(async () => (await dead()) === before + 1);
 });
