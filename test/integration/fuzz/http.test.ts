@@ -106,7 +106,7 @@ async function sendAll(url: string, all: readonly Sent[]): Promise<Got[]> {
       got.push({ ...next, status: answer.statusCode, text: await answer.body.text(), batch });
     }
   };
-  await within(() => Promise.all(Array.from({ length: connections }, client)), 60_000, "all requests are answered");
+  await within(() => Promise.all(Array.from({ length: connections }, client)), 120_000, "all requests are answered");
   await pool.close();
   return got;
 }
@@ -194,7 +194,7 @@ function sendRaw(url: string, bytes: Buffer): Promise<string> {
   );
 }
 
-it(`answers ${requests + liesTotal} wrong requests, and survives them`, { timeout: 120_000 }, async () => {
+it(`answers ${requests + liesTotal} wrong requests, and survives them`, { timeout: 180_000 }, async () => {
   const service = await startReceiver();
   const cluster = await startCluster({ env: { LOG_LEVEL: "error" } });
   const pids = cluster.members.map(({ pid }) => pid);
