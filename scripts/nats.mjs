@@ -27,11 +27,11 @@ const SYSTEM_DIRS = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/hom
 
 /**
  * Starts the server that keeps its streams in `dir` (made when missing; `jetstream/`, `nats.conf`, `nats.log`).
- * `port` 0 takes a free one; `config` is appended to the generated configuration. Resolves when clients are accepted.
- * `say` hears what is being done when the program must be fetched first.
+ * `port` 0 takes a free one; `config` is appended to the generated configuration, or, as a function of directory and port,
+ * stands instead of it; `env` is added to the environment. Resolves when clients are accepted. `say` hears what is being done when the program must be fetched first.
  * @returns {{url, port, pid, exited, stop, kill, freeze, thaw}}
  */
-export async function startNats({ dir, port = 0, config = "", say = () => {} }) {
+export async function startNats({ dir, port = 0, config = "", env = {}, say = () => {} }) {
   const program = await natsServer(say);
   const home = resolve(dir);
   mkdirSync(home, { recursive: true });
@@ -43,7 +43,7 @@ export async function startNats({ dir, port = 0, config = "", say = () => {} }) 
   }
   if (port && !(await portFree(port, "127.0.0.1"))) throw new Error(`nats-server cannot start: port ${port} is taken.`);
   const chosen = port || (await freePort());
-  const child = await serve(program, home, chosen, config);
+  const child = await serve(program, home, chosen, config, env);
   const exited = ended(child);
   return {
     url: `nats://127.0.0.1:${chosen}`,
@@ -81,14 +81,18 @@ jetstream {
 }
 `;
 
-async function serve(program, home, port, config) {
+async function serve(program, home, port, config, env) {
   const file = join(home, "nats.conf");
   const logFile = join(home, "nats.log");
-  writeFileSync(file, settings(home, port) + config);
+  writeFileSync(file, typeof config === "function" ? config(home, port) : settings(home, port) + config);
   if (existsSync(logFile) && statSync(logFile).size > 10 * 2 ** 20) renameSync(logFile, `${logFile}.1`);
   const log = openSync(logFile, "a");
   const began = statSync(logFile).size;
-  const child = launch(program, ["-c", file], { cwd: home, stdio: ["ignore", log, log] });
+  const child = launch(program, ["-c", file], {
+    cwd: home,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", log, log],
+  });
   closeSync(log);
   let over;
   ended(child).then((end) => {

@@ -20,7 +20,8 @@ export function startPostgres(options: {
 export function startNats(options: {
   dir: string;
   port?: number;
-  config?: string;
+  config?: string | ((dir: string, port: number) => string);
+  env?: Record<string, string>;
   say?: (line: string) => void;
 }): Promise<Service>;
 export function natsServer(say?: (line: string) => void): Promise<string>;

@@ -1,9 +1,10 @@
 // The connection to NATS and the streams on it. Connects when it can and for ever: while NATS is away, `up` is false and
 // publishing fails. Streams and consumers are ensured at every (re)connection and every 5 s, and a consumer that can see
-// nothing any more, because the stream's tail was lost, is made anew.
+// nothing any more, because the stream's tail was lost, is made anew. What the server refuses for want of a right is logged.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { type ConnectionOptions, connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { Streams } from "#bus/streams";
+import { inboxPrefixOf } from "#bus/subjects";
 import type { Config } from "#config";
 import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
@@ -21,17 +22,31 @@ export interface Bus {
   readonly up: boolean;
   /** Something was missing: looks now, and makes it anew. */
   ensure(): Promise<void>;
+  /** An address that nobody else uses, and that no other role may read. */
+  newInbox(): string;
   /** Runs now if the streams are there, and each time they have been ensured again. */
   onReady(callback: () => void): void;
   close(): Promise<void>;
 }
 
 /** Returns at once; connects in the background. */
-export const openBus = (config: Pick<Config, "natsUrl">, name: string, log: Logger): Bus =>
-  new Connection(config.natsUrl.split(","), name, log);
+export const openBus = (config: Pick<Config, "natsUrl" | "roles">, name: string, log: Logger): Bus =>
+  new Connection({ ...serversOf(config.natsUrl), name, inboxPrefix: inboxPrefixOf(config.roles) }, log);
+
+type Identity = Pick<ConnectionOptions, "servers" | "user" | "pass" | "token" | "tls" | "inboxPrefix" | "name">;
+
+/** NATS_URL in the words of the client, which does not look for names in URLs. One cluster has the same users everywhere. */
+export function serversOf(natsUrl: string): Identity {
+  const urls = natsUrl.split(",").map((url) => new URL(url));
+  const [user = "", pass = ""] = [urls[0]?.username, urls[0]?.password].map((text) => decodeURIComponent(text ?? ""));
+  const who = user === "" ? {} : pass === "" ? { token: user } : { user, pass };
+  const tls = urls.every(({ protocol }) => protocol === "tls:") ? { tls: {} } : {};
+  return { servers: urls.map(({ host }) => host), ...who, ...tls };
+}
 
 class Connection implements Bus {
   readonly #log: Logger;
+  readonly #inboxPrefix: string;
   readonly #ready = new Set<() => void>();
   readonly #timer: NodeJS.Timeout;
   #nc: NatsConnection | null = null;
@@ -43,11 +58,12 @@ class Connection implements Bus {
   #connected = false;
   #closed = false;
 
-  constructor(servers: readonly string[], name: string, log: Logger) {
+  constructor(identity: Identity, log: Logger) {
     this.#log = log;
+    this.#inboxPrefix = identity.inboxPrefix as string;
     this.#streams = new Streams(log);
     this.#timer = setInterval(() => void this.ensure(), ensureEveryMs);
-    void this.#connect(servers, name);
+    void this.#connect(identity);
   }
 
   get nc(): NatsConnection {
@@ -72,6 +88,8 @@ class Connection implements Bus {
     return this.#manager;
   };
 
+  newInbox = (): string => createInbox(this.#inboxPrefix);
+
   onReady(callback: () => void): void {
     this.#ready.add(callback);
     if (this.up) callback();
@@ -86,12 +104,13 @@ class Connection implements Bus {
     await nc.close().catch(() => {});
   }
 
-  async #connect(servers: readonly string[], name: string): Promise<void> {
-    while (!this.#closed && this.#nc === null) {
+  async #connect(identity: Identity): Promise<void> {
+    for (let tries = 0; !this.#closed && this.#nc === null; tries++) {
       try {
         this.#nc = await connect({
-          servers: [...servers],
-          name,
+          ...identity,
+          // A password that was changed is one more reason to try again, not to give up.
+          ignoreAuthErrorAbort: true,
           maxReconnectAttempts: -1,
           reconnectTimeWait: 200,
           reconnectJitter: 200,
@@ -102,7 +121,7 @@ class Connection implements Bus {
           timeout: 2_000,
         });
       } catch (error) {
-        this.#log.debug({ err: error }, "NATS cannot be reached yet");
+        this.#log[tries === 0 ? "warn" : "debug"]({ err: error }, "NATS cannot be reached yet");
         await new Promise((resolve) => setTimeout(resolve, retryEnsureMs).unref());
       }
     }
@@ -127,7 +146,7 @@ class Connection implements Bus {
         this.#log.info("NATS is back");
         this.#connected = true;
         void this.ensure();
-      }
+      } else if (status.type === "error") this.#log.warn({ err: status.error }, "NATS refused something");
     }
   }
 

@@ -5,7 +5,7 @@ import type { Bus } from "#bus/client";
 import { consume, InHand, type Intake } from "#bus/consume";
 import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
-import { consumers, headers, subjects } from "#bus/subjects";
+import { consumers, headers, isInbox, subjects } from "#bus/subjects";
 import {
   type Answer,
   batchVerbs,
@@ -20,7 +20,7 @@ import { Invalid } from "#domain/errors";
 import { parseExactJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
 import { readCommand, readPut } from "#domain/schema/report";
-import { isUuid, readTime } from "#domain/schema/text";
+import { isKey, isUuid, mustBeKey, readTime } from "#domain/schema/text";
 import type { Logger } from "#telemetry/log";
 
 /** A command with its way back. */
@@ -71,7 +71,7 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {
     try {
-      if (inbox.test(to)) bus.nc.publish(to, JSON.stringify(body));
+      if (isInbox(to)) bus.nc.publish(to, JSON.stringify(body));
       else log.warn({ to }, "an answer was asked for where none may go");
     } catch (error) {
       log.warn({ err: error, to }, "an answer could not be sent");
@@ -143,12 +143,6 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 
 const storedAt = (message: JsMsg): number => Number(message.timestampNanos) / 1e6;
 
-/** Where answers may go: not to a stream, not to the server, not to another command. */
-const inbox = /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u;
-
-/** As long as an `Idempotency-Key` may be. */
-const keyCharsMax = 255;
-
 const isOfDeliveries = (command: ClientCommand | DeliveryCommand): command is DeliveryCommand =>
   (deliveryVerbs as readonly string[]).includes(command.verb);
 
@@ -175,22 +169,18 @@ function readMessage(
   | { readonly refused: Answer; readonly reason: string } {
   const [, , id = "", verb = "", more] = message.subject.split(".");
   const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
-  if (!isUuid(id) || !known) {
-    const error = known ? "Not a task id" : "Unknown command";
-    return { refused: { status: 400, id, error }, reason: `${error}: ${message.subject}` };
-  }
+  const refuse = (of: string, error: string, details: readonly string[]) => ({
+    refused: { status: 400, id: of, error, details },
+    reason: `${error}: ${details.join("; ")}`,
+  });
+  if (!known) return refuse(id, "Unknown command", [`${message.subject}: must be baton.task.<id>.<verb>`]);
+  if (!isUuid(id)) return refuse(id, "Not a task id", [`${message.subject}: must name a UUID`]);
   const target = id.toLowerCase();
   const key = message.headers?.get(headers.msgId) || undefined;
-  if (key !== undefined && key.length > keyCharsMax) {
-    const error = `${headers.msgId} must have at most ${keyCharsMax} characters`;
-    return { refused: { status: 400, id, error }, reason: error };
-  }
+  if (key !== undefined && !isKey(key)) return refuse(target, "Invalid header", [`${headers.msgId}: ${mustBeKey}`]);
   const unique = `${message.seq}-${message.timestampNanos}`;
   const read = readPayload(message.data, verb);
-  if ("faults" in read) {
-    const details = read.faults;
-    return { refused: { status: 400, id: target, error: "Validation failed", details }, reason: details.join("; ") };
-  }
+  if ("faults" in read) return refuse(target, read.error ?? "Validation failed", read.faults);
   if ("counts" in read) return { update: { id: `${target}:${key ?? unique}`, task: target, ...read.counts } };
   return { command: { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) } };
 }
@@ -198,7 +188,7 @@ function readMessage(
 type Read =
   | { readonly fields: NonNullable<ClientCommand["fields"]>; readonly attempt?: number }
   | { readonly counts: { readonly success: number; readonly failures: number } }
-  | { readonly faults: readonly string[] };
+  | { readonly error?: string; readonly faults: readonly string[] };
 
 function readPayload(data: Uint8Array, verb: string): Read {
   const faults = new Faults();
@@ -210,7 +200,7 @@ function readPayload(data: Uint8Array, verb: string): Read {
     }
     return readCommand(verb as TaskVerb, body, faults) ?? { faults: faults.list };
   } catch (error) {
-    if (error instanceof Invalid) return { faults: [error.message, ...error.details] };
+    if (error instanceof Invalid) return { error: error.message, faults: error.details };
     throw error;
   }
 }

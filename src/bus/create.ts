@@ -1,7 +1,8 @@
 // `baton.batch.create`: request/reply for clients that speak NATS only. The answer is what HTTP gives, in one object.
 import type { Msg } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
-import { headers as names, subjects } from "#bus/subjects";
+import { park } from "#bus/dead";
+import { isInbox, headers as names, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 
 export interface Created {
@@ -9,6 +10,13 @@ export interface Created {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
 }
+
+const failed: Created = { status: 500, headers: {}, body: { error: "Internal error", details: [] } };
+
+const reasonOf = (body: unknown): string => {
+  const { error, details = [] } = body as { error?: string; details?: readonly string[] };
+  return [error, ...details].join("; ");
+};
 
 /** All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the creation. */
 export function answerCreates(
@@ -19,11 +27,19 @@ export function answerCreates(
   let of: unknown = null;
   let stopped = false;
   const answer = async (message: Msg) => {
-    const { status, headers, body } = await create(message.data, message.headers?.get(names.msgId) || undefined);
+    const key = message.headers?.get(names.msgId) || undefined;
+    const { status, headers, body } = await create(message.data, key).catch((err) => {
+      log.error({ err }, "a batch could not be created by NATS");
+      return failed;
+    });
     const batch_id = headers["x-batch-id"];
     const result =
       status < 300 ? { status, batch_id, tasks: Array.isArray(body) ? body : [] } : { status, ...(body as object) };
-    if (!message.reply) return;
+    if (!message.reply || !isInbox(message.reply)) {
+      // Nobody would ever know.
+      if (status >= 400) park(bus, message, reasonOf(body), log);
+      return;
+    }
     const text = JSON.stringify(result);
     // The tasks are more text than their request was: where they do not fit, they can be read by the batch's id.
     const fits = Buffer.byteLength(text) <= (bus.nc.info?.max_payload ?? 0);
@@ -36,7 +52,7 @@ export function answerCreates(
       queue: "api",
       callback: (error, message) => {
         if (!error && !stopped)
-          answer(message).catch((err) => log.error({ err }, "a batch could not be created by NATS"));
+          answer(message).catch((err) => log.error({ err }, "an answer could not be sent by NATS"));
       },
     });
   });

@@ -1,7 +1,7 @@
 // The way in for commands by HTTP: what is waiting goes into one JetStream message (at once when none is on its way, else
 // when the last is stored), each command with an id; answers come back batched to one inbox of this process.
 // A command that could not be stored, or got no answer in time, fails with `Unavailable`: repeating it is safe.
-import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
 import { subjects } from "#bus/subjects";
 import { tellTimer } from "#bus/timer";
@@ -108,7 +108,7 @@ class CommandDoor {
   #listen(): string {
     const { nc } = this.#bus;
     if (this.#inbox?.of !== nc) {
-      this.#inbox = { subject: createInbox(), of: nc };
+      this.#inbox = { subject: this.#bus.newInbox(), of: nc };
       nc.subscribe(this.#inbox.subject, { callback: (error, message) => (error ? undefined : this.#answers(message)) });
     }
     return this.#inbox.subject;

@@ -32,6 +32,17 @@ export const subjects = {
   timer: "baton.timer",
 } as const;
 
+/** Where what is sent to this process arrives. A user of NATS may read there for its own role alone (`nats.conf`). */
+export const inboxPrefixOf = (roles: ReadonlySet<string>): string =>
+  `_INBOX_${roles.size === 1 ? [...roles][0] : "baton"}`;
+
+/**
+ * Whether answers may go there: not to a stream, not to the server, not to another command. A stranger chooses the address,
+ * and the right to publish is ours: an answer to `$JS.API.STREAM.PURGE.<stream>` would empty it.
+ */
+export const isInbox = (subject: string): boolean =>
+  /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u.test(subject);
+
 export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;
 export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 

@@ -7,6 +7,7 @@ import { headers as names } from "#bus/subjects";
 import type { Config } from "#config";
 import { type BatchPlan, firstDelayMs, levelsOf, planBatch } from "#domain/batch";
 import { hasDedupe, kindsToLock, omittedOf, probesOf } from "#domain/dedupe";
+import { TooMany } from "#domain/errors";
 import type { Policy } from "#domain/guard";
 import { parseExactJson } from "#domain/json";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
@@ -17,10 +18,18 @@ import { type Reply, reply, replyOf } from "#http/errors";
 import { once } from "#http/once";
 import { readKey } from "#http/route";
 import type { Db } from "#store/client";
-import { type Creation, insertBatch, insertDeduplicated, insertKeyed, type Kept, probe } from "#store/create";
+import {
+  type Creation,
+  countUnfinished,
+  insertBatch,
+  insertDeduplicated,
+  insertKeyed,
+  type Kept,
+  probe,
+} from "#store/create";
 
 export interface CreateDeps {
-  readonly config: Pick<Config, "maxTasksPerBatch" | "maxDepsPerTask" | "maxActionsPerTask">;
+  readonly config: Pick<Config, "maxTasksPerBatch" | "maxDepsPerTask" | "maxActionsPerTask" | "maxUnfinishedTasks">;
   readonly policy: Policy;
   readonly db: Db;
   readonly door: Pick<Door, "ring">;
@@ -41,14 +50,36 @@ export async function createBatch(deps: CreateDeps, rawBody: Uint8Array | string
 export async function createFrom(deps: CreateDeps, body: unknown, bytes: number, key?: string): Promise<Reply> {
   const call = readCall(deps, body, bytes);
   if ("status" in call) return call;
-  if (key === undefined) return announce(deps, call, await insert(deps.db, call));
+  if (key === undefined) {
+    await refuseIfFull(deps);
+    return announce(deps, call, await insert(deps.db, call));
+  }
   const hash = createHash("sha256").update(JSON.stringify(body)).digest("base64url");
   return once(deps.db, { text: key, hash }, async () => {
-    const made = await insertKeyed(deps.db, { text: key, hash }, asked(call), (hits) => planOf(call, hits));
+    const full = await fullness(deps);
+    const made = await insertKeyed(deps.db, { text: key, hash }, asked(call), (hits) => {
+      // Only now is it known that the key is new: a repetition gets its answer however much there is to do.
+      if (full) throw full;
+      return planOf(call, hits);
+    });
     if (made === "busy") return made;
     if ("plan" in made) return announce(deps, call, made);
     return made.hash === hash ? answerTo(firstCreation(call.batch, made)) : usedBefore;
   });
+}
+
+/** Throws while as many tasks are unfinished as there may be. Calls at the same moment may pass together. */
+export async function refuseIfFull(deps: Pick<CreateDeps, "config" | "db">): Promise<void> {
+  const full = await fullness(deps);
+  if (full) throw full;
+}
+
+async function fullness({ config, db }: Pick<CreateDeps, "config" | "db">): Promise<TooMany | undefined> {
+  const max = config.maxUnfinishedTasks;
+  const n = max === 0 ? 0 : await countUnfinished(db);
+  return max === 0 || n < max
+    ? undefined
+    : new TooMany("Too many tasks are unfinished", [`tasks: ${n} are unfinished, the limit is ${max}`]);
 }
 
 /** What the same call would create. Nothing is written. */

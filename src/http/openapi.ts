@@ -44,11 +44,27 @@ const tags = [
 ];
 const components = { schemas: shapes, securitySchemes: { token: { type: "http", scheme: "bearer" } } };
 
-const common: RouteDoc["answers"] = {
+const guarded: RouteDoc["answers"] = {
   401: "A token is needed (where AUTH_TOKEN or AUTH_TOKENS is set).",
   403: "The token's role does not allow this.",
+};
+const common: RouteDoc["answers"] = {
+  ...guarded,
   503: "Postgres cannot be reached: repeat the call after Retry-After.",
 };
+
+/** Every call may be sent a body, also one that needs none; then it has to be JSON. */
+const withBody: RouteDoc["answers"] = {
+  400: "The body is malformed.",
+  413: "The body is larger than PAYLOAD_MAX_BYTES.",
+  415: "The body is not application/json.",
+};
+
+function generalAnswers(route: RouteOptions, doc: RouteDoc, right: Right): RouteDoc["answers"] {
+  if (right === "open") return {};
+  if (doc.tag === "system") return guarded;
+  return route.method === "GET" ? common : { ...common, ...withBody };
+}
 
 function operation(route: RouteOptions, doc: RouteDoc, right: Right): Json {
   const ids = [...route.url.matchAll(/:(\w+)/g)].map(([, name]) => ({
@@ -67,7 +83,7 @@ function operation(route: RouteOptions, doc: RouteDoc, right: Right): Json {
         },
       ]
     : [];
-  const answers = doc.tag === "system" ? doc.answers : { ...common, ...doc.answers };
+  const answers = { ...generalAnswers(route, doc, right), ...doc.answers };
   return {
     tags: [doc.tag],
     summary: doc.summary,

@@ -6,7 +6,7 @@ import type { Config } from "#config";
 import type { Answer } from "#domain/command";
 import { Invalid, NotFound } from "#domain/errors";
 import type { Policy } from "#domain/guard";
-import { isUuid } from "#domain/schema/text";
+import { isKey, isUuid, mustBeKey } from "#domain/schema/text";
 import { type Reply, reply } from "#http/errors";
 import type { Params } from "#http/query";
 import type { Db } from "#store/client";
@@ -50,6 +50,13 @@ export interface RouteDoc {
   readonly keyed?: boolean;
 }
 
+/** What whoever creates is told when there is too much to do. */
+export const tooMany = {
+  what: "As many tasks are unfinished as MAX_UNFINISHED_TASKS allows.",
+  schema: { $ref: "#/components/schemas/Error" },
+  headers: { "Retry-After": "Seconds until the call may be repeated." },
+} as const;
+
 declare module "fastify" {
   interface FastifyContextConfig {
     readonly right?: Right;
@@ -76,9 +83,7 @@ export const keyOf = (request: FastifyRequest): string | undefined =>
 /** The same from a header of any name. */
 export function readKey(header: string, key: unknown): string | undefined {
   if (key === undefined) return undefined;
-  if (typeof key !== "string" || !/^[\x20-\x7e]{1,255}$/.test(key) || key.trim() === "") {
-    throw new Invalid("Invalid header", [`${header}: must be 1 to 255 visible ASCII characters`]);
-  }
+  if (!isKey(key)) throw new Invalid("Invalid header", [`${header}: ${mustBeKey}`]);
   return key;
 }
 

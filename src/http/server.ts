@@ -3,6 +3,7 @@
 // when the grace is over.
 import type { Socket } from "node:net";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import { Invalid } from "#domain/errors";
 import { guard } from "#http/auth";
 import { acceptJson, drain } from "#http/body";
 import { allowOrigins } from "#http/cors";
@@ -55,17 +56,31 @@ function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
+/** What Node would answer by itself, without a body: refused in the same words as everything else. */
+function expectHost(app: FastifyInstance): void {
+  app.addHook("onRequest", async ({ raw }) => {
+    if (raw.headers.host === undefined && raw.httpVersion !== "1.0")
+      throw new Invalid("Bad Request", ["host: is required"]);
+  });
+  app.server.on("checkExpectation", (_request, response) => {
+    response.writeHead(417, { "content-type": "application/json; charset=utf-8", connection: "close" });
+    response.end(JSON.stringify({ error: "Expectation Failed", details: ["expect: must be 100-continue"] }));
+  });
+}
+
 function bare({ config, log }: StatusDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.payloadMaxBytes,
+    http: { requireHostHeader: false },
     routerOptions: { maxParamLength: 4096 },
     clientErrorHandler: refuseGarbage,
     frameworkErrors: (error, _request, out) => {
       send(out as never, replyOf(error));
     },
   });
+  expectHost(app);
   acceptJson(app);
   allowOrigins(app, config.corsOrigins);
   guard(app, config);

@@ -87,6 +87,25 @@ export async function insertKeyed(
   return made;
 }
 
+/**
+ * How many tasks are unfinished. Reads the batches that have not ended and no others. Calls that come while it is being
+ * asked get that answer, so that a rush of creations costs one query at a time.
+ */
+export function countUnfinished(db: Db): Promise<number> {
+  const asked = counts.get(db);
+  if (asked) return asked;
+  const count = db
+    .use(
+      (sql) => sql<{ n: number }[]>`
+        select coalesce(sum(unfinished), 0)::float8 as n from batch where completed_at is null`,
+    )
+    .then((rows) => rows[0]?.n ?? 0)
+    .finally(() => counts.delete(db));
+  counts.set(db, count);
+  return count;
+}
+const counts = new WeakMap<Db, Promise<number>>();
+
 /** Keys of the probes to which a task exists. Without a lock it is a snapshot, good for a dry run. */
 export async function probe(db: Db, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
   return probes.length === 0 ? new Set() : db.use((sql) => findTwins(sql, probes));

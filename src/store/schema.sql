@@ -284,6 +284,7 @@ create table worker (
 
 CREATE INDEX batch_completed ON public.batch USING btree (completed_at, id) WHERE (completed_at IS NOT NULL);
 CREATE INDEX batch_newest ON public.batch USING btree (created_at DESC, id DESC);
+CREATE INDEX batch_open ON public.batch USING btree (id) WHERE (completed_at IS NULL);
 CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope) WHERE (scope IS NOT NULL);
 CREATE INDEX command_at ON public.command USING btree (at);
 CREATE INDEX counter_update_at ON public.counter_update USING btree (at);

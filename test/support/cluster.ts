@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, afterEach } from "vitest";
-import { freshDatabase, freshNats, type OwnService } from "#test/services";
+import { freshDatabase, freshNats, type GuardedNats, type OwnService } from "#test/services";
 import { until, within } from "#test/until";
 import { freeze } from "../../scripts/services.mjs";
 
@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Instead of an empty database on the shared Postgres; a Postgres of its own may be broken. */
   readonly databaseUrl?: string;
+  /** Instead of a nats-server that lets everybody do everything: each process is the user of its role. */
+  readonly nats?: GuardedNats;
 }
 
 /** One process. It keeps its name and port over `restart`. */
@@ -70,7 +72,7 @@ afterAll(async () => {
 
 /** Starts a cluster and waits until every process is ready. By default one API process and one worker. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const nats = await freshNats();
+  const nats = options.nats ?? (await freshNats());
   const cluster = new Cluster(options, options.databaseUrl ?? (await freshDatabase()), nats, await freePort());
   clusters.add(cluster);
   const roles: Role[] = options.together
@@ -87,6 +89,7 @@ export class Cluster {
   readonly url: string;
   readonly sql: postgres.Sql;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #natsUrlOf: (role: Role) => string;
   readonly #members: Process[] = [];
   #port: number | null;
 
@@ -96,10 +99,11 @@ export class Cluster {
     this.url = `http://127.0.0.1:${port}`;
     this.#port = port;
     this.sql = postgres(databaseUrl, { max: 2, onnotice: () => {}, backoff: () => 0.2, connect_timeout: 2 });
+    const guarded = options.nats;
+    this.#natsUrlOf = (role) => (guarded ? guarded.urlOf(role === "api,worker" ? "baton" : role) : nats.url);
     this.#env = {
       PATH: process.env.PATH ?? "",
       DATABASE_URL: databaseUrl,
-      NATS_URL: nats.url,
       HOST_URL: this.url,
       // Receivers of tests listen on this machine; the rest of the guard stays on.
       ALLOWED_CIDRS: "127.0.0.0/8",
@@ -120,7 +124,11 @@ export class Cluster {
     const first = role === "worker" ? null : this.#port;
     if (first !== null) this.#port = null;
     const port = first ?? (await freePort());
-    const member = new Process(`${role}-${this.#members.length + 1}`, role, port, { ...this.#env, ...env });
+    const member = new Process(`${role}-${this.#members.length + 1}`, role, port, {
+      ...this.#env,
+      NATS_URL: this.#natsUrlOf(role),
+      ...env,
+    });
     this.#members.push(member);
     await member.launch();
     return member;

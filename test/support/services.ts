@@ -2,10 +2,10 @@
 // after its last test (or by `drop`, `stop`, `kill` before). For files of the projects `integration` and `system` only.
 //
 //   const url = await freshDatabase();     an empty database on the shared Postgres
-//   const nats = await freshNats();        a nats-server of its own; never NATS_URL: streams of other runs would be seen
+//   const nats = await freshNats();        a nats-server of its own (shippedNats: with the users of nats.conf); never NATS_URL
 //   const pg = await ownPostgres();        a Postgres of its own, to be killed, frozen, stopped and started again
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, inject } from "vitest";
@@ -49,6 +49,30 @@ export async function freshDatabase(): Promise<string> {
 export async function freshNats(config = ""): Promise<OwnService> {
   const dir = scratch("nats");
   return own(dir, (port) => startNats({ dir, port, config }));
+}
+
+/** A nats-server under the shipped `nats.conf`, with its users. `urlOf` is NATS_URL for one of them. */
+export interface GuardedNats extends OwnService {
+  readonly urlOf: (user: "api" | "worker" | "baton" | "client") => string;
+}
+
+/** Of the file only the addresses, the directory and what 2.9 does not know are replaced. */
+export async function shippedNats(): Promise<GuardedNats> {
+  const users = ["api", "worker", "baton", "client"];
+  const passwords = Object.fromEntries(users.map((user) => [user, `p${randomBytes(12).toString("hex")}`]));
+  const env = Object.fromEntries(
+    users.map((user) => [`NATS_${user.toUpperCase()}_PASSWORD`, passwords[user] as string]),
+  );
+  const shipped = readFileSync(join(import.meta.dirname, "../../nats.conf"), "utf8");
+  const config = (home: string, port: number) =>
+    shipped
+      .replace(/^listen:.*$/m, `listen: "127.0.0.1:${port}"`)
+      .replace(/^http:.*$/m, "")
+      .replace(/^( *store_dir:).*$/m, `$1 ${JSON.stringify(home)}`)
+      .replace(/^ *sync_interval:.*$/m, "");
+  const dir = scratch("nats");
+  const nats = await own(dir, (port) => startNats({ dir, port, config, env }));
+  return Object.assign(nats, { urlOf: (user: string) => nats.url.replace("//", `//${user}:${passwords[user]}@`) });
 }
 
 /** Starts a Postgres for the caller alone (about a second), with an empty database. Works with DATABASE_URL set, too. */

@@ -38,6 +38,11 @@ export const uuid = Schema.String.check(Schema.isPattern(uuidPattern)).annotate(
   format: "uuid",
 });
 
+/** A client's own name for a request (`Idempotency-Key`, `Nats-Msg-Id`). */
+export const isKey = (text: unknown): text is string =>
+  typeof text === "string" && /^[\x20-\x7e]{1,255}$/.test(text) && text.trim() !== "";
+export const mustBeKey = "must be 1 to 255 visible ASCII characters";
+
 const timePattern = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/u;
 
 /** Milliseconds since 1970 of an RFC 3339 time with an offset; undefined when it is none (also the 30th of February). */

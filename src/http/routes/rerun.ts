@@ -5,9 +5,9 @@ import { planRerun } from "#domain/rerun";
 import { Faults } from "#domain/schema/decode";
 import { readRerun } from "#domain/schema/rerun";
 import { uuidv7 } from "#domain/uuid";
-import { announce } from "#http/create";
+import { announce, refuseIfFull } from "#http/create";
 import { reply } from "#http/errors";
-import { type Deps, found, idOf, type RouteDoc, send } from "#http/route";
+import { type Deps, found, idOf, type RouteDoc, send, tooMany } from "#http/route";
 import { listOf, ref } from "#http/shapes";
 import { insertBatch } from "#store/create";
 import { readEnded } from "#store/rerun";
@@ -32,6 +32,7 @@ const doc: RouteDoc = {
     400: "The id is no UUID, or every fault of the body.",
     404: "No such batch.",
     409: "Some of its tasks are unfinished.",
+    429: tooMany,
   },
 };
 
@@ -48,6 +49,7 @@ export function rerunRoutes(app: FastifyInstance, deps: Deps): void {
       const error = `The batch has not ended: ${batch.unfinished} of ${batch.total} tasks are unfinished`;
       return send(out, reply(409, { error, details: [] }));
     }
+    await refuseIfFull(deps);
     const now = Date.now();
     const plan = planRerun(batch, only, { id: uuidv7(now), now, deadEnds: config.deadEndCancelEnabled });
     return send(out, announce(deps, { now }, { plan, created: await insertBatch(db, plan, now) }));

@@ -4,7 +4,7 @@ import { taskStates } from "#domain/state";
 import { blockersOf, listedTask, wholeTask } from "#domain/task";
 import { createFrom, rehearse } from "#http/create";
 import * as query from "#http/query";
-import { type Deps, found, idOf, keyOf, type RouteDoc, send } from "#http/route";
+import { type Deps, found, idOf, keyOf, type RouteDoc, send, tooMany } from "#http/route";
 import { listOf, ref } from "#http/shapes";
 import { findDag, findTask, listEvents, listTasks } from "#store/list";
 
@@ -44,9 +44,8 @@ const docs = {
         schema: ref("Error"),
         headers: { "Retry-After": "Seconds until the call may be repeated." },
       },
-      413: "The body is larger than PAYLOAD_MAX_BYTES.",
-      415: "The body is not application/json.",
       422: "This Idempotency-Key was used with another body.",
+      429: tooMany,
     },
   },
   list: {

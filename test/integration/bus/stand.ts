@@ -12,7 +12,7 @@ export const log = makeLogger({ logLevel: "silent" }, "test");
 
 /** A bus until the test ends; resolves when its streams are there. */
 export async function openTestBus(natsUrl: string): Promise<Bus> {
-  const bus = openBus({ natsUrl }, "test", log);
+  const bus = openBus({ natsUrl, roles: new Set(["worker"]) }, "test", log);
   onTestFinished(() => bus.close());
   await until(() => bus.up);
   return bus;

@@ -165,7 +165,7 @@ describe("dedupe", () => {
 
 it("takes the same bodies over NATS", async () => {
   const deps = {
-    config: { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10 },
+    config: { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10, maxUnfinishedTasks: 0 },
     policy: strict,
     db: api.db,
     door: { ring: () => {} },

@@ -14,6 +14,7 @@ function rig(channelCapacity = 100) {
     get up() {
       return state.up;
     },
+    newInbox: () => "_INBOX_api.x",
     nc: { subscribe: () => {}, publish: () => {} },
     js: {
       publish: (subject: string, body: string) =>

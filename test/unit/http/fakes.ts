@@ -19,7 +19,10 @@ export async function fakeServer(env: Record<string, string> = {}) {
   const state = {
     up: true,
     rings: 0,
-    answer: (command: ClientCommand): Answer => ({ status: 200, id: command.target, state: "Success", attempt: 0 }),
+    answer: ({ target: id, verb }: ClientCommand | DeliveryCommand): Answer =>
+      verb === "replay" || verb === "replay_since"
+        ? { status: 202, id, counts: { replayed: 0 } }
+        : { status: 200, id, state: "Success", attempt: 0 },
     /** What every query finds. */
     rows: [] as object[],
     fail: undefined as Error | undefined,

@@ -40,16 +40,59 @@ it("names every route of the API, with its errors", () => {
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;
-  expect(Object.keys(patch.responses)).toEqual(["200", "400", "401", "403", "404", "409", "503"]);
+  expect(Object.keys(patch.responses)).toEqual(["200", "400", "401", "403", "404", "409", "413", "415", "503"]);
   expect(document.openapi).toBe("3.1.0");
 });
 
 it("says that a creation takes a key, and what becomes of it", () => {
   const { parameters, responses } = document.paths["/task"].post;
   expect(parameters.map(({ name }: { name: string }) => name)).toEqual(["dry_run", "Idempotency-Key"]);
-  expect(Object.keys(responses)).toEqual(["200", "201", "204", "400", "401", "403", "409", "413", "415", "422", "503"]);
+  expect(Object.keys(responses)).toEqual([
+    ...["200", "201", "204", "400", "401", "403", "409", "413", "415", "422", "429", "503"],
+  ]);
   expect(responses[409].headers).toHaveProperty("Retry-After");
+  expect(responses[429].headers).toHaveProperty("Retry-After");
 });
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+const operations = Object.entries(document.paths as Record<string, Record<string, { responses: object }>>).flatMap(
+  ([path, item]) =>
+    Object.entries(item).map(([method, { responses }]) => ({
+      method: method.toUpperCase() as Method,
+      path,
+      responses,
+    })),
+);
+
+it.each(operations)(
+  "documents every answer of $method $path that a wrong request gets",
+  async ({ method, path, responses }) => {
+    const { app: small } = await fakeServer({ PAYLOAD_MAX_BYTES: "1000", AUTH_TOKEN: "master" });
+    const json = { "content-type": "application/json", authorization: "Bearer master" };
+    const ask = async (id: string, payload?: string, headers: Record<string, string> = json) =>
+      (
+        await small.inject({
+          ...{ method, url: path.replace("{id}", id), headers },
+          ...(payload === undefined ? {} : { payload }),
+        })
+      ).statusCode;
+    const id = "019b0000-0000-7000-8000-00000000000a";
+    const got: Record<string, number> = {};
+    if (method !== "GET") {
+      got.large = await ask(id, `"${"x".repeat(2_000)}"`);
+      got.text = await ask(id, "{}", { ...json, "content-type": "text/plain" });
+      got.malformed = await ask(id, "{");
+      expect([got.large, got.text, got.malformed]).toEqual([413, 415, 400]);
+      got.number = await ask(id, "7");
+      got.empty = await ask(id, "{}");
+    }
+    if (path.includes("{id}")) got.id = await ask("7", method === "GET" ? undefined : "{}");
+    got.plain = await ask(id, undefined, { authorization: "Bearer master" });
+    got.stranger = await ask(id, undefined, {});
+    for (const [what, status] of Object.entries(got))
+      expect(Object.keys(responses), `${what}: ${status}`).toContain(String(status));
+  },
+);
 
 it("refers to nothing that is missing", () => {
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(

@@ -32,16 +32,26 @@ it("tells a client that its body is too large, however it is sent", async () => 
   expect(streamed.status).toBe(413);
 });
 
-it("answers bytes that are no HTTP with 400", async () => {
+it.each([
+  ["bytes that are no HTTP", "nonsense\r\n\r\n", 400, "request: is not valid HTTP"],
+  ["a request without a host", "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "host: is required"],
+  [
+    "an expectation of something else",
+    "GET /health HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n",
+    417,
+    "expect: must be 100-continue",
+  ],
+])("answers %s in the same words as everything else", async (_, request, status, detail) => {
   const answer = await new Promise<string>((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write("nonsense\r\n\r\n"));
+    const socket = connect(port, "127.0.0.1", () => socket.write(request));
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk;
     });
     socket.on("close", () => resolve(text)).on("error", reject);
   });
-  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*content-type: application/json`, "i"));
+  expect(answer).toContain(`"details":["${detail}"]`);
 });
 
 it("serves the status pages alone, and closes with idle connections open", async () => {

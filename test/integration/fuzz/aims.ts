@@ -1,0 +1,82 @@
+// What the HTTP fuzz aims at: each call that takes a body, with sound bodies to begin from, and a target of its own for each
+// request, so that whatever was refused can be asked whether it changed anything.
+import type { Random } from "#test/dags";
+import type { Receiver } from "#test/receiver";
+
+export interface Aim {
+  /** As the OpenAPI document spells it, with a query where it has one. */
+  readonly route: string;
+  /** Of all requests. */
+  readonly share: number;
+  readonly target: "task" | "batch" | "ended" | "none";
+  readonly bodies: readonly unknown[];
+}
+
+const rule = {
+  type: "Concurrency",
+  max_concurrency: 3,
+  matcher: { kind: "fuzz", status: "Running", fields: ["tenant"] },
+};
+const capacity = { type: "Capacity", max_capacity: 9, matcher: { kind: "fuzz", status: "Running", fields: [] } };
+
+function batches(service: Receiver): readonly unknown[] {
+  const nats = { kind: "Nats", params: { subject: "baton.work.fuzz", body: { a: [1] }, headers: { "X-A": "1" } } };
+  const first = {
+    ...{ id: "a", name: "first", kind: "fuzz", timeout: 3600, metadata: { tenant: 1, deep: { er: [null] } } },
+    ...{ on_start: service.action("/run", { headers: { "X-B": "2" }, body: { b: 1 } }), on_success: [nats] },
+    ...{ on_failure: [service.action("/end")], on_cancel: [nats], expected_count: 5, priority: 3 },
+    ...{ rules: [rule, capacity], retry: { max_retries: 2, initial_delay_secs: 60, retry_on: ["timeout"] } },
+    ...{ dedupe_strategy: [{ kind: "fuzz", status: "Failure", fields: ["tenant"] }], dead_end_barrier: true },
+  };
+  const second = {
+    ...{ id: "b", name: "second", kind: "fuzz", delay_secs: 3600 },
+    dependencies: [{ id: "a", requires_success: true }],
+  };
+  const third = { id: "c", name: "third", kind: "k", dependencies: [{ id: "a", condition: "on_failure" }] };
+  const plain = { id: "a", name: "n", kind: "k", run_at: "2099-01-01T00:00:00Z" };
+  return [
+    [first, second, third],
+    { tasks: [plain], scope: "s", metadata: { a: 1 }, on_batch_complete: [service.action("/done")] },
+    [plain],
+  ];
+}
+
+export function aimsAt(service: Receiver): readonly Aim[] {
+  const created = batches(service);
+  return [
+    { route: "POST /task", share: 0.12, target: "none", bodies: created },
+    { route: "POST /task?dry_run=1", share: 0.13, target: "none", bodies: created },
+    {
+      ...{ route: "PATCH /task/{id}", share: 0.4, target: "task" },
+      bodies: [
+        { status: "Success", result: { a: [1, "x"] }, new_success: 2 },
+        { status: "Failure", failure_reason: "broken", new_failures: 1 },
+        { metadata: { tenant: 2 }, priority: -5, expected_count: 9, new_success: 1, new_failures: 1 },
+      ],
+    },
+    {
+      route: "POST /webhook-deliveries/replay",
+      share: 0.05,
+      target: "none",
+      bodies: [{ since: "2030-01-01T00:00:00Z" }],
+    },
+    { route: "PUT /task/{id}", share: 0.15, target: "task", bodies: [{ new_success: 3, new_failures: 1 }] },
+    {
+      route: "PATCH /batch/{id}/rules",
+      share: 0.1,
+      target: "batch",
+      bodies: [{ kind: "fuzz", rules: [rule, capacity] }],
+    },
+    { route: "POST /batch/{id}/rerun", share: 0.05, target: "ended", bodies: [{ only: "all" }, { only: "failed" }] },
+  ];
+}
+
+/** One of the aims, by their shares. */
+export function aimOf(random: Random, aims: readonly Aim[]): Aim {
+  let left = random.below(1_000_000) / 1_000_000;
+  for (const aim of aims) {
+    left -= aim.share;
+    if (left < 0) return aim;
+  }
+  return aims[0] as Aim;
+}
