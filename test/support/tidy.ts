@@ -41,13 +41,17 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "xstate"],
   },
   dispatch: rim,
-  timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair"] },
+  timers: {
+    ...rim,
+    ours: [...rim.ours, "store/prune", "store/repair", "store/events", "store/inherit", "store/partitions"],
+  },
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
     ours: [
       "domain",
       "store/client",
       "store/list",
+      "store/events",
       "store/create",
       "store/rerun",
       "store/shapes",
