@@ -167,7 +167,8 @@ export const limits = {
   eventBufferBytesMax: 262_144,
   eventSlowMs: 5_000,
   eventBeatMs: 15_000,
-  /** Events told on NATS that it has not confirmed yet; beyond these they are read again from the log. */
+  /** How often it is asked whether NATS has what it was told; how much may be on the way, beyond which it is read again from the log. */
+  eventTellMs: 1_000,
   eventsOnWayMax: 20_000,
 } as const;
 

@@ -29,7 +29,6 @@ export interface Telling {
   unknown(): void;
 }
 
-const everyMs = 1_000;
 const openAgainMs = 50;
 
 export class Teller {
@@ -52,7 +51,7 @@ export class Teller {
   constructor(parts: Parts) {
     this.#parts = parts;
     parts.wire.onLost(() => this.#fallBehind());
-    this.#loop = loop("teller", parts.log, () => this.#tick(), everyMs);
+    this.#loop = loop("teller", parts.log, () => this.#tick(), limits.eventTellMs);
   }
 
   /** Everything up to this id has been told. */
@@ -136,12 +135,12 @@ export class Teller {
 
   async #tick(): Promise<number> {
     const { wire, actor } = this.#parts;
-    if (this.#seen === null || !wire.up) return everyMs;
+    if (this.#seen === null || !wire.up) return limits.eventTellMs;
     if (this.#resting) this.#resting = false;
     else if (this.#behind) {
       await this.#catchUp(actor() as string);
     } else await this.#confirm(this.#seen);
-    return everyMs;
+    return limits.eventTellMs;
   }
 
   async #confirm(seen: number): Promise<void> {
