@@ -52,19 +52,19 @@ test("every transition is told though a worker is killed, NATS and an API proces
     for await (const event of batonAt(second.url).follow({ lastEventId: 0, signal: over.signal }))
       got.push(JSON.stringify(event));
   });
-  const total = 500;
-  const fed = feed(cluster, random, service, { size: 50, total, open: 150, answerMs: 20, reportMs: 40 });
+  const total = 300;
+  const fed = feed(cluster, random, service, { size: 50, total, open: 100, answerMs: 20, reportMs: 40 });
 
-  await ended(cluster, 60);
+  await ended(cluster, 40);
   const [dying, draining] = cluster.workers as [Member, Member];
   await cluster.kill(dying);
   await cluster.start("worker");
   await cluster.kill(second);
-  await ended(cluster, 150);
+  await ended(cluster, 100);
   await cluster.restart(second);
   await cluster.nats.kill();
   await cluster.nats.start();
-  await ended(cluster, 300);
+  await ended(cluster, 180);
   const left = heard.length;
   expect(await cluster.drain(draining)).toEqual({ code: 0, signal: null });
   await within(() => fed.done, 60_000);
