@@ -161,6 +161,19 @@ export const limits = {
   jsonDepthMax: 32,
   readyMaxAgeMs: 5_000,
   idempotencyKeepHours: 24,
+  /** Partitions of the log of events that are made ahead of today's. */
+  eventDaysAhead: 2,
+  /** Streams of events: events in one read, how often new ones are looked for, streams of one process. */
+  eventPageRows: 500,
+  eventPollMs: 100,
+  eventStreamsMax: 1_000,
+  /** What may wait for one client; one that leaves half of it untouched for so long is dropped. */
+  eventBufferBytesMax: 262_144,
+  eventSlowMs: 5_000,
+  eventBeatMs: 15_000,
+  /** How often it is asked whether NATS has what it was told; how much may be on the way, beyond which it is read again from the log. */
+  eventTellMs: 1_000,
+  eventsOnWayMax: 20_000,
 } as const;
 
 export type Settings = typeof settings;

@@ -47,6 +47,8 @@ export class Scene {
   readonly before = new Map<string, TaskRow>();
   readonly changedBatches = new Set<BatchRow>();
   readonly events: TaskEventRow[] = [];
+  /** The ids under which they are written, in the same order. */
+  eventIds: readonly number[] = [];
   readonly owed: Owed[] = [];
   readonly deliveries: DeliveryRow[] = [];
   readonly specs = new Map<string, SpecChange>();

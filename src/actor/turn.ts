@@ -60,7 +60,7 @@ export function turn(
       await draft(sql, scene);
       const charges = await charge(sql, scene);
       // commit
-      write(sql, changesOf(scene), last);
+      write(sql, changesOf(scene), last, (ids) => noteIds(scene, ids));
       writeCharges(sql, charges, last, (wakes) => last(wakes.then(({ count }) => noteWoken(scene, count))));
       return { scene, settled, busy, claimed };
     },
@@ -98,6 +98,10 @@ const answerTo = (scene: Scene, command: ClientCommand, item: Item): Answer | Pr
 
 function noteWoken(scene: Scene, wakes: number): void {
   if (wakes > 0) scene.woken = true;
+}
+
+function noteIds(scene: Scene, ids: readonly number[]): void {
+  scene.eventIds = ids;
 }
 
 const changesOf = (scene: Scene) => ({

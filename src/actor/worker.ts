@@ -11,7 +11,7 @@ import { limits } from "#config";
 import type { Claimed } from "#domain/claimed";
 import type { Answer } from "#domain/command";
 import { TooLarge } from "#domain/errors";
-import { isReady } from "#domain/row";
+import { isReady, type TaskEventRow } from "#domain/row";
 import type { Db } from "#store/client";
 import { isBroken, isLockFault, isTransient } from "#store/faults";
 import type { Logger } from "#telemetry/log";
@@ -26,6 +26,12 @@ export interface Effects {
   ready(): void;
   armed(at: Date): void;
   deliveries(): void;
+  /** A turn begins: what becomes of its events is said to the answer, once. */
+  telling(): {
+    done(events: readonly TaskEventRow[], ids: readonly number[]): void;
+    nothing(): void;
+    unknown(): void;
+  };
 }
 
 export interface WorkerParts {
@@ -154,10 +160,13 @@ export class Worker {
     manner: Manner,
   ): Promise<void> {
     const started = performance.now();
+    const telling = this.#parts.effects.telling();
     let decided: Decided;
     try {
       decided = await turn(this.#parts.db, ground, lane, items, round, manner);
     } catch (error) {
+      if (isBroken(error)) telling.unknown();
+      else telling.nothing();
       if (round === null) return this.#recover(lane, ground, items, manner, error);
       this.#giveUp(lane, round);
       if (isTransient(error) || error instanceof TooLarge) return this.#recover(lane, ground, items, manner, error);
@@ -169,7 +178,11 @@ export class Worker {
     if (round !== null) this.#claimed(lane, decided.claimed.length, round);
     metrics.turns.add(1, lane);
     metrics.turnSeconds.observe((performance.now() - started) / 1000, lane);
-    this.#follow(lane, decided);
+    try {
+      this.#follow(lane, decided);
+    } finally {
+      telling.done(decided.scene.events, decided.scene.eventIds);
+    }
   }
 
   #claimed(lane: Lane, claims: number, round: ClaimRound): void {

@@ -28,6 +28,8 @@ export const subjects = {
   dead: "baton.dead.>",
   deadOf: (subject: string) => `baton.dead.${subject.replace(/^baton\./, "")}`,
   createBatch: "baton.batch.create",
+  /** `baton.event.<batch>.<task>.<state>`: each committed transition, for whoever listens just then. */
+  eventOf: (batch: string, task: string, state: string) => `baton.event.${batch}.${task}.${state}`,
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
 } as const;

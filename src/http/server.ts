@@ -12,6 +12,7 @@ import { documentRoutes } from "#http/openapi";
 import { type Deps, send } from "#http/route";
 import { batchRoutes } from "#http/routes/batch";
 import { deliveryRoutes } from "#http/routes/delivery";
+import { eventRoutes } from "#http/routes/events";
 import { pageRoutes } from "#http/routes/pages";
 import { reportRoutes } from "#http/routes/report";
 import { rerunRoutes } from "#http/routes/rerun";
@@ -34,6 +35,7 @@ export async function makeServer(deps: Deps): Promise<FastifyInstance> {
   batchRoutes(app, deps);
   rerunRoutes(app, deps);
   deliveryRoutes(app, deps);
+  eventRoutes(app, deps);
   await pageRoutes(app, document);
   await app.ready();
   return app;

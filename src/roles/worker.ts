@@ -9,6 +9,7 @@ import { appliedUntil } from "#bus/applied";
 import type { Bus } from "#bus/client";
 import { type CommandSource, takeCommands } from "#bus/commands";
 import { Bell } from "#bus/door";
+import { openEventWire } from "#bus/events";
 import { takeProgress } from "#bus/progress";
 import { onTimerArmed } from "#bus/timer";
 import { makeWork } from "#bus/work";
@@ -23,9 +24,11 @@ import type { Logger } from "#telemetry/log";
 import { dueTimers } from "#timers/due";
 import { Leases } from "#timers/leases";
 import { loop } from "#timers/loop";
+import { eventPartitions } from "#timers/partitions";
 import { pruning } from "#timers/prune";
 import { retention } from "#timers/retention";
 import { ruleSweep } from "#timers/rules";
+import { Teller } from "#timers/teller";
 import { Deliverer } from "#webhook/deliverer";
 import { guarded } from "#webhook/guard";
 import { Lanes } from "#webhook/lanes";
@@ -41,8 +44,10 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
   const mailbox = new Mailbox();
   const tell = mailbox.tell.bind(mailbox);
   const bell = new Bell(bus);
+  const selfName = () => (leases.id === null ? null : `worker:${leases.id}`);
+  const teller = new Teller({ ...{ db, log }, wire: openEventWire(bus), actor: selfName });
   const leases: Leases = new Leases({
-    ...{ db, log, tell },
+    ...{ db, log, tell, teller },
     name: `${hostname()}:${process.pid}`,
     leaseSecs: config.workerClaimTimeoutSecs,
     sweepMs: config.workerLoopIntervalMs,
@@ -69,6 +74,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       ready: () => dispatcher.look(),
       armed: (at) => timers.armed(at),
       deliveries: () => deliverer.nudge(),
+      telling: () => teller.begin(),
     },
   });
   lanes.onFree(() => dispatcher.freed());
@@ -94,7 +100,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       await worker.stop(giveUp);
       await inTime(calls.settled());
       intake.close();
-      await Promise.race([leases.stop().then(() => leases.resign()), pause(lastWordMs)]);
+      await Promise.race([lastWord(leases, teller), pause(lastWordMs)]);
       await calls.close();
     },
   };
@@ -102,6 +108,11 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
 
 /** Saying goodbye to Postgres may take so long beyond the grace. */
 const lastWordMs = 1_000;
+
+async function lastWord(leases: Leases, teller: Teller): Promise<void> {
+  const [isAllTold] = await Promise.all([teller.stop(), leases.stop()]);
+  await leases.resign(isAllTold);
+}
 
 const groundOf = (config: Config) => ({
   leaseMs: config.workerClaimTimeoutSecs * 1000,
@@ -151,12 +162,13 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
   const rules = ruleSweep(db, look, log);
   const forget = pruning(db, () => appliedUntil(bus), log);
   const old = config.retentionEnabled ? retention(db, config, log) : null;
+  const days = eventPartitions(db, config, log);
   const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
   return {
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop(), old?.stop()]);
+      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop(), old?.stop(), days.stop()]);
     },
   };
 }

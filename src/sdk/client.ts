@@ -3,6 +3,7 @@
  * What Baton refuses is a `BatonRefused` (its HTTP status, short error and details); no answer at all is a
  * `BatonUnreachable`. Every call ends within `timeoutMs`.
  */
+import { type FollowOptions, follow } from "./follow.ts";
 import type {
   Batch,
   BatchInput,
@@ -16,6 +17,7 @@ import type {
   TaskPatch,
 } from "./types.ts";
 
+export { EventsDropped, type FollowOptions } from "./follow.ts";
 export type * from "./types.ts";
 
 export interface ClientOptions {
@@ -64,6 +66,8 @@ export function connect(url: string, { token, timeoutMs = 30_000 }: ClientOption
       read<readonly Task[]>(`/task?${new URLSearchParams(filter)}`),
     /** A task's transitions, oldest first. */
     events: (id: string) => read<readonly TaskEvent[]>(`/task/${id}/events`),
+    /** Transitions of all tasks, or of one batch, as they happen: `for await (const event of baton.follow()) …`. Comes back by itself. */
+    follow: (options: FollowOptions = {}) => follow(base, { token }, options),
     batch: (id: string) => read<Batch>(`/batch/${id}`),
     dag: (batchId: string) => read<Dag>(`/dag/${batchId}`),
     /** Reports an end, or changes fields. Resolves when the transition and all it causes are committed. */
@@ -167,9 +171,8 @@ async function exchange<T>(url: URL, { method, body, token, timeoutMs = 30_000, 
   };
   if (body !== undefined) sent.body = JSON.stringify(body);
   const { response, text } = await receive(url, sent);
-  const answer = parsed(text);
-  if (!response.ok) throw refusal(response.status, answer, text);
-  return { headers: response.headers, body: answer as T };
+  if (!response.ok) throw refusal(response.status, text);
+  return { headers: response.headers, body: parsed(text) as T };
 }
 
 async function receive(url: URL, init: RequestInit) {
@@ -191,8 +194,9 @@ function parsed(text: string): unknown {
   }
 }
 
-function refusal(status: number, answer: unknown, text: string): BatonRefused {
-  const { error, details } = (answer ?? {}) as { error?: unknown; details?: unknown };
+/** What an answer that is no success says. */
+export function refusal(status: number, text: string): BatonRefused {
+  const { error, details } = (parsed(text) ?? {}) as { error?: unknown; details?: unknown };
   const short = typeof error === "string" ? error : `HTTP ${status}${text ? `: ${text.slice(0, 200)}` : ""}`;
   return new BatonRefused(status, short, Array.isArray(details) ? details.map(String) : []);
 }

@@ -29,11 +29,16 @@ export interface Changes {
   readonly now: Date;
 }
 
-/** Issues the writes; the caller commits. */
-export function write(sql: Sql, changes: Changes, last: (write: Promise<unknown>) => void): void {
+/** Issues the writes; the caller commits. `written` gets the ids of the events, in their order. */
+export function write(
+  sql: Sql,
+  changes: Changes,
+  last: (write: Promise<unknown>) => void,
+  written: (ids: readonly number[]) => void,
+): void {
   const { now } = changes;
   if (changes.rows.length > 0) last(writeRows(sql, changes.rows));
-  if (changes.events.length > 0) last(writeEvents(sql, changes.events, now));
+  if (changes.events.length > 0) last(writeEvents(sql, changes.events, now).then(written));
   if (changes.batches.length > 0) last(writeBatches(sql, changes.batches, now));
   if (changes.deliveries.length > 0) last(writeDeliveries(sql, changes.deliveries, now));
   if (changes.specs.length > 0) last(writeSpecs(sql, changes.specs));
@@ -96,13 +101,15 @@ function update(sql: Sql, columns: readonly Column<keyof TaskRow>[], rows: Chang
   return sql.unsafe(statement, params, { prepare: true }).execute();
 }
 
-function writeEvents(sql: Sql, events: readonly TaskEventRow[], now: Date): Write {
+async function writeEvents(sql: Sql, events: readonly TaskEventRow[], now: Date): Promise<number[]> {
   const of = (field: keyof TaskEventRow) => array(events.map((event) => event[field]));
-  return sql`
+  const rows = await sql<{ id: number }[]>`
     insert into event (task_id, batch_id, "from", "to", event, attempt, reason, at, actor)
     select u.*, ${now}::timestamptz, ${events[0]?.actor ?? ""}
     from unnest(${of("task_id")}::uuid[], ${of("batch_id")}::uuid[], ${of("from")}::task_status[],
-      ${of("to")}::task_status[], ${of("event")}::text[], ${of("attempt")}::int[], ${of("reason")}::text[]) u`.execute();
+      ${of("to")}::task_status[], ${of("event")}::text[], ${of("attempt")}::int[], ${of("reason")}::text[]) u
+    returning id`.execute();
+  return rows.map(({ id }) => id);
 }
 
 function writeBatches(sql: Sql, batches: readonly BatchRow[], now: Date): Write {

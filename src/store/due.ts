@@ -1,5 +1,5 @@
 // What the timers ask: which tasks are due, who is alive, whose claims nobody holds. Reads, and the worker's own row.
-import type { Db } from "#store/client";
+import type { Db, Sql } from "#store/client";
 
 /** A timer of a task; the next one of the same task is another, also where it is due a moment later. */
 export interface Timer {
@@ -46,35 +46,40 @@ export interface Claim {
   readonly claimId: number;
 }
 
-/** A new worker, alive for one lease. */
-export function register(db: Db, name: string, leaseSecs: number): Promise<number> {
+/** The last event id that was drawn. */
+const drawn = (sql: Sql) => sql`(select case when is_called then last_value else 0 end from event_id_seq)`;
+
+/** A new worker, alive for one lease; and where the log of events ends, before any event of its own. */
+export function register(db: Db, name: string, leaseSecs: number): Promise<{ id: number; drawn: number }> {
   return db.use(async (sql) => {
-    const [row] = await sql<{ id: number }[]>`
-      insert into worker (name, alive_until) values (${name}, now() + make_interval(secs => ${leaseSecs})) returning id`;
-    return (row as { id: number }).id;
+    const [row] = await sql<{ id: number; drawn: number }[]>`
+      insert into worker (name, alive_until, told)
+      values (${name}, now() + make_interval(secs => ${leaseSecs}), ${drawn(sql)}) returning id, told as drawn`;
+    return row as { id: number; drawn: number };
   });
 }
 
 /** A lease must not run out because others are in the queue. */
 const urgentMs = 5_000;
 
-/** Prolongs the worker's lease. False: the worker is not known any more. */
-export function renew(db: Db, id: number, leaseSecs: number): Promise<boolean> {
+/** Prolongs the worker's lease, notes what it has told, and says where the log ends. Null: the worker is not known any more. */
+export function renew(db: Db, id: number, leaseSecs: number, told: number): Promise<number | null> {
   return db.use(
     async (sql) => {
-      const rows = await sql`
-      update worker set alive_until = now() + make_interval(secs => ${leaseSecs}) where id = ${id} returning id`;
-      return rows.length > 0;
+      const [row] = await sql<{ drawn: number }[]>`
+      update worker set alive_until = now() + make_interval(secs => ${leaseSecs}), told = ${told} where id = ${id}
+      returning ${drawn(sql)} as drawn`;
+      return row?.drawn ?? null;
     },
     urgentMs,
     "urgent",
   );
 }
 
-/** The worker ends; what it still holds can be taken over at once. */
-export function resign(db: Db, id: number): Promise<void> {
+/** The worker ends; what it still holds can be taken over at once, and so can what it has not told: after `told`, null: nothing. */
+export function resign(db: Db, id: number, told: number | null): Promise<void> {
   return db.use(async (sql) => {
-    await sql`update worker set alive_until = now() where id = ${id}`;
+    await sql`update worker set alive_until = now(), told = ${told} where id = ${id}`;
   });
 }
 

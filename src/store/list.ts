@@ -4,6 +4,7 @@ import type { RuleState, TaskDetails, TaskRecord } from "#domain/task";
 import { ruleStates } from "#store/blocked";
 import type { Db, Sql } from "#store/client";
 
+export { type ListedEvent, listEvents } from "#store/events";
 export { type BatchFilter, type BatchSummary, findBatch, listBatches } from "#store/list-batches";
 export {
   type DeliveryFilter,
@@ -88,32 +89,6 @@ export async function listTasks(db: Db, filter: TaskFilter): Promise<TaskRecord[
         ${metadata ? sql`and s.metadata @> ${JSON.stringify(metadata)}::text::jsonb` : sql``}
         ${timeout === undefined ? sql`` : sql`and t.timeout = ${timeout}::bigint`}
       order by s.created_at desc, s.id limit ${filter.size} offset ${offset}`;
-  });
-}
-
-export interface ListedEvent {
-  readonly id: number;
-  readonly task_id: string;
-  readonly batch_id: string;
-  readonly from: string;
-  readonly to: string;
-  readonly event: string;
-  readonly at: Date;
-  readonly attempt: number;
-  readonly reason: string | null;
-  readonly actor: string;
-}
-
-/** Oldest first; undefined when there is no such task. */
-export async function listEvents(db: Db, task: string): Promise<ListedEvent[] | undefined> {
-  return db.use(async (sql) => {
-    const [found, events] = await Promise.all([
-      sql`select from task where id = ${task}`,
-      sql<ListedEvent[]>`
-        select id, task_id, batch_id, "from", "to", event, at, attempt, reason, actor
-        from event where task_id = ${task} order by id`,
-    ]);
-    return found.length === 0 ? undefined : events;
   });
 }
 

@@ -23,7 +23,7 @@ export function prune(db: Db, hours: number, applied: Date, limit: number): Prom
           select key from create_key where at < now() - make_interval(hours => ${hours}) order by at limit ${limit}
           for update skip locked)`,
       sql`
-        delete from worker w where w.alive_until < now() - make_interval(hours => ${hours})
+        delete from worker w where w.alive_until < now() - make_interval(hours => ${hours}) and w.told is null
           and not exists (select 1 from task t where t.owner = w.id)`,
     ]);
     return gone.reduce((sum, { count }) => sum + count, 0);

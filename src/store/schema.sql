@@ -4,6 +4,27 @@
 create type delivery_status as enum ('pending', 'success', 'exhausted');
 create type task_status as enum ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
 
+CREATE OR REPLACE FUNCTION public.event_day(day date)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+declare
+  name text := 'event_' || to_char(day, 'YYYYMMDD');
+  first timestamptz := day::timestamp at time zone 'UTC';
+  beyond timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+  if to_regclass(name) is not null or exists (select from event_default where at >= first and at < beyond) then
+    return false;
+  end if;
+  execute format('create table %I (like event including indexes)', name);
+  execute format('alter table event attach partition %I for values from (%L) to (%L)', name, first, beyond);
+  return true;
+exception when check_violation then
+  -- written into the default partition at this very moment
+  return false;
+end
+$function$
+;
 CREATE OR REPLACE FUNCTION public.lane_for(wanted jsonb)
  RETURNS integer
  LANGUAGE plpgsql
@@ -151,7 +172,14 @@ create table event (
   attempt integer not null,
   reason text,
   actor text not null,
-  constraint event_pkey PRIMARY KEY (id)
+  constraint event_pkey PRIMARY KEY (id, at)
+) partition by RANGE (at);
+
+create table event_dropped (
+  one boolean default true not null,
+  upto bigint default 0 not null,
+  constraint event_dropped_pkey PRIMARY KEY (one),
+  constraint event_dropped_one_check CHECK (one)
 );
 
 create table holder (
@@ -279,6 +307,7 @@ create table worker (
   name text not null,
   started_at timestamp(3) with time zone default now() not null,
   alive_until timestamp(3) with time zone not null,
+  told bigint,
   constraint worker_pkey PRIMARY KEY (id)
 );
 
@@ -294,7 +323,7 @@ CREATE INDEX delivery_due ON public.delivery USING btree (next_at) WHERE (status
 CREATE INDEX delivery_exhausted ON public.delivery USING btree (done_at) WHERE (status = 'exhausted'::delivery_status);
 CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
-CREATE INDEX event_task ON public.event USING btree (task_id, id);
+CREATE INDEX event_task ON ONLY public.event USING btree (task_id, id);
 CREATE INDEX holder_task ON public.holder USING btree (task_id);
 CREATE INDEX lane_ready ON public.lane USING btree (((- priority)), since, pos, id) WHERE (ready AND (waiting_on IS NULL));
 CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, pos, id) WHERE ((waiting_on IS NOT NULL) AND ready);

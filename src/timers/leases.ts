@@ -8,6 +8,7 @@ import * as due from "#store/due";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 import { type Loop, loop } from "#timers/loop";
+import type { Teller } from "#timers/teller";
 
 interface Parts {
   readonly db: Db;
@@ -19,6 +20,8 @@ interface Parts {
   readonly tell: (command: LocalCommand) => void;
   /** The lease is good again, or for the first time. */
   readonly onGood: () => void;
+  /** What was told of this worker's events goes into its row, so that whoever outlives it can go on. */
+  readonly teller: Pick<Teller, "told" | "registered" | "quiet" | "endsAt" | "inherit">;
   readonly log: Logger;
 }
 
@@ -54,38 +57,55 @@ export class Leases {
     await Promise.all([this.#renewing.stop(), this.#sweeping.stop()]);
   }
 
-  /** The last word: others may take over at once. */
-  async resign(): Promise<void> {
-    if (this.#id !== null) await due.resign(this.#parts.db, this.#id).catch(() => {});
+  /** The last word: others may take over at once, its untold events included. */
+  async resign(isAllTold: boolean): Promise<void> {
+    const { db, teller } = this.#parts;
+    if (this.#id !== null) await due.resign(db, this.#id, isAllTold ? null : teller.told).catch(() => {});
   }
 
   async #renew(): Promise<number> {
-    const { db, name, leaseSecs, held, tell, log } = this.#parts;
+    const { db, leaseSecs, held, tell } = this.#parts;
     const asked = performance.now();
     const leaseMs = leaseSecs * 1000;
-    if (this.#id === null || !(await due.renew(db, this.#id, leaseSecs))) {
-      this.#id = await due.register(db, name, leaseSecs);
-      log.info({ worker: this.#id }, "registered");
-    }
+    const id = await this.#sign();
     // Whoever was kept from renewing for half a lease cannot tell the dead from those who were kept from it as well.
     if (asked - this.#renewedAt > leaseMs * gapOfLease) this.#gaplessSince = asked;
     const wasGood = this.good();
     this.#renewedAt = asked;
     if (!wasGood) this.#parts.onGood();
-    const mine = await due.claimsOf(db, this.#id);
+    const mine = await due.claimsOf(db, id);
     const lost = mine.filter(({ claimId }) => !held().has(claimId));
     for (const { task, claimId } of lost) tell({ type: "released", task, claimId });
     metrics.sweepRepairs.add(lost.length, "own_claims");
     return leaseMs / 3;
   }
 
+  /** Writes the worker's row; its id. */
+  async #sign(): Promise<number> {
+    const { db, name, leaseSecs, teller, log } = this.#parts;
+    if (this.#id !== null) {
+      const quiet = teller.quiet();
+      const end = await due.renew(db, this.#id, leaseSecs, teller.told);
+      if (end !== null) {
+        teller.endsAt(end, quiet);
+        return this.#id;
+      }
+    }
+    const { id, drawn } = await due.register(db, name, leaseSecs);
+    teller.registered(drawn);
+    this.#id = id;
+    log.info({ worker: id }, "registered");
+    return id;
+  }
+
   async #sweep(): Promise<number> {
-    const { db, leaseSecs, sweepMs, tell, log } = this.#parts;
+    const { db, leaseSecs, sweepMs, tell, teller, log } = this.#parts;
     if (this.good() && performance.now() - this.#gaplessSince > leaseSecs * 1000) {
       const orphans = await due.orphans(db, limits.sweepRowsMax);
       for (const { task, claimId } of orphans) tell({ type: "lease_expired", task, claimId });
       if (orphans.length > 0) log.warn({ tasks: orphans.length }, "took over the claims of a dead worker");
       metrics.sweepRepairs.add(orphans.length, "leases");
+      teller.inherit();
     }
     return sweepMs;
   }

@@ -55,13 +55,20 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "xstate"],
   },
   dispatch: rim,
-  timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair", "store/retention"] },
+  timers: {
+    ...rim,
+    ours: [
+      ...rim.ours,
+      ...["prune", "repair", "retention", "events", "inherit", "partitions"].map((name) => `store/${name}`),
+    ],
+  },
   webhook: { ...rim, packages: [...rim.packages, "undici"] },
   http: {
     ours: [
       "domain",
       "store/client",
       "store/list",
+      "store/events",
       "store/create",
       "store/rerun",
       "store/shapes",

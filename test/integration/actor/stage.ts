@@ -11,6 +11,7 @@ import { Dispatcher } from "#dispatch/dispatcher";
 import { planBatch } from "#domain/batch";
 import type { Claimed } from "#domain/claimed";
 import type { Answer, ClientCommand } from "#domain/command";
+import type { TaskEventRow } from "#domain/row";
 import { type Db, openDb } from "#store/client";
 import { insertBatch } from "#store/create";
 import { migrate } from "#store/migrate";
@@ -124,6 +125,8 @@ export interface Rig {
   readonly worker: Worker;
   readonly started: Claimed[];
   readonly parked: { item: Item; reason: string }[];
+  /** What follows would tell on NATS. */
+  readonly told: (TaskEventRow & { id: number })[];
   look(): void;
   /** Puts a command into the mailbox and resolves with its answer; null: dropped. */
   ask(
@@ -138,7 +141,8 @@ type AskedItem = Extract<Item, { from: "client" }>;
 export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
   const mailbox = new Mailbox();
   const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, hasRoom: () => true, ring: () => {} });
-  const [started, parked]: [Claimed[], Rig["parked"]] = [[], []];
+  const [started, parked, told]: [Claimed[], Rig["parked"], Rig["told"]] = [[], [], []];
+  const noWord = { nothing: () => {}, unknown: () => {} };
   const room: Slots = typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64 } : slots;
   const worker = new Worker({
     ...{ db, mailbox, log, slots: room, hunger: dispatcher, claimsMax: 256 },
@@ -150,11 +154,15 @@ export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
       ready: () => {},
       armed: () => {},
       deliveries: () => {},
+      telling: () => ({
+        done: (events, ids) => told.push(...events.map((e, i) => ({ id: ids[i] as number, ...e }))),
+        ...noWord,
+      }),
     },
   });
   worker.start();
   return {
-    ...{ mailbox, worker, started, parked },
+    ...{ mailbox, worker, started, parked, told },
     look: () => dispatcher.look(),
     ask: (command, more = {}) =>
       new Promise((settle) =>

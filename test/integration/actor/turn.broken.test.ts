@@ -112,6 +112,7 @@ describe("a claim whose commit", () => {
       ...{ db, log, name: "w", leaseSecs: 1, sweepMs: 60_000 },
       held: () => other.worker.held,
       onGood: () => {},
+      teller: { told: 0, registered: () => {}, quiet: () => 0, endsAt: () => {}, inherit: () => {} },
       tell: (command) => other.mailbox.tell(command),
     });
     await until(() => {

@@ -7,7 +7,7 @@ import { openApi } from "./api.ts";
 
 const api = await openApi({ MAX_UNFINISHED_TASKS: "4" });
 afterAll(api.close);
-beforeEach(() => api.db.use((sql) => sql`delete from batch`));
+beforeEach(() => api.db.use((sql) => sql`truncate batch, task cascade`));
 
 const tasks = (n: number) => Array.from({ length: n }, (_, i) => ({ id: `t${i}`, name: "t", kind: "k" }));
 const keyed = (key: string, body: unknown) =>

@@ -37,6 +37,7 @@ it("names every route of the API, with its errors", () => {
       "get /webhook-deliveries/{id}",
       "post /webhook-deliveries/{id}/replay",
       "post /webhook-deliveries/replay",
+      "get /events",
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;
@@ -87,7 +88,8 @@ it.each(operations)(
       got.empty = await ask(id, "{}");
     }
     if (path.includes("{id}")) got.id = await ask("7", method === "GET" ? undefined : "{}");
-    got.plain = await ask(id, undefined, { authorization: "Bearer master" });
+    // A stream, which does not end, is no wrong request.
+    if (path !== "/events") got.plain = await ask(id, undefined, { authorization: "Bearer master" });
     got.stranger = await ask(id, undefined, {});
     for (const [what, status] of Object.entries(got))
       expect(Object.keys(responses), `${what}: ${status}`).toContain(String(status));

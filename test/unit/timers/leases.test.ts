@@ -28,12 +28,12 @@ vi.mock("#store/due", () => {
     register: () =>
       answer(() => {
         table.known.add(++table.registered);
-        return table.registered;
+        return { id: table.registered, drawn: 0 };
       }),
     renew: (_: Db, id: number) =>
       answer(() => {
         table.renewed.push(id);
-        return table.known.has(id);
+        return table.known.has(id) ? 0 : null;
       }),
     resign: (_: Db, id: number) => answer(() => void table.resigned.push(id)),
     claimsOf: () => answer(() => table.claims),
@@ -62,6 +62,7 @@ function start(leaseSecs = lease) {
     onGood: () => {
       good++;
     },
+    teller: { told: 0, registered: () => {}, quiet: () => 0, endsAt: () => {}, inherit: () => {} },
   });
 }
 beforeEach(() => {
@@ -159,17 +160,17 @@ it("says that it ends; whether that is heard or not, it ends", async () => {
   start();
   await until(() => leases.id === 1);
   await leases.stop();
-  await leases.resign();
+  await leases.resign(true);
   expect(table.resigned).toEqual([1]);
   const renewals = table.renewed.length;
   await stays(() => table.renewed.length === renewals, 150);
   table.away = true;
-  await leases.resign();
+  await leases.resign(true);
 });
 
 it("has nothing to say before it was registered", async () => {
   table.away = true;
   start();
-  await leases.resign();
+  await leases.resign(true);
   expect(table.resigned).toEqual([]);
 });

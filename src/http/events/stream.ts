@@ -1,0 +1,135 @@
+// One client's stream of events (Server-Sent Events). What waits for the client is bounded: while that is much, nothing is added,
+// and it is read from the log again when there is room; a client that takes nothing for some seconds is dropped, and may resume
+// after the last event that it got. Every event comes once and in the order of ids.
+import type { ServerResponse } from "node:http";
+import { limits } from "#config";
+import type { Line, Listener, Tail } from "#http/events/tail";
+import type { Place } from "#store/events";
+
+export interface StreamStart {
+  readonly place: Place;
+  /** The client named no event to go on from, so it is told where it stands. */
+  readonly isNew: boolean;
+  /** Events that it may have missed were dropped, up to this id. */
+  readonly dropped: number | null;
+  readonly batch: string | undefined;
+}
+
+const reconnectMs = 1_000;
+const roomBytes = limits.eventBufferBytesMax / 2;
+/** The last word to a client that does not listen is given up after this. */
+const goodbyeMs = 1_000;
+
+export class Stream implements Listener {
+  readonly #out: ServerResponse;
+  readonly #tail: Tail;
+  readonly #batch: string | undefined;
+  /** Every event up to here was written, or is of another batch. */
+  #sent: Place;
+  #upTo = 0;
+  #reading = false;
+  #wake = (): void => {};
+  #ended = false;
+  #written = 0;
+  #taken = 0;
+  #movedAt = performance.now();
+  #beatAt = performance.now();
+
+  /** Writes the opening words; the head has been written. */
+  constructor(out: ServerResponse, tail: Tail, { place, isNew, dropped, batch }: StreamStart) {
+    this.#out = out;
+    this.#tail = tail;
+    this.#batch = batch;
+    this.#sent = place;
+    out.on("error", () => {});
+    out.once("close", () => {
+      this.#ended = true;
+      tail.leave(this);
+      this.#wake();
+    });
+    this.#write(`retry: ${reconnectMs}\n${isNew ? `id: ${place.id}\n` : ""}\n`);
+    if (dropped !== null) this.#write(`event: gap\ndata: ${JSON.stringify({ dropped_to: dropped })}\n\n`);
+    tail.join(this);
+  }
+
+  take(lines: readonly Line[], from: number, to: Place): void {
+    this.#upTo = to.id;
+    if (this.#ended || this.#reading) return;
+    if (this.#sent.id < from) void this.#catchUp();
+    else if (this.#add(lines)) this.#advance(to);
+  }
+
+  beat(now: number): void {
+    if (this.#ended) return;
+    const waiting = this.#out.writableLength;
+    const taken = this.#written - waiting;
+    if (taken > this.#taken || waiting <= roomBytes) this.#movedAt = now;
+    this.#taken = Math.max(taken, this.#taken);
+    if (now - this.#movedAt > limits.eventSlowMs) this.end("dropped: the client reads too slowly");
+    else if (now - this.#beatAt >= limits.eventBeatMs) {
+      this.#beatAt = now;
+      this.#write(": ping\n\n");
+    }
+  }
+
+  end(why: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#tail.leave(this);
+    this.#out.end(`: ${why}\n\n`);
+    setTimeout(() => this.#out.destroy(), goodbyeMs).unref();
+  }
+
+  /** From the log, as fast as the client takes it, until it has what the tail has. */
+  async #catchUp(): Promise<void> {
+    this.#reading = true;
+    try {
+      while (!this.#ended && this.#sent.id < this.#upTo) {
+        while (!this.#ended && this.#out.writableLength >= roomBytes) await this.#moved();
+        const { lines, place } = await this.#tail.page(this.#sent, this.#upTo, this.#batch);
+        if (!this.#ended && this.#add(lines)) this.#advance(place);
+      }
+    } catch {
+      // Postgres is away: comes again with the next look that succeeds.
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  /** Something was taken, or the stream is over. (`drain` comes only after more has waited than suits here.) */
+  #moved(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** False: they are not all written, for want of room. */
+  #add(lines: readonly Line[]): boolean {
+    const mine = lines.filter(({ id, batch }) => id > this.#sent.id && (this.#batch ?? batch) === batch);
+    let room = limits.eventBufferBytesMax - this.#out.writableLength;
+    let n = 0;
+    // One that is larger than all the room goes alone.
+    while (n < mine.length && (room >= (mine[n] as Line).text.length || (n === 0 && this.#out.writableLength === 0)))
+      room -= (mine[n++] as Line).text.length;
+    const last = mine[n - 1];
+    if (last === undefined) return mine.length === 0;
+    this.#write(
+      mine
+        .slice(0, n)
+        .map(({ text }) => text)
+        .join(""),
+    );
+    if (n === mine.length) return true;
+    this.#advance({ ...this.#sent, id: last.id });
+    return false;
+  }
+
+  #advance(to: Place): void {
+    if (to.id > this.#sent.id) this.#sent = to;
+  }
+
+  #write(text: string): void {
+    this.#written += Buffer.byteLength(text);
+    this.#out.write(text, () => this.#wake());
+  }
+}

@@ -1,0 +1,185 @@
+// The log of events: one task's, and all of them in the order of their ids, from any place on. Ids are drawn in transactions
+// that commit in another order, so whoever reads on from an id must know that nothing below will appear any more: `drawn` and
+// `stillOpen` tell. Partitions are found by time, so every reader brings a time; texts with values are planned each time they
+// are asked, because a plan made for any value locks every partition there is.
+import type { Db, Sql } from "#store/client";
+
+export interface ListedEvent {
+  readonly id: number;
+  readonly task_id: string;
+  readonly batch_id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly event: string;
+  readonly at: Date;
+  readonly attempt: number;
+  readonly reason: string | null;
+  readonly actor: string;
+}
+
+/** A place in the log: no event with a larger id is older than `since`. */
+export interface Place {
+  readonly id: number;
+  readonly since: Date;
+}
+
+/** Ids up to `upTo` have been drawn; these transactions may have drawn some of them, and have not ended. */
+export interface Drawn {
+  readonly upTo: number;
+  readonly open: ReadonlySet<string>;
+}
+
+const columns = `e.id, e.task_id, e.batch_id, e."from", e."to", e.event, e.at, e.attempt, e.reason, e.actor`;
+const lastId = "select case when is_called then last_value else 0 end as id from event_id_seq";
+
+/** An event is written some time after its `at`, two minutes at most; clocks may be set back meanwhile. */
+const marginMs = 86_400_000;
+const before = (at: Date): Date => new Date(at.getTime() - marginMs);
+
+/** Oldest first; undefined when there is no such task. */
+export async function listEvents(db: Db, task: string): Promise<ListedEvent[] | undefined> {
+  return db.use(async (sql) => {
+    const [found] = await sql<{ since: Date; until: Date | null }[]>`
+      select created_at as since, case when rejected = 0 then ended_at + interval '2 days' end as until from task where id = ${task}`;
+    if (found === undefined) return undefined;
+    // What has ended goes on only by reports that are refused, and by the late answer of a call, which may last a day.
+    return sql.unsafe<ListedEvent[]>(
+      `select ${columns} from event e where e.task_id = $1 and e.at >= $2 and e.at <= $3 order by e.id`,
+      [task, before(found.since), found.until ?? farFuture],
+    );
+  });
+}
+const farFuture = new Date("9999-01-01T00:00:00Z");
+
+/** The end of the log as it is now. */
+export function endOfLog(db: Db): Promise<Place> {
+  return db.use(async (sql) => {
+    const [row] = await sql.unsafe<{ id: number; now: Date }[]>(`select id, now() as now from (${lastId}) s`);
+    const { id, now } = row as { id: number; now: Date };
+    return { id, since: before(now) };
+  });
+}
+
+export interface Resumed {
+  readonly place: Place;
+  /** No event has a larger id yet. */
+  readonly last: number;
+  /** Retention has dropped events after the place, up to this id; null: none that were asked for. */
+  readonly dropped: number | null;
+}
+
+/** The place after event `id`, for all events or those of one batch. */
+export function resumeAfter(db: Db, id: number, batch?: string): Promise<Resumed> {
+  return db.use(async (sql) => {
+    const [row] = await sql.unsafe<{ last: number; upto: number; created: Date | null }[]>(
+      `select (${lastId}) as last, upto, (select created_at from batch where id = $1::uuid) as created from event_dropped`,
+      [batch ?? null],
+    );
+    const { last, upto, created } = row as { last: number; upto: number; created: Date | null };
+    // Events are kept as long as their batch is.
+    const dropped = id < upto && created === null ? upto : null;
+    if (created !== null) return { place: { id, since: before(created) }, last, dropped };
+    return { place: await placeOf(sql, id), last, dropped };
+  });
+}
+
+/** The place after event `id`, which need not exist any more. */
+export async function placeOf(sql: Sql, id: number): Promise<Place> {
+  const days = await sql<{ day: Date; next: Date }[]>`
+    select day::timestamp at time zone 'UTC' as day, (day + 1)::timestamp at time zone 'UTC' as next
+    from (select to_date(right(c.relname, 8), 'YYYYMMDD') as day from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = 'event'::regclass and c.relname ~ '^event_[0-9]{8}$') d
+    where day <= (now() at time zone 'UTC')::date order by day desc`;
+  for (const { day, next } of days) {
+    // Whatever has a larger id was drawn after this one was.
+    const found = await sql.unsafe("select from event where at >= $1 and at < $2 and id <= $3 limit 1", [
+      day,
+      next,
+      id,
+    ]);
+    if (found.length > 0) return { id, since: before(day) };
+  }
+  return { id, since: new Date(0) };
+}
+
+/** The place after the last of these; or after `upTo`, where they are all there is up to that. */
+export function placeAfter(place: Place, events: readonly ListedEvent[], upTo: number): Place {
+  const at = events.at(-1)?.at ?? place.since;
+  return { id: Math.max(place.id, upTo), since: before(at) > place.since ? before(at) : place.since };
+}
+
+/** The next events, in the order of their ids; what was drawn and not committed yet is missing. */
+export function eventsAfter(db: Db, { id, since }: Place, limit: number): Promise<ListedEvent[]> {
+  return db.use((sql) =>
+    sql.unsafe<ListedEvent[]>(`select ${columns} from event e where e.id > $1 and e.at >= $2 order by e.id limit $3`, [
+      id,
+      since,
+      limit,
+    ]),
+  );
+}
+
+/** The next events up to an id, of one batch or of all. */
+export function eventsUpTo(
+  db: Db,
+  { id, since }: Place,
+  upTo: number,
+  limit: number,
+  batch?: string,
+): Promise<ListedEvent[]> {
+  const range = "e.id > $1 and e.id <= $2 and e.at >= $3";
+  const values = [id, upTo, since, limit];
+  return db.use((sql) =>
+    batch === undefined
+      ? sql.unsafe<ListedEvent[]>(`select ${columns} from event e where ${range} order by e.id limit $4`, values)
+      : sql.unsafe<ListedEvent[]>(
+          // By its tasks, each by itself: the range may hold the events of a million others.
+          `select ${columns} from task_spec s cross join lateral (select * from event e where e.task_id = s.id and ${range} offset 0) e
+           where s.batch_id = $5 order by e.id limit $4`,
+          [...values, batch],
+        ),
+  );
+}
+
+/** The transitions that one actor wrote, among so many ids at most; and how far that reaches. */
+export async function eventsBy(
+  sql: Sql,
+  actor: string,
+  { id, since }: Place,
+  upTo: number,
+  limit: number,
+): Promise<{ events: ListedEvent[]; upTo: number }> {
+  const end = Math.min(upTo, id + idsAtOnce);
+  const events = await sql.unsafe<ListedEvent[]>(
+    `select ${columns} from event e
+     where e.id > $1 and e.id <= $2 and e.at >= $3 and e.actor = $4 and e."from" <> e."to" order by e.id limit $5`,
+    [id, end, since, actor, limit],
+  );
+  return { events, upTo: events.length < limit ? end : (events.at(-1)?.id ?? end) };
+}
+const idsAtOnce = 50_000;
+
+/** How far ids have been drawn, and by whom some of them may not be committed yet. */
+export function drawn(db: Db): Promise<Drawn> {
+  return db.use(async (sql) => {
+    // One after the other: whoever drew an id that is seen here had his lock on the table before.
+    const [row] = await sql.unsafe<{ id: number }[]>(lastId);
+    return { upTo: row?.id ?? 0, open: await writers(sql) };
+  });
+}
+
+/** Those of these transactions that still have not ended. When there is none, all that was drawn is committed or will never be. */
+export function stillOpen(db: Db, { upTo, open }: Drawn): Promise<Drawn> {
+  return db.use(async (sql) => ({ upTo, open: open.intersection(await writers(sql)) }));
+}
+
+/**
+ * Who writes events locks the table before drawing an id, and is seen to hold the lock until his rows are seen. Ids of
+ * transactions do not tell that: a snapshot's xmax is not above all that run, and any long transaction would hold up xmin.
+ */
+async function writers(sql: Sql): Promise<Set<string>> {
+  const rows = await sql<{ tx: string }[]>`
+    select virtualtransaction as tx from pg_locks where locktype = 'relation' and mode = 'RowExclusiveLock' and granted
+      and relation = 'event'::regclass and database = (select oid from pg_database where datname = current_database())`;
+  return new Set(rows.map(({ tx }) => tx));
+}
