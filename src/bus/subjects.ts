@@ -28,6 +28,8 @@ export const subjects = {
   createBatch: "baton.batch.create",
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
+  /** The circuit of a receiver changed. */
+  circuit: "baton.circuit",
 } as const;
 
 export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;

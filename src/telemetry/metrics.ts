@@ -17,6 +17,7 @@ export const metrics = {
   startsInFlight: gauge("baton_starts_in_flight", [], "Start calls open in this process now."),
   webhookSeconds: histogram("baton_webhook_seconds", ["trigger", "outcome"], "How long outgoing calls took, by trigger (start, end, cancel) and outcome.", longSeconds),
   deliveries: counter("baton_deliveries_total", ["trigger", "outcome"], "Attempts to deliver, by trigger and outcome: success, retry, exhausted."),
+  circuits: gauge("baton_circuits", ["state"], "Receivers whose circuit is not closed, as this process knows them, by state: open, half_open."),
   sweeps: counter("baton_sweeps_total", ["sweep"], "Safety sweeps that ran, by name."),
   sweepRepairs: counter("baton_sweep_repairs_total", ["sweep"], "Things a safety sweep found and set right; each is an event that was lost elsewhere."),
   dbPoolInUse: gauge("baton_db_pool_in_use", [], "Database connections in use now."),

@@ -18,9 +18,18 @@ type Room = {
 };
 
 /** What a turn reads and writes with. */
-const turnStore = ["client", "faults", "load", "claim", "lanes", "holders", "commit", "counters", "deliveries"].map(
-  (name) => `store/${name}`,
-);
+const turnStore = [
+  "client",
+  "faults",
+  "load",
+  "claim",
+  "lanes",
+  "holders",
+  "commit",
+  "counters",
+  "deliveries",
+  "circuits",
+].map((name) => `store/${name}`);
 
 const rim: Room = {
   ours: ["domain", "store/client", "store/due", "store/deliveries", "bus", "actor/mailbox", "telemetry", "config"],
@@ -42,7 +51,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   dispatch: rim,
   timers: { ...rim, ours: [...rim.ours, "store/prune", "store/repair"] },
-  webhook: { ...rim, packages: [...rim.packages, "undici"] },
+  webhook: { ...rim, ours: [...rim.ours, "store/circuits"], packages: [...rim.packages, "undici"] },
   http: {
     ours: [
       "domain",

@@ -23,6 +23,7 @@ const claim = (claimId: number, more: Partial<Claimed> = {}): Claimed => ({
   timeoutSecs: 60,
   receiver,
   action,
+  isProbe: false,
   ...more,
 });
 const answer = (more: Partial<SendResult> = {}): SendResult => ({

@@ -1,0 +1,80 @@
+// What this process knows of the circuits of receivers: gates the lanes of those that are not closed, and tells the actor
+// of ends of calls that may change one. A call to a receiver that is healthy, as nearly all are, costs a look into a map.
+// What is known may be a second old: a call too many is made then, or one is made a second later. Decides nothing.
+import { type CircuitOutcome, verdictOf } from "#domain/circuit";
+import type { KnownCircuit } from "#store/circuits";
+import { metrics } from "#telemetry/metrics";
+import type { Lanes } from "#webhook/lanes";
+import type { Send } from "#webhook/send";
+
+export interface BreakerParts {
+  readonly send: Send;
+  readonly lanes: Lanes;
+  readonly tell: (outcome: CircuitOutcome) => void;
+  /** Other receivers may be called now than before. */
+  readonly onGates: () => void;
+  /** The wall clock, for a `Retry-After` that is a date. */
+  readonly now?: () => Date;
+}
+
+/** Our clock may be a little ahead; who asks too early is refused, and would ask again only with the next sweep. */
+const marginMs = 5;
+
+export class Breaker {
+  readonly #parts: BreakerParts;
+  /** Circuits that are not as if nothing had happened, each with the time of our monotonic clock when it may be tried. */
+  #known = new Map<string, KnownCircuit & { readonly triedAt: number }>();
+  /** What the gates were made of the last time; null: never yet. */
+  #shown: string | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Until `know` is called for the first time there is no room for any call. */
+  constructor(parts: BreakerParts) {
+    this.#parts = parts;
+    parts.lanes.blind();
+  }
+
+  /** Calls, and tells how it ended where that counts. */
+  readonly send: Send = async (request, totalMs, maySend, isProbe = false) => {
+    const { send, tell, now = () => new Date() } = this.#parts;
+    const result = await send(request, totalMs, maySend);
+    const type = verdictOf(result, now());
+    // A success says something new only where there were failures.
+    if (type === "failed" || (type === "succeeded" && this.#known.has(request.origin)))
+      tell({ receiver: request.origin, type, probe: isProbe });
+    return result;
+  };
+
+  /** All circuits that are not closed, or have counted failures, as they were read just now. */
+  know(circuits: readonly KnownCircuit[]): void {
+    const from = performance.now() + marginMs;
+    const triedAt = (waitMs: number) => (waitMs === 0 ? 0 : from + waitMs);
+    this.#known = new Map(circuits.map((one) => [one.receiver, { ...one, triedAt: triedAt(one.waitMs) }]));
+    for (const state of ["open", "half_open"])
+      metrics.circuits.set(circuits.filter((one) => one.state === state).length, state);
+    this.#gate();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #gate(): void {
+    const now = performance.now();
+    const barred = [...this.#known.values()].filter(({ state }) => state !== "closed");
+    const gates = new Map(barred.map(({ receiver, triedAt }) => [receiver, triedAt <= now ? 1 : 0] as const));
+    this.#parts.lanes.gate(gates);
+    clearTimeout(this.#timer);
+    const next = Math.min(...barred.map(({ triedAt }) => triedAt).filter((at) => at > now));
+    if (Number.isFinite(next)) this.#timer = setTimeout(() => this.#gate(), Math.min(next - now + 1, timerMaxMs));
+    // With what lies between two looks: a probe that began and ended meanwhile leaves the gates as they were.
+    const shown = barred.map((one) => [one.receiver, gates.get(one.receiver), one.failures, one.successes].join(" "));
+    const text = shown.toSorted().join("\n");
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.#parts.onGates();
+  }
+}
+
+/** Node's timers go no further than 24 days; any circuit is read again long before. */
+const timerMaxMs = 3_600_000;
