@@ -10,6 +10,7 @@ import { replyOf } from "#http/errors";
 import { documentRoutes } from "#http/openapi";
 import { type Deps, send } from "#http/route";
 import { batchRoutes } from "#http/routes/batch";
+import { circuitRoutes } from "#http/routes/circuit";
 import { deliveryRoutes } from "#http/routes/delivery";
 import { pageRoutes } from "#http/routes/pages";
 import { reportRoutes } from "#http/routes/report";
@@ -33,6 +34,7 @@ export async function makeServer(deps: Deps): Promise<FastifyInstance> {
   batchRoutes(app, deps);
   rerunRoutes(app, deps);
   deliveryRoutes(app, deps);
+  circuitRoutes(app, deps);
   await pageRoutes(app, document);
   await app.ready();
   return app;

@@ -34,6 +34,7 @@ it("names every route of the API, with its errors", () => {
       "get /batches",
       "get /dag/{id}",
       "get /webhook-deliveries",
+      "get /circuits",
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;
