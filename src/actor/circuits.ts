@@ -6,7 +6,7 @@ import { transition } from "xstate";
 import { type Config, limits } from "#config";
 import type { CircuitOutcome } from "#domain/circuit";
 import { type CircuitEvent, type CircuitPolicy, circuitMachine } from "#machines/circuit";
-import { type CircuitRow, clock, lockCircuits, lockFreeCircuits, writeCircuits } from "#store/circuits";
+import { type CircuitRow, clock, isClean, lockCircuits, lockFreeCircuits, writeCircuits } from "#store/circuits";
 import type { Db, Sql } from "#store/client";
 import { isTransient } from "#store/faults";
 
@@ -26,6 +26,8 @@ export interface CircuitActorParts {
   readonly onChanged: () => void;
 }
 
+/** How long ends of calls are gathered: most failures are followed by a success, and need not be written at all. */
+const gatherMs = 20;
 const outcomesMax = 1_000;
 const retryMs = 200;
 const triesMax = 5;
@@ -78,6 +80,8 @@ export async function takeProbes(sql: Sql, receivers: readonly string[]): Promis
 export class CircuitActor {
   readonly #parts: CircuitActorParts;
   readonly #policy: CircuitPolicy;
+  /** Receivers whose circuits are not clean, as far as this process knows. */
+  #unclean = new Set<string>();
   #waiting: CircuitOutcome[] = [];
   #running: Promise<void> | null = null;
 
@@ -89,6 +93,11 @@ export class CircuitActor {
   tell(outcome: CircuitOutcome): void {
     this.#waiting.push(outcome);
     this.#running ??= this.#run();
+  }
+
+  /** All circuits that are not clean, as they were read just now. */
+  know(receivers: Iterable<string>): void {
+    this.#unclean = new Set(receivers);
   }
 
   /** For who is not in a transaction. Without Postgres there is none to be had. */
@@ -110,23 +119,25 @@ export class CircuitActor {
   }
 
   async #run(): Promise<void> {
-    // One pass of the event loop gathers what arrives together.
-    await new Promise(setImmediate);
+    await new Promise((resolve) => setTimeout(resolve, gatherMs));
     while (this.#waiting.length > 0) await this.#turn(this.#waiting.splice(0, outcomesMax));
     this.#running = null;
   }
 
   async #turn(outcomes: readonly CircuitOutcome[]): Promise<void> {
     const { db, log, onChanged } = this.#parts;
+    const ends = Map.groupBy(outcomes, ({ receiver }) => receiver);
+    for (const [receiver, some] of ends) if (!this.#isWorth(receiver, some)) ends.delete(receiver);
+    if (ends.size === 0) return;
     for (let tries = 1; ; tries++) {
       try {
-        const turns = await db.tx((sql) => this.#decide(sql, outcomes));
-        for (const [before, after] of turns) this.#say(before, after);
+        const turns = await db.tx((sql) => this.#decide(sql, ends));
+        for (const [before, after] of turns) this.#note(before, after);
         if (turns.some(isNews)) onChanged();
         return;
       } catch (error) {
         if (!isTransient(error) && tries >= triesMax) {
-          log.error({ err: error, outcomes: outcomes.length }, "circuits could not be written");
+          log.error({ err: error, receivers: ends.size }, "circuits could not be written");
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, retryMs * Math.min(tries, 5)));
@@ -134,17 +145,21 @@ export class CircuitActor {
     }
   }
 
+  /** Whether these change anything: not where all is well before, and again afterwards. */
+  #isWorth(receiver: string, ends: readonly CircuitOutcome[]): boolean {
+    if (this.#unclean.has(receiver) || ends.some(({ probe }) => probe)) return true;
+    return !isClean(stepped({ receiver, ...clean }, eventsOf(ends, 0), this.#policy));
+  }
+
   /** The rows before and after. */
-  async #decide(sql: Sql, outcomes: readonly CircuitOutcome[]): Promise<Turn[]> {
-    const byReceiver = Map.groupBy(outcomes, ({ receiver }) => receiver);
-    const before = await lockCircuits(sql, [...byReceiver.keys()]);
+  async #decide(sql: Sql, ends: Ends): Promise<Turn[]> {
+    const before = await lockCircuits(sql, [...ends.keys()]);
     const at = await clock(sql);
     const turns = before.map((row): Turn => {
-      const events = (byReceiver.get(row.receiver) ?? []).map(({ type, probe }) => ({ type, probe, at }));
-      return [row, stepped(row, events, this.#policy)];
+      return [row, stepped(row, eventsOf(ends.get(row.receiver) ?? [], at), this.#policy)];
     });
-    // A row that was made for this turn and says nothing is "written" as well: that deletes it.
-    const changed = turns.filter(([row, after]) => row !== after || after.failures === 0);
+    // A row that was made for this turn and is clean still is written as well: that deletes it.
+    const changed = turns.filter(([row, after]) => row !== after || isClean(after));
     await writeCircuits(
       sql,
       changed.map(([, after]) => after),
@@ -152,14 +167,24 @@ export class CircuitActor {
     return turns;
   }
 
-  #say(before: CircuitRow, { receiver, state, failures }: CircuitRow): void {
+  #note(before: CircuitRow, { receiver, state, failures }: CircuitRow): void {
+    if (isClean({ state, failures })) this.#unclean.delete(receiver);
+    else this.#unclean.add(receiver);
     if (before.state === state) return;
     const words = { open: "a circuit opened", half_open: "a circuit is half-open", closed: "a circuit closed" };
     this.#parts.log.warn({ receiver, failures }, words[state]);
   }
 }
 
+type Ends = ReadonlyMap<string, readonly CircuitOutcome[]>;
 type Turn = readonly [before: CircuitRow, after: CircuitRow];
+
+const clean: Omit<CircuitRow, "receiver"> = {
+  ...{ state: "closed", failures: 0, since: null, successes: 0, openUntil: null, probeUntil: null },
+};
+
+const eventsOf = (ends: readonly CircuitOutcome[], at: number): CircuitEvent[] =>
+  ends.map(({ type, probe }) => ({ type, probe, at }));
 
 /** How many failures a closed circuit has counted is known to the next one who counts. */
 const isNews = ([before, after]: Turn): boolean =>

@@ -44,7 +44,9 @@ export function openCircuits(
   const { windowMs } = policyOf(config);
   let forgetAt = performance.now() + windowMs;
   const sweep = loop("circuits", log, async () => {
-    breaker.know(await knownCircuits(db));
+    const known = await knownCircuits(db);
+    actor.know(known.map(({ receiver }) => receiver));
+    breaker.know(known);
     if (performance.now() >= forgetAt) {
       await forgetCircuits(db, windowMs);
       forgetAt = performance.now() + windowMs * (0.5 + Math.random());

@@ -75,9 +75,12 @@ export async function clock(sql: Sql): Promise<number> {
   return (row as { now: Date }).now.getTime();
 }
 
-/** Writes locked rows by value. Those that say nothing any more are deleted: their receivers are healthy. */
+/** As if nothing had happened: its receiver is healthy. */
+export const isClean = ({ state, failures }: Pick<CircuitRow, "state" | "failures">): boolean =>
+  state === "closed" && failures === 0;
+
+/** Writes locked rows by value. Those that are clean are deleted. */
 export async function writeCircuits(sql: Sql, rows: readonly CircuitRow[]): Promise<void> {
-  const isClean = ({ state, failures }: CircuitRow) => state === "closed" && failures === 0;
   const clean = rows.filter(isClean).map(({ receiver }) => receiver);
   const kept = rows.filter((row) => !isClean(row));
   await Promise.all([

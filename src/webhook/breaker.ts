@@ -24,6 +24,8 @@ export class Breaker {
   readonly #parts: BreakerParts;
   /** Circuits that are not as if nothing had happened, each with the time of our monotonic clock when it may be tried. */
   #known = new Map<string, KnownCircuit & { readonly triedAt: number }>();
+  /** Receivers that a call of ours failed at a moment ago, so that the success which follows is not passed over. */
+  readonly #suspects = new Map<string, number>();
   /** What the gates were made of the last time; null: never yet. */
   #shown: string | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -39,16 +41,21 @@ export class Breaker {
     const { send, tell, now = () => new Date() } = this.#parts;
     const result = await send(request, totalMs, maySend);
     const type = verdictOf(result, now());
-    // A success says something new only where there were failures.
-    if (type === "failed" || (type === "succeeded" && this.#known.has(request.origin)))
-      tell({ receiver: request.origin, type, probe: isProbe });
+    if (type === "failed") this.#suspects.set(request.origin, performance.now());
+    if (type !== null && this.#isKnown(request.origin)) tell({ receiver: request.origin, type, probe: isProbe });
     return result;
   };
+
+  /** Whether a success says something new. */
+  #isKnown(receiver: string): boolean {
+    return this.#known.has(receiver) || this.#suspects.has(receiver);
+  }
 
   /** All circuits that are not closed, or have counted failures, as they were read just now. */
   know(circuits: readonly KnownCircuit[]): void {
     const from = performance.now() + marginMs;
     const triedAt = (waitMs: number) => (waitMs === 0 ? 0 : from + waitMs);
+    for (const [receiver, at] of this.#suspects) if (at < from - suspectMs) this.#suspects.delete(receiver);
     this.#known = new Map(circuits.map((one) => [one.receiver, { ...one, triedAt: triedAt(one.waitMs) }]));
     for (const state of ["open", "half_open"])
       metrics.circuits.set(circuits.filter((one) => one.state === state).length, state);
@@ -76,5 +83,7 @@ export class Breaker {
   }
 }
 
+/** By then what came of a failure has been read. */
+const suspectMs = 2_000;
 /** Node's timers go no further than 24 days; any circuit is read again long before. */
 const timerMaxMs = 3_600_000;

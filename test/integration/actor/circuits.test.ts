@@ -48,6 +48,7 @@ const openOne = async (receiver = a) => {
 describe("failures in a row", () => {
   it("open a circuit, whichever process counts them, and each says what others have to know", async () => {
     const [one, other] = [actorOf(), actorOf()];
+    other.actor.know([a]);
     await one.tell("failed");
     await other.tell("failed");
     expect([await known(), one.state.news, other.state.news]).toEqual([
@@ -63,6 +64,33 @@ describe("failures in a row", () => {
     await other.tell("succeeded");
     await other.tell("failed");
     expect([(await known())[0]?.failures, other.state.news]).toEqual([3, 0]);
+  });
+
+  it("that successes stand between, as they come, cost no transaction", async () => {
+    let turns = 0;
+    const { actor } = actorOf({
+      tx: (work) => {
+        turns++;
+        return db.tx(work);
+      },
+    });
+    const tell = (...types: ("failed" | "succeeded")[]) => {
+      for (const type of types) actor.tell({ receiver: a, type, probe: false });
+      return actor.idle();
+    };
+    for (let n = 0; n < 10; n++) await tell("failed", "failed", "succeeded", "failed", "succeeded");
+    expect([turns, await known()]).toEqual([0, []]);
+    await tell("succeeded", "failed");
+    expect([turns, await known()]).toMatchObject([1, [{ failures: 1 }]]);
+    // What it left behind it knows itself; of others it is told.
+    await tell("succeeded");
+    await tell("succeeded");
+    expect([turns, await known()]).toEqual([2, []]);
+    actor.know([a]);
+    await tell("succeeded");
+    expect(turns).toBe(3);
+    await tell("failed", "failed", "failed", "succeeded");
+    expect(await known()).toMatchObject([{ state: "open" }]);
   });
 
   it("are forgotten with a success, and leave no row", async () => {
