@@ -29,22 +29,38 @@ export class Breaker {
   /** What the gates were made of the last time; null: never yet. */
   #shown: string | null = null;
   #timer: NodeJS.Timeout | undefined;
+  readonly #clock: NodeJS.Timeout;
+  #tickedAt = performance.now();
+  #stalledAt = Number.NEGATIVE_INFINITY;
 
   /** Until `know` is called for the first time there is no room for any call. */
   constructor(parts: BreakerParts) {
     this.#parts = parts;
     parts.lanes.blind();
+    this.#clock = setInterval(() => this.#stalledUntil(), stallMs / 4);
+    this.#clock.unref();
   }
 
   /** Calls, and tells how it ended where that counts. */
   readonly send: Send = async (request, totalMs, maySend, isProbe = false) => {
     const { send, tell, now = () => new Date() } = this.#parts;
+    const beganAt = performance.now();
     const result = await send(request, totalMs, maySend);
-    const type = verdictOf(result, now());
+    // Where this process stood still meanwhile, it was not the receiver who was late.
+    const isOurs = result.status === null && beganAt < this.#stalledUntil();
+    const type = isOurs ? null : verdictOf(result, now());
     if (type === "failed") this.#suspects.set(request.origin, performance.now());
     if (type !== null && this.#isKnown(request.origin)) tell({ receiver: request.origin, type, probe: isProbe });
     return result;
   };
+
+  /** When this process stood still the last time, by a clock that should have ticked. */
+  #stalledUntil(): number {
+    const now = performance.now();
+    if (now - this.#tickedAt > stallMs) this.#stalledAt = now;
+    this.#tickedAt = now;
+    return this.#stalledAt;
+  }
 
   /** Whether a success says something new. */
   #isKnown(receiver: string): boolean {
@@ -64,6 +80,7 @@ export class Breaker {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#clock);
   }
 
   #gate(): void {
@@ -83,6 +100,8 @@ export class Breaker {
   }
 }
 
+/** So long a process does not stand still that is only busy. */
+const stallMs = 1_000;
 /** By then what came of a failure has been read. */
 const suspectMs = 2_000;
 /** Node's timers go no further than 24 days; any circuit is read again long before. */

@@ -75,6 +75,26 @@ describe("an end of a call", () => {
   });
 });
 
+describe("a call that got no answer", () => {
+  it("while the process stood still counts as nothing; an answer always counts", async () => {
+    let ms = 1_000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => ms);
+    onTestFinished(() => clock.mockRestore());
+    const { breaker, told, state } = made(ended(null, "timed out after 10 s"));
+    breaker.know([]);
+    const stalled = breaker.send(request);
+    ms += 20_000;
+    await stalled;
+    expect(told).toEqual([]);
+    await breaker.send(request);
+    state.result = ended(500);
+    const answered = breaker.send(request);
+    ms += 20_000;
+    await answered;
+    expect(told.map(({ type }) => type)).toEqual(["failed", "failed"]);
+  });
+});
+
 describe("a circuit that is not closed", () => {
   it("gates its receiver until its time, then one call may be tried, without anybody reading again", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
