@@ -1,5 +1,6 @@
 // Leases, outcomes and their fences on a real Postgres: who gets what, what is written, and what is refused.
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DeliveryActor, decide } from "#actor/deliveries";
 import { loadConfig } from "#config";
@@ -246,4 +247,25 @@ describe("an outcome", () => {
     await actor.idle();
     expect([away, commits, (await row(id))?.status]).toEqual([-1, 1, "success"]);
   });
+});
+
+it("rows from before there were receivers have the one that their action names", async () => {
+  const file = new URL("../../../src/store/migrations/0005_delivery_receiver.sql", import.meta.url);
+  const [backfill = ""] = /^update delivery [^;]*;/m.exec(readFileSync(file, "utf8")) ?? [];
+  const urls = [
+    "http://a:1/x",
+    "HTTP://B.Example:80/",
+    "https://c.example:443?q",
+    "https://d:80/#a",
+    "http://[::1]:80/x",
+  ];
+  for (const url of urls) await due(1, { url });
+  await due(1, { subject: "baton.work.x" });
+  const rows = () => sql<{ url: string | null; receiver: string | null }[]>`
+    select action #>> '{params,url}' as url, receiver from delivery order by 1`;
+  const written = [...(await rows())];
+  await sql`update delivery set receiver = null`;
+  await use((s) => s.unsafe(backfill));
+  expect([...(await rows())]).toEqual(written);
+  expect(written.map(({ receiver }) => receiver)).toContain("http://b.example");
 });
