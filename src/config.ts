@@ -128,6 +128,8 @@ export const limits = {
   /** So much of each answer is kept in the history of a delivery. */
   deliveryAnswerBytesMax: 2_048,
   retryAfterMaxSecs: 3_600,
+  /** A call that probes a receiver and is not heard of again keeps others from probing so long. */
+  circuitProbeMs: 15_000,
   /** One attempt to connect to Postgres; the first pause before another. */
   connectTimeoutMs: 2_000,
   connectRetryMs: 100,

@@ -1,6 +1,7 @@
 // The claim is the take: a worker claims only what it can send at once, and the process that commits the claim makes the
 // call. What is best is decided here, at the last moment: priority, then creation, then position.
 
+import { takeProbes } from "#actor/circuits";
 import { gather } from "#actor/gather";
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
@@ -8,23 +9,27 @@ import type { Action } from "#domain/action";
 import { admitted, blockOf, loadOf } from "#domain/admit";
 import type { Claimed } from "#domain/claimed";
 import { byRank, isReady, type TaskRow } from "#domain/row";
-import { type Claimable, keysOf, type Rooms, startActions } from "#store/claim";
+import { keysOf, type Rooms, startActions } from "#store/claim";
 import type { Sql } from "#store/client";
 import type { Lane } from "#store/lanes";
 
 /** Room for calls in this process: in all, and to each receiver. */
 export interface Slots {
   free(): number;
-  rooms(): Rooms["rooms"];
+  /** `gated`: its circuit is not closed, and no free slot changes that. */
+  rooms(): readonly { readonly receiver: string; readonly room: number; readonly gated: boolean }[];
   readonly roomMax: number;
+  /** To one receiver, once so many calls are made to others. */
+  room(receiver: string, others: number): number;
 }
 
 /** One look for work, with the room there is now. Looking takes no slot; the calls do. */
 export class ClaimRound {
   readonly limit: number;
   readonly rooms: Rooms;
+  readonly #slots: Slots;
+  readonly #gated: ReadonlySet<string>;
   readonly #token: () => { owner: number; claimId: number };
-  readonly #roomOf: ReadonlyMap<string, number>;
   /** Fencing tokens given out. */
   readonly tokens: number[] = [];
   /** There may be more to claim, and room for it here. */
@@ -40,14 +45,19 @@ export class ClaimRound {
 
   constructor(slots: Slots, max: number, token: () => { owner: number; claimId: number }) {
     this.limit = Math.min(slots.free(), max);
-    this.rooms = { rooms: slots.rooms(), roomMax: slots.roomMax };
-    this.#roomOf = new Map(this.rooms.rooms.map(({ receiver, room }) => [receiver, room]));
+    this.#slots = slots;
+    const rooms = slots.rooms();
+    this.rooms = { rooms, roomMax: slots.roomMax };
+    this.#gated = new Set(rooms.filter(({ gated }) => gated).map(({ receiver }) => receiver));
     this.moreHere = slots.free() > max;
     this.#token = token;
   }
 
-  /** How many more calls may be made to a receiver. */
-  roomOf = (receiver: string): number => this.#roomOf.get(receiver) ?? this.rooms.roomMax;
+  /** How many more calls may be made to a receiver, once so many are made to others. */
+  roomOf = (receiver: string, others: number): number => this.#slots.room(receiver, others);
+
+  /** Its circuit is not closed: a call to it has to be the probe. */
+  isGated = (receiver: string | null): boolean => receiver !== null && this.#gated.has(receiver);
 
   take(): { owner: number; claimId: number } {
     const token = this.#token();
@@ -55,15 +65,21 @@ export class ClaimRound {
     return token;
   }
 
-  /** After the look: what it means that so many are taken, by receiver. */
-  judge(found: readonly Pick<Claimable, "row">[]): void {
-    const filled = found.length === this.limit;
+  /** After the look: what it means that so many are taken, out of those that were found. */
+  judge(chosen: readonly Receiving[], found: readonly Receiving[]): void {
+    const filled = chosen.length === this.limit;
     this.moreHere = this.moreHere && filled;
-    const room = new Map(this.#roomOf);
-    for (const { receiver } of found.map(({ row }) => row))
-      if (receiver !== null) room.set(receiver, (room.get(receiver) ?? this.rooms.roomMax) - 1);
-    this.moreElsewhere = filled || [...room.values()].some((left) => left <= 0);
+    const calls = new Map(this.rooms.rooms.map(({ receiver }) => [receiver, 0]));
+    for (const { receiver } of found) if (receiver !== null) calls.set(receiver, 0);
+    for (const { receiver } of chosen) if (receiver !== null) calls.set(receiver, (calls.get(receiver) ?? 0) + 1);
+    const isFull = ([receiver, made]: [string, number]) =>
+      !this.isGated(receiver) && this.roomOf(receiver, chosen.length - made) <= made;
+    this.moreElsewhere = filled || [...calls].some(isFull);
   }
+}
+
+interface Receiving {
+  readonly receiver: string | null;
 }
 
 /** Claims what the round has room for, in the scene; the calls are made after the commit. */
@@ -84,8 +100,12 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
     keys: keys.get(one.row.id) ?? [],
     load: loadOf(one.row),
   }));
-  const { chosen, usage: after } = admitted(candidates, lanes, usage, round);
-  round.judge(chosen);
+  const {
+    chosen,
+    usage: after,
+    probes,
+  } = await probed(sql, candidates, round, (some) => admitted(some, lanes, usage, round));
+  round.judge(chosen, candidates);
   scene.judged = [...lanes].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, after) }));
   // What is left behind is looked at at once where this look changed something; else there is time to go on where it stopped.
   const isProgress = chosen.length > 0 || scene.judged.some(({ waitsFor }) => waitsFor !== null);
@@ -96,7 +116,7 @@ export async function admit(sql: Sql, scene: Scene, round: ClaimRound): Promise<
   if (!busy) round.reached = reached;
   round.woke = scene.awake;
   scene.add(chosen.map(({ row }) => row));
-  return chosen.map((one) => claim(scene, round, one.row, one));
+  return chosen.map((one) => claim(scene, round, one.row, { ...one, isProbe: probes.has(one.receiver ?? "") }));
 }
 
 /**
@@ -109,15 +129,42 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
   const ready = [...scene.changed].filter((row) => row.lane === 0 && isReady(row) && becamePending(scene, row));
   if (ready.length === 0 || round.limit <= 0) return [];
   const candidates = ready.sort(byRank).map((row) => ({ row, lane: 0, receiver: row.receiver, keys: [], load: 0 }));
-  const ids = admitted(candidates, new Map(), new Map(), round).chosen.map(({ row }) => row.id);
+  const { chosen, probes } = await probed(sql, candidates, round, (some) =>
+    admitted(some, new Map(), new Map(), round),
+  );
+  const ids = chosen.map(({ row }) => row.id);
   if (ids.length === 0) return [];
   const [actions, keys] = await Promise.all([
     startActions(sql, ids),
     scene.shaped ? keysOf(sql, ids) : new Map<string, readonly string[]>(),
   ]);
-  return ids.map((id) =>
-    claim(scene, round, scene.rows.get(id) as TaskRow, { action: actions.get(id) ?? null, keys: keys.get(id) ?? [] }),
+  return chosen.map(({ row, receiver }) =>
+    claim(scene, round, row, {
+      action: actions.get(row.id) ?? null,
+      keys: keys.get(row.id) ?? [],
+      isProbe: probes.has(receiver ?? ""),
+    }),
   );
+}
+
+/** Admits, and takes the probes that this needs: a candidate whose receiver is probed by another process stays where it is. */
+async function probed<C extends Receiving, A extends { readonly chosen: readonly C[] }>(
+  sql: Sql,
+  candidates: readonly C[],
+  { isGated }: ClaimRound,
+  admit: (some: readonly C[]) => A,
+): Promise<A & { readonly probes: ReadonlySet<string> }> {
+  const first = admit(candidates);
+  const wanted = new Set(
+    first.chosen.flatMap(({ receiver }) => (receiver !== null && isGated(receiver) ? [receiver] : [])),
+  );
+  if (wanted.size === 0) return { ...first, probes: wanted };
+  const probes = await takeProbes(sql, [...wanted]);
+  const refused = wanted.difference(probes);
+  return {
+    ...(refused.size === 0 ? first : admit(candidates.filter((one) => !refused.has(one.receiver ?? "")))),
+    probes,
+  };
 }
 
 const becamePending = (scene: Scene, row: TaskRow): boolean => scene.before.get(row.id)?.status !== "Pending";
@@ -125,9 +172,10 @@ const becamePending = (scene: Scene, row: TaskRow): boolean => scene.before.get(
 interface Start {
   readonly action: Action | null;
   readonly keys: readonly string[];
+  readonly isProbe: boolean;
 }
 
-function claim(scene: Scene, round: ClaimRound, row: TaskRow, { action, keys }: Start): Claimed {
+function claim(scene: Scene, round: ClaimRound, row: TaskRow, { action, keys, isProbe }: Start): Claimed {
   if (!advance(scene, row, { type: "claim" })) throw new Error(`task ${row.id} is ${row.status}: not claimable`);
   const { owner, claimId } = round.take();
   row.owner = owner;
@@ -135,5 +183,5 @@ function claim(scene: Scene, round: ClaimRound, row: TaskRow, { action, keys }: 
   row.startedAt = scene.now;
   scene.keys.set(row.id, keys);
   const { id: task, batchId: batch, attempt, receiver, timeout: timeoutSecs, retry } = row;
-  return { task, batch, attempt, claimId, hasRetry: retry !== null, timeoutSecs, receiver, action };
+  return { task, batch, attempt, claimId, hasRetry: retry !== null, timeoutSecs, receiver, action, isProbe };
 }

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Owed, Scene } from "#actor/scene";
-import type { Action, LaterAction } from "#domain/action";
+import { type Action, type LaterAction, receiverOf } from "#domain/action";
 import type { DeliveryRow } from "#domain/row";
 import { noCounts } from "#domain/state";
 import { batchKey, cancelKey, endKey } from "#domain/webhook";
@@ -85,6 +85,8 @@ async function countBatches(sql: Sql, scene: Scene, batches: string[]): Promise<
 
 const bare = ({ kind, params }: LaterAction): Action => ({ kind, params }) as Action;
 
-const add = (scene: Scene, delivery: Omit<DeliveryRow, "id">): void => {
-  scene.deliveries.push({ id: scene.ground.newId(), ...delivery });
+type Draft = Omit<DeliveryRow, "id" | "receiver"> & { readonly action: Action };
+
+const add = (scene: Scene, delivery: Draft): void => {
+  scene.deliveries.push({ id: scene.ground.newId(), receiver: receiverOf(delivery.action), ...delivery });
 };

@@ -32,6 +32,8 @@ export const subjects = {
   eventOf: (batch: string, task: string, state: string) => `baton.event.${batch}.${task}.${state}`,
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
+  /** The circuit of a receiver changed. */
+  circuit: "baton.circuit",
 } as const;
 
 /** Where what is sent to this process arrives. A user of NATS may read there for its own role alone (`nats.conf`). */

@@ -43,7 +43,7 @@ export function actsOf(start: Action | null, later: readonly LaterAction[]): num
   return bits;
 }
 
-/** Scheme, host and port of the start call: what concurrency per receiver counts by. Null where no HTTP call is made. */
+/** Scheme, host and port of a call: what concurrency per receiver counts by. Null where no HTTP call is made. */
 export function receiverOf(action: Action | null | undefined): string | null {
   return action?.kind === "Webhook" ? new URL(action.params.url).origin : null;
 }

@@ -53,6 +53,12 @@ export const slackOf = (terms: readonly Term[], usage: UsageByKey): number =>
         Number.POSITIVE_INFINITY,
       );
 
+/** `roomOf`: how many calls a receiver has room for, once so many are made to others. */
+export interface Limits {
+  readonly limit: number;
+  readonly roomOf: (receiver: string, others: number) => number;
+}
+
 /**
  * Those of the candidates, best first, that may start together: at most `limit`, and of each receiver what it has room for;
  * and who holds what afterwards. A lane that is not in `lanes` has no rules.
@@ -61,7 +67,7 @@ export function admitted<C extends Candidate>(
   candidates: readonly C[],
   lanes: ReadonlyMap<number, readonly Term[]>,
   usage: UsageByKey,
-  { limit, roomOf }: { readonly limit: number; readonly roomOf: (receiver: string) => number },
+  { limit, roomOf }: Limits,
 ): { readonly chosen: C[]; readonly usage: UsageByKey } {
   const after = new Map(usage);
   const called = new Map<string, number>();
@@ -70,7 +76,7 @@ export function admitted<C extends Candidate>(
     if (chosen.length >= limit) break;
     const { receiver } = candidate;
     const calls = receiver === null ? 0 : (called.get(receiver) ?? 0);
-    if (receiver !== null && calls >= roomOf(receiver)) continue;
+    if (receiver !== null && calls >= roomOf(receiver, chosen.length - calls)) continue;
     if (blockOf(lanes.get(candidate.lane) ?? [], after) !== null) continue;
     chosen.push(candidate);
     if (receiver !== null) called.set(receiver, calls + 1);

@@ -14,4 +14,6 @@ export interface Claimed {
   readonly receiver: string | null;
   /** None: the task only joins others. */
   readonly action: Action | null;
+  /** Its receiver's circuit is half-open, and this is the call that tries it. */
+  readonly isProbe: boolean;
 }

@@ -66,6 +66,8 @@ export interface DeliveryRow {
   readonly batch_id: string;
   readonly trigger: "end" | "cancel";
   readonly action: unknown;
+  /** Null: a message, not a call. */
+  readonly receiver: string | null;
   readonly facts: unknown;
   readonly hold_until: Date | null;
 }

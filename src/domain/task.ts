@@ -1,5 +1,6 @@
 // A task as clients see it: the one place that turns what is kept into the JSON of the API. Pure.
 import type { Action, LaterAction } from "#domain/action";
+import { type CircuitRecord, hostOf } from "#domain/circuit";
 import type { TaskState } from "#machines/task";
 
 /** What is kept of a task, as far as clients may see it. Times are Dates. */
@@ -41,6 +42,7 @@ export type Blocker =
   | (Omit<RuleState, "missing"> & { readonly type: "rule"; readonly missing?: readonly string[] })
   | { readonly type: "run_at" | "backoff"; readonly until: Date }
   | { readonly type: "paused" }
+  | { readonly type: "circuit"; readonly host: string; readonly until: Date }
   | { readonly type: "slots" };
 
 /** A task of a listing. */
@@ -109,13 +111,18 @@ export interface RuleState {
   readonly missing: readonly string[];
 }
 
-/** Everything but circuits. `parents`: the unfinished dependencies; `rules`: of a Pending task; `now`: the clock of the row. */
-export function blockersOf(
-  task: TaskRecord,
-  parents: readonly string[],
-  rules: readonly RuleState[],
-  now: Date,
-): Blocker[] {
+/** What may hold up a task besides itself. */
+export interface Obstacles {
+  /** The unfinished dependencies. */
+  readonly parents: readonly string[];
+  /** Of a Pending task. */
+  readonly rules: readonly RuleState[];
+  /** That of its receiver, if the task is Pending and the circuit not closed. */
+  readonly circuits: readonly CircuitRecord[];
+}
+
+/** Why an unfinished task does not run. `now`: the clock of the row. */
+export function blockersOf(task: TaskRecord, { parents, rules, circuits }: Obstacles, now: Date): Blocker[] {
   const { status, run_at, next_retry_at } = task;
   if (status === "Claimed" || status === "Running") return [];
   const blockers: Blocker[] = parents.map((task_id) => ({ type: "dependency", task_id }));
@@ -128,5 +135,7 @@ export function blockersOf(
     if (missing.length > 0) blockers.push({ type: "rule", ...state, missing });
     else if (state.used >= state.limit) blockers.push({ type: "rule", ...state });
   }
+  for (const { receiver, until } of circuits)
+    if (until !== null) blockers.push({ type: "circuit", host: hostOf(receiver), until });
   return blockers.length === 0 && status === "Pending" ? [{ type: "slots" }] : blockers;
 }

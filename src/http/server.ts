@@ -11,6 +11,7 @@ import { replyOf } from "#http/errors";
 import { documentRoutes } from "#http/openapi";
 import { type Deps, send } from "#http/route";
 import { batchRoutes } from "#http/routes/batch";
+import { circuitRoutes } from "#http/routes/circuit";
 import { deliveryRoutes } from "#http/routes/delivery";
 import { eventRoutes } from "#http/routes/events";
 import { pageRoutes } from "#http/routes/pages";
@@ -36,6 +37,7 @@ export async function makeServer(deps: Deps): Promise<FastifyInstance> {
   rerunRoutes(app, deps);
   deliveryRoutes(app, deps);
   eventRoutes(app, deps);
+  circuitRoutes(app, deps);
   await pageRoutes(app, document);
   await app.ready();
   return app;

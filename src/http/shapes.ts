@@ -116,13 +116,14 @@ const blocker = object(
     type: { type: "string", enum: ["dependency", "rule", "run_at", "backoff", "paused", "circuit", "slots"] },
     task_id: uuid,
     until: time,
+    host: { ...string, description: "Host and port whose circuit is not closed." },
     rule: free,
     used: integer,
     limit: integer,
     holders: { ...list(uuid), description: "Who holds its places now, at most 100 of them." },
     missing: { ...list(string), description: "What the rule asks for and the task does not have." },
   },
-  ["task_id", "until", "rule", "used", "limit", "holders", "missing"],
+  ["task_id", "until", "host", "rule", "used", "limit", "holders", "missing"],
 );
 
 const count = (what: string) => ({ ...integer, description: what });
@@ -205,6 +206,13 @@ export const shapes = {
     allowed: { ...list(string), description: "Always empty." },
   }),
   Replayed: object({ replayed: count("How many deliveries are due again.") }),
+  Circuit: object({
+    receiver: { ...string, description: "Scheme, host and port, as actions name it." },
+    host: { ...string, description: "Host and port." },
+    state: { type: "string", enum: ["closed", "open", "half_open"] },
+    failures: { ...integer, description: "Failures in a row." },
+    until: { ...orNull(time), description: "When it may be tried again; null while it is closed." },
+  }),
   DryRun: object({
     levels: { ...list(list(string)), description: "Local ids, by how far each task is from the start." },
     deduplicated: list(string),

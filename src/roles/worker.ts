@@ -19,6 +19,7 @@ import { Dispatcher } from "#dispatch/dispatcher";
 import type { Progress } from "#domain/command";
 import { makePolicy } from "#domain/guard";
 import { uuidv7 } from "#domain/uuid";
+import { openCircuits } from "#roles/circuits";
 import type { Db } from "#store/client";
 import type { Logger } from "#telemetry/log";
 import { dueTimers } from "#timers/due";
@@ -54,7 +55,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     held: () => worker.held,
     onGood: () => dispatcher.look(),
   });
-  const calls = openCalls(config, db, bus, tell, leases.mayStart, log);
+  const calls = openCalls(config, db, bus, { tell, mayStart: leases.mayStart, look: () => dispatcher.look() }, log);
   const { lanes, starter, deliverer } = calls;
   const hasRoom = () => lanes.free() > 0;
   const dispatcher: Dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, hasRoom, ring: () => bell.ring() });
@@ -68,7 +69,10 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     claimsMax: config.workerStartBatchSize,
     self: () => (leases.id === null ? null : { id: leases.id, ground: { ...ground, actor: `worker:${leases.id}` } }),
     effects: {
-      start: (claimed) => starter.start(claimed),
+      start: (claimed) => {
+        if (claimed.isProbe) calls.circuits.changed();
+        starter.start(claimed);
+      },
       flush: () => intake.commands.flush(),
       park: (item, reason) => item.from === "client" && intake.commands.park(item.command, reason),
       ready: () => dispatcher.look(),
@@ -121,28 +125,38 @@ const groundOf = (config: Config) => ({
   newId: () => uuidv7(Date.now()),
 });
 
-type Tell = (command: LocalCommand) => void;
+interface Calling {
+  readonly tell: (command: LocalCommand) => void;
+  readonly mayStart: (sinceMs: number) => boolean;
+  readonly look: () => void;
+}
 
 /** Calls to the outside: starts, and deliveries, which share the receivers. */
-function openCalls(config: Config, db: Db, bus: Bus, tell: Tell, mayStart: (sinceMs: number) => boolean, log: Logger) {
+function openCalls(config: Config, db: Db, bus: Bus, { tell, mayStart, look }: Calling, log: Logger) {
   const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
   const policy = makePolicy(config);
   const { webhookHostConcurrency } = config;
   const sender = makeSender({ webhookHostConcurrency, connect: guarded(policy) });
   const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
-  const starter = makeStarter({ config, policy, lanes, send: sender.send, work, tell, mayStart, log, answered: tell });
+  const onGates = () => {
+    starter.recheck();
+    look();
+    deliverer.nudge();
+  };
+  const circuits = openCircuits(config, db, bus, { send: sender.send, lanes, onGates }, log);
+  const { send, probe } = circuits;
+  const starter = makeStarter({ config, policy, lanes, send, work, tell, mayStart, log, answered: tell });
   const outcomes = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
   const deliverer: Deliverer = new Deliverer({
-    ...{ config, db, work, log },
+    ...{ config, db, work, send, probe, log },
     lanes: new Lanes(config.webhookDeliveryConcurrency, lanes),
-    send: sender.send,
     tell: (outcome) => outcomes.tell(outcome),
   });
   return {
-    ...{ lanes, starter, deliverer },
+    ...{ lanes, starter, deliverer, circuits },
     drain: () => Promise.all([starter.drain(), deliverer.stop()]),
-    settled: () => outcomes.idle(),
-    close: () => sender.close(),
+    settled: () => Promise.all([outcomes.idle(), circuits.idle()]),
+    close: () => Promise.all([circuits.stop(), sender.close()]),
   };
 }
 

@@ -16,7 +16,7 @@ export interface LaneRoom {
   readonly room: number;
 }
 
-/** How many calls may be made to each receiver that is in use, and to every other one. */
+/** How many calls may be made to each of these receivers, 0 included, and to every other one. */
 export interface Rooms {
   readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
   readonly roomMax: number;
@@ -43,15 +43,17 @@ export async function claimable(
       select r.lane, r.room, (
         select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
           and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
-      from receiver r where r.name is not null)
+      from receiver r where r.name is not null),
+    known as materialized (
+      select ${JSON.stringify(Object.fromEntries(rooms.map(({ receiver, room }) => [receiver, room])))}::text::jsonb as rooms)
     select ${columns(sql)}, s.start_action
     from receiver r
-      left join json_to_recordset(${JSON.stringify(rooms)}::text::json) as u (receiver text, room int) on u.receiver = r.name
+      cross join known
       cross join lateral (
         select * from task t
         where t.lane = r.lane and t.status = 'Pending' and t.due_at is null and coalesce(t.receiver, '') = r.name
         order by t.priority desc, t.created_at, t.pos
-        limit least(r.room, case when r.name = '' then r.room else coalesce(u.room, ${roomMax}::int) end)
+        limit least(r.room, case when r.name = '' then r.room else coalesce((known.rooms ->> r.name)::int, ${roomMax}::int) end)
         for no key update skip locked) t
       join task_spec s on s.id = t.id
     where r.name is not null

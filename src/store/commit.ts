@@ -121,10 +121,10 @@ function writeBatches(sql: Sql, batches: readonly BatchRow[], now: Date): Write 
 
 function writeDeliveries(sql: Sql, deliveries: readonly DeliveryRow[], now: Date): Write {
   return sql`
-    insert into delivery (id, key, task_id, batch_id, trigger, action, facts, hold_until, next_at, created_at)
-    select id, key, task_id, batch_id, trigger, action, facts, hold_until, ${now}::timestamptz, ${now}::timestamptz
+    insert into delivery (id, key, task_id, batch_id, trigger, action, receiver, facts, hold_until, next_at, created_at)
+    select id, key, task_id, batch_id, trigger, action, receiver, facts, hold_until, ${now}::timestamptz, ${now}::timestamptz
     from json_to_recordset(${json(deliveries)}::text::json) as u (id uuid, key text, task_id uuid, batch_id uuid,
-      trigger text, action jsonb, facts jsonb, hold_until timestamptz)`.execute();
+      trigger text, action jsonb, receiver text, facts jsonb, hold_until timestamptz)`.execute();
 }
 
 function writeSpecs(sql: Sql, changes: readonly SpecChange[]): Write {

@@ -1,5 +1,6 @@
 // The rows of planned batches, in one statement, which is one transaction by itself: all or none.
 // Foreign keys are checked at its end, so the order of its parts does not matter; parts without rows are left out.
+import { receiverOf } from "#domain/action";
 import { type BatchPlan, completionOf, type PlannedLink, type PlannedSpec, type PlannedTask } from "#domain/batch";
 import { type Column, type Scalar, unnest } from "#store/arrays";
 import type { Sql } from "#store/client";
@@ -123,15 +124,21 @@ const deliveryColumns = [
   own("key", "text"),
   own("batch_id", "uuid"),
   own("action", "jsonb"),
+  own("receiver", "text"),
   own("counts", "jsonb"),
 ] as const;
 
 const intoDelivery = (params: string[], deliveries: ReturnType<typeof completionOf>) => `
-  insert into delivery (id, key, batch_id, trigger, action, facts)
-  select u.id, u.key, u.batch_id, 'end', u.action, jsonb_build_object('batch_id', u.batch_id, 'counts', u.counts,
+  insert into delivery (id, key, batch_id, trigger, action, receiver, facts)
+  select u.id, u.key, u.batch_id, 'end', u.action, u.receiver, jsonb_build_object('batch_id', u.batch_id, 'counts', u.counts,
     'completed_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
   from ${unnest(
     params,
     deliveryColumns,
-    deliveries.map((one) => ({ ...one, action: json(one.action), counts: json(one.counts) })),
+    deliveries.map((one) => ({
+      ...one,
+      receiver: receiverOf(one.action),
+      action: json(one.action),
+      counts: json(one.counts),
+    })),
   )}`;

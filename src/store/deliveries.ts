@@ -21,15 +21,17 @@ export interface Leased {
   readonly hasRetry: boolean;
 }
 
-export interface LeaseRequest {
+/** To whom may be sent now. */
+export interface Room {
+  /** How many calls may be made to each of these receivers, 0 included, and to every other one. */
+  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
+  readonly roomMax: number;
+}
+
+export interface LeaseRequest extends Room {
   readonly limit: number;
   readonly leaseSecs: number;
   readonly leaseId: number;
-  /** Receivers that no call may be made to now. */
-  readonly full: readonly string[];
-  /** How many calls may be made to each receiver that is in use, and to every other one. */
-  readonly rooms: readonly { readonly receiver: string; readonly room: number }[];
-  readonly roomMax: number;
 }
 
 /** One attempt, for the history. */
@@ -69,28 +71,42 @@ export interface Settled {
   readonly call: Call;
 }
 
+/** Before then a delivery may not be sent; as the index `delivery_ready` has it. */
+const readyAt = (sql: Sql) => sql`greatest(next_at, hold_until, lease_until)`;
+
+/** The receivers with something pending, each with its room; '' are messages, which go to none. */
+const receivers = (sql: Sql, { rooms, roomMax }: Room, limit: number) => sql`
+  recursive receiver (name) as (
+    (select coalesce(receiver, '') from delivery where status = 'pending'
+      order by coalesce(receiver, ''), ${readyAt(sql)} limit 1)
+    union all
+    -- the next one: each step is one look into the index, however many deliveries a receiver has
+    select (
+      select coalesce(d.receiver, '') from delivery d where d.status = 'pending' and coalesce(d.receiver, '') > r.name
+      order by coalesce(d.receiver, ''), ${readyAt(sql)} limit 1)
+    from receiver r where r.name is not null
+  ), known as materialized (
+    select ${JSON.stringify(Object.fromEntries(rooms.map(({ receiver, room }) => [receiver, room])))}::text::jsonb as rooms
+  ), open as (
+    select name, case when name = '' then ${limit}::int
+      else least(${limit}::int, coalesce((rooms ->> name)::int, ${roomMax}::int)) end as room
+    from receiver, known where name is not null
+  )`;
+
 /** Takes the lease of what is due, the longest due first, no more to a receiver than it has room for. */
 export async function lease(sql: Sql, want: LeaseRequest): Promise<Leased[]> {
   return await sql<Leased[]>`
-    with seen as materialized (
-      -- Looked at without a lock, and further than needed: what stands in front may be for receivers with little room.
-      select id, next_at, receiver from (
-        select id, next_at, hold_until, lease_until,
-          lower(substring(action #>> '{params,url}' from '^[^/]+//[^/?#]+')) as receiver
-        from delivery where status = 'pending' and next_at <= now()
-      ) d
-      where (hold_until is null or hold_until <= now()) and (lease_until is null or lease_until < now())
-        and (receiver is null or not ${JSON.stringify(want.full)}::text::jsonb ? receiver)
-      order by next_at limit ${want.limit * 4}
-    ), fitting as materialized (
-      select id from (select *, row_number() over (partition by receiver order by next_at, id) as nth from seen) s
-      left join json_to_recordset(${JSON.stringify(want.rooms)}::text::json) as r(receiver text, room int) using (receiver)
-      where receiver is null or nth <= coalesce(room, ${want.roomMax}::int)
-      order by next_at limit ${want.limit}
+    with ${receivers(sql, want, want.limit)}, fitting as materialized (
+      -- Looked at without a lock, and further than needed: of each receiver as many as it has room for.
+      select due.id from open cross join lateral (
+        select id, ${readyAt(sql)} as ready_at from delivery
+        where status = 'pending' and coalesce(receiver, '') = open.name and ${readyAt(sql)} <= now()
+        order by ${readyAt(sql)} limit open.room) due
+      order by due.ready_at limit ${want.limit}
     ), taken as materialized (
       -- Another process may have been faster: the conditions are looked at again on the locked row.
-      select d.id from delivery d where d.id in (select id from fitting) and d.status = 'pending' and d.next_at <= now()
-        and (d.hold_until is null or d.hold_until <= now()) and (d.lease_until is null or d.lease_until < now())
+      select d.id from delivery d where d.id in (select id from fitting)
+        and d.status = 'pending' and ${readyAt(sql)} <= now()
       for no key update skip locked
     )
     update delivery d set lease_until = now() + ${want.leaseSecs}::float8 * interval '1 s', lease_id = ${want.leaseId}::int8
@@ -99,11 +115,18 @@ export async function lease(sql: Sql, want: LeaseRequest): Promise<Leased[]> {
       coalesce((select t.retry is not null from task t where t.id = d.task_id), false) as "hasRetry"`;
 }
 
-/** Milliseconds until the next one becomes due by its time alone; null where none waits. */
-export async function nextDue(sql: Sql): Promise<number | null> {
-  const [row] = await sql<{ ms: number }[]>`
-    select ceil(extract(epoch from next_at - now()) * 1000)::float8 as ms from delivery
-    where status = 'pending' and next_at > now() order by next_at limit 1`;
+/**
+ * Milliseconds until the next one may be sent, by its time alone; null where none waits. One whose receiver has no room does
+ * not count: whoever waits for it is told when there is some.
+ */
+export async function nextDue(sql: Sql, room: Room): Promise<number | null> {
+  const [row] = await sql<{ ms: number | null }[]>`
+    with ${receivers(sql, room, 1)}
+    select ceil(extract(epoch from min(next.ready_at) - now()) * 1000)::float8 as ms
+    from open cross join lateral (
+      select ${readyAt(sql)} as ready_at from delivery
+      where status = 'pending' and coalesce(receiver, '') = open.name and ${readyAt(sql)} > now()
+      order by ${readyAt(sql)} limit open.room) next`;
   return row?.ms ?? null;
 }
 

@@ -1,9 +1,11 @@
 // What clients may read of tasks: one task, a page of them, their events, the graph of a batch. Reads only, no locks.
 // Throws `Unavailable` when Postgres cannot be reached; what does not exist is undefined.
-import type { RuleState, TaskDetails, TaskRecord } from "#domain/task";
+import type { Obstacles, TaskDetails, TaskRecord } from "#domain/task";
 import { ruleStates } from "#store/blocked";
+import { circuitOf } from "#store/circuits";
 import type { Db, Sql } from "#store/client";
 
+export { listCircuits } from "#store/circuits";
 export { type ListedEvent, listEvents } from "#store/events";
 export { type BatchFilter, type BatchSummary, findBatch, listBatches } from "#store/list-batches";
 export {
@@ -45,13 +47,13 @@ const hot = (sql: Sql) => sql`
   t.run_at, s.result`;
 const cold = (sql: Sql) => sql`s.rules, s.metadata, s.start_action, s.actions`;
 
-/** The task, the time of the database, the ids of its unfinished dependencies, and what its rules say. */
+/** The task, what may hold it up, and the time of the database. */
 export async function findTask(
   db: Db,
   id: string,
-): Promise<{ task: TaskRecord & TaskDetails; parents: string[]; rules: RuleState[]; now: Date } | undefined> {
+): Promise<(Obstacles & { task: TaskRecord & TaskDetails; now: Date }) | undefined> {
   return db.use(async (sql) => {
-    const [found, parents, rules] = await Promise.all([
+    const [found, parents, rules, circuits] = await Promise.all([
       sql<(TaskRecord & TaskDetails & { now: Date })[]>`
         select ${hot(sql)}, ${cold(sql)}, now() from task t join task_spec s on s.id = t.id where t.id = ${id}`,
       sql<{ id: string }[]>`
@@ -60,9 +62,10 @@ export async function findTask(
           and p.status not in ('Success', 'Failure', 'Canceled', 'Skipped')
         order by p.pos`,
       ruleStates(sql, id),
+      circuitOf(sql, id),
     ]);
     const task = found[0];
-    return task && { task, parents: parents.map((parent) => parent.id), rules, now: task.now };
+    return task && { task, parents: parents.map((parent) => parent.id), rules, circuits, now: task.now };
   });
 }
 

@@ -1,6 +1,7 @@
 -- The schema after all migrations. Generated from the catalogs by scripts/schema.ts; do not edit.
 -- For reading, and for seeing in a change what its migration does; nothing runs it. Partitions, which come and go, are left out.
 
+create type circuit_state as enum ('closed', 'open', 'half_open');
 create type delivery_status as enum ('pending', 'success', 'exhausted');
 create type task_status as enum ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
 
@@ -100,6 +101,21 @@ create table batch_spec (
   constraint batch_spec_pkey PRIMARY KEY (id)
 );
 
+create table circuit (
+  receiver text not null,
+  state circuit_state default 'closed'::circuit_state not null,
+  failures integer default 0 not null,
+  since timestamp(3) with time zone,
+  successes integer default 0 not null,
+  open_until timestamp(3) with time zone,
+  probe_until timestamp(3) with time zone,
+  constraint circuit_pkey PRIMARY KEY (receiver),
+  constraint circuit_check CHECK (((state = 'closed'::circuit_state) = (open_until IS NULL))),
+  constraint circuit_check1 CHECK (((probe_until IS NULL) OR (state = 'half_open'::circuit_state))),
+  constraint circuit_failures_check CHECK ((failures >= 0)),
+  constraint circuit_successes_check CHECK ((successes >= 0))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=50);
+
 create table command (
   id text not null,
   hash text,
@@ -141,6 +157,7 @@ create table delivery (
   last_error text,
   created_at timestamp with time zone default now() not null,
   done_at timestamp(3) with time zone,
+  receiver text,
   constraint delivery_pkey PRIMARY KEY (id),
   constraint delivery_key_key UNIQUE (key),
   constraint delivery_attempts_check CHECK ((attempts >= 0)),
@@ -319,9 +336,9 @@ CREATE INDEX command_at ON public.command USING btree (at);
 CREATE INDEX counter_update_at ON public.counter_update USING btree (at);
 CREATE INDEX create_key_at ON public.create_key USING btree (at);
 CREATE INDEX delivery_complete ON public.delivery USING btree (batch_id) WHERE (task_id IS NULL);
-CREATE INDEX delivery_due ON public.delivery USING btree (next_at) WHERE (status = 'pending'::delivery_status);
 CREATE INDEX delivery_exhausted ON public.delivery USING btree (done_at) WHERE (status = 'exhausted'::delivery_status);
 CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
+CREATE INDEX delivery_ready ON public.delivery USING btree (COALESCE(receiver, ''::text), GREATEST(next_at, hold_until, lease_until)) WHERE (status = 'pending'::delivery_status);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON ONLY public.event USING btree (task_id, id);
 CREATE INDEX holder_task ON public.holder USING btree (task_id);

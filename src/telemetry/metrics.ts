@@ -18,6 +18,7 @@ export const metrics = {
   webhookSeconds: histogram("baton_webhook_seconds", ["trigger", "outcome"], "How long outgoing calls took, by trigger (start, end, cancel) and outcome.", longSeconds),
   webhookBlocked: counter("baton_webhook_blocked_total", ["rule"], "Outgoing calls that the SSRF guard refused, by rule; not a byte of them was sent."),
   deliveries: counter("baton_deliveries_total", ["trigger", "outcome"], "Attempts to deliver, by trigger and outcome: success, retry, exhausted."),
+  circuits: gauge("baton_circuits", ["state"], "Receivers whose circuit is not closed, as this process knows them, by state: open, half_open."),
   sweeps: counter("baton_sweeps_total", ["sweep"], "Safety sweeps that ran, by name."),
   sweepRepairs: counter("baton_sweep_repairs_total", ["sweep"], "Things a safety sweep found and set right; each is an event that was lost elsewhere."),
   retentionDeleted: counter("baton_retention_deleted_total", ["what"], "Rows of old batches that were deleted (RETENTION_ENABLED), by what: batches, tasks, deliveries, events."),

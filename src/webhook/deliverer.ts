@@ -22,6 +22,8 @@ export interface DelivererParts {
   /** `new Lanes(webhookDeliveryConcurrency, <the lanes of starts>)`. */
   readonly lanes: Lanes;
   readonly send: Send;
+  /** Takes the probes of receivers whose circuit is not closed; returns those that were to be had. */
+  readonly probe: (receivers: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly work: Work;
   readonly tell: (outcome: DeliveryOutcome) => void;
   readonly log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -83,27 +85,38 @@ export class Deliverer {
     if (limit <= 0) return config.webhookDeliveryIntervalMs;
     const leaseId = randomInt(2 ** 48 - 1);
     const leaseSecs = config.webhookDeliveryLeaseSecs;
-    const [full, rooms, roomMax] = [lanes.fullReceivers(), lanes.rooms(), lanes.roomMax];
+    const room = { rooms: lanes.rooms(), roomMax: lanes.roomMax };
     let endsAt = 0;
     const [dueMs, rows] = await db.use((sql) => {
       // From before the question, so that our end of the lease is never later than Postgres's.
       endsAt = performance.now() + leaseSecs * 1000;
       // In this order: what becomes due between the two is then in both, never in none.
-      return Promise.all([nextDue(sql), lease(sql, { limit, leaseSecs, leaseId, full, rooms, roomMax })]);
+      return Promise.all([nextDue(sql, room), lease(sql, { limit, leaseSecs, leaseId, ...room })]);
     });
-    const unsent = rows.filter((row) => !this.#begin(row, leaseId, endsAt));
+    const probes = await this.#probes(rows);
+    const unsent = rows.filter((row) => !this.#begin(row, leaseId, endsAt, probes));
     if (unsent.length > 0) await this.#giveBack(leaseId, unsent);
     if (rows.length > 0 && unsent.length === 0) return 0;
     return Math.min(config.webhookDeliveryIntervalMs, dueMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** False: no lane is free any more, or the lease is nearly over. */
-  #begin(row: Leased, leaseId: number, endsAt: number): boolean {
+  /** The receivers of these that may be tried by a call of ours. */
+  async #probes(rows: readonly Leased[]): Promise<ReadonlySet<string>> {
+    const { lanes, probe } = this.#parts;
+    const receivers = rows.map(({ action }) => receiverOf(action)).filter((receiver) => receiver !== null);
+    const gated = new Set(receivers.filter((receiver) => lanes.isGated(receiver)));
+    return gated.size === 0 ? gated : probe([...gated]);
+  }
+
+  /** False: no lane is free any more, the receiver may not be called, or the lease is nearly over. */
+  #begin(row: Leased, leaseId: number, endsAt: number, probes: ReadonlySet<string>): boolean {
     const { lanes } = this.#parts;
     const receiver = receiverOf(row.action);
+    const isProbe = receiver !== null && probes.has(receiver);
+    if (!isProbe && lanes.room(receiver) <= 0) return false;
     const callMs = () => Math.min(limits.webhookTotalMs, endsAt - performance.now() - marginMs);
-    if (this.#stopped || callMs() < callMinMs || !lanes.take(receiver)) return false;
-    const call = this.#deliver(row, leaseId, callMs())
+    if (this.#stopped || callMs() < callMinMs || !lanes.take(receiver, isProbe)) return false;
+    const call = this.#deliver(row, leaseId, callMs(), isProbe)
       .catch((error: unknown) => this.#failed(row, leaseId, error))
       .finally(() => {
         this.#open.delete(call);
@@ -113,13 +126,13 @@ export class Deliverer {
     return true;
   }
 
-  async #deliver(row: Leased, leaseId: number, totalMs: number): Promise<void> {
+  async #deliver(row: Leased, leaseId: number, totalMs: number, isProbe: boolean): Promise<void> {
     const { send, work, tell, now = () => new Date() } = this.#parts;
     const about = this.#about(row);
     const outcome = { id: row.id, leaseId, attempts: row.attempts, trigger: row.trigger };
     const beganAt = performance.now();
     if (row.action.kind === "Webhook") {
-      const result = await send(httpRequest(row.action, about), totalMs);
+      const result = await send(httpRequest(row.action, about), totalMs, undefined, isProbe);
       metrics.webhookSeconds.observe(result.ms / 1000, row.trigger, result.ok ? "success" : "failure");
       const { ok, status, error } = result;
       const call = {

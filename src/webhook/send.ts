@@ -24,8 +24,16 @@ export interface SendResult {
   readonly ms: number;
 }
 
-/** `totalMs`: the longest the call may take in all. `maySend` is asked last of all, with the connection open. */
-export type Send = (request: HttpRequest, totalMs?: number, maySend?: () => boolean) => Promise<SendResult>;
+/**
+ * `totalMs`: the longest the call may take in all. `maySend` is asked last of all, with the connection open. `isProbe`: it
+ * tries whether a receiver is there again.
+ */
+export type Send = (
+  request: HttpRequest,
+  totalMs?: number,
+  maySend?: () => boolean,
+  isProbe?: boolean,
+) => Promise<SendResult>;
 
 export interface Sender {
   readonly send: Send;

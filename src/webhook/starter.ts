@@ -40,6 +40,8 @@ export interface StarterParts {
 export interface Starter {
   /** Calls at once where a lane is free, else when one is. */
   start(claimed: Claimed): void;
+  /** Gives back what waits for a receiver whose circuit is not closed any more. */
+  recheck(): void;
   /** Starts nothing more, gives back what has not been sent, and resolves when the last open call is told. */
   drain(): Promise<void>;
 }
@@ -92,7 +94,11 @@ export function makeStarter(parts: StarterParts): Starter {
       settle(claimed, { type: "joined", ...of(claimed) });
       return true;
     }
-    if (!lanes.take(claimed.receiver)) return false;
+    if (!claimed.isProbe && lanes.isGated(claimed.receiver)) {
+      release(claimed);
+      return true;
+    }
+    if (!lanes.take(claimed.receiver, claimed.isProbe)) return false;
     if (mayStart(held.get(claimed.claimId) ?? 0)) {
       void run(claimed, action);
     } else {
@@ -114,6 +120,10 @@ export function makeStarter(parts: StarterParts): Starter {
       held.set(claimed.claimId, performance.now());
       if (draining) release(claimed);
       else if (!begin(claimed)) waiting.push(claimed);
+    },
+    recheck() {
+      const left = waiting.splice(0).filter((claimed) => !begin(claimed));
+      waiting.unshift(...left);
     },
     drain() {
       draining = true;
@@ -151,7 +161,7 @@ async function call(
 ): Promise<LocalCommand | Answered> {
   const isReport = action.params.completes === "on_response" && parts.answered !== undefined;
   const request = httpRequest(action, about(parts, claimed, now()));
-  const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend);
+  const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend, claimed.isProbe);
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
   if (!result.sent && !maySend()) return { type: "released", ...of(claimed) };
   if (!result.ok) return refused(claimed, result, now());

@@ -29,6 +29,7 @@ const turnStore = [
   "counters",
   "deliveries",
   "replays",
+  "circuits",
 ].map((name) => `store/${name}`);
 
 const rim: Room = {
@@ -62,7 +63,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       ...["prune", "repair", "retention", "events", "inherit", "partitions"].map((name) => `store/${name}`),
     ],
   },
-  webhook: { ...rim, packages: [...rim.packages, "undici"] },
+  webhook: { ...rim, ours: [...rim.ours, "store/circuits"], packages: [...rim.packages, "undici"] },
   http: {
     ours: [
       "domain",

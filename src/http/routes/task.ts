@@ -105,10 +105,10 @@ export function taskRoutes(app: FastifyInstance, deps: Deps): void {
   });
 
   app.get("/task/:id", { config: { doc: docs.get, right: "read" } }, async (request) => {
-    const { task, parents, rules, now } = found(await findTask(db, idOf(request)), "task");
-    return task.ended_at === null
-      ? { ...wholeTask(task), blocked_by: blockersOf(task, parents, rules, now) }
-      : wholeTask(task);
+    const { task, parents, rules, circuits, now } = found(await findTask(db, idOf(request)), "task");
+    if (task.ended_at !== null) return wholeTask(task);
+    const obstacles = { parents, rules, circuits: config.circuitBreakerEnabled ? circuits : [] };
+    return { ...wholeTask(task), blocked_by: blockersOf(task, obstacles, now) };
   });
 
   app.get("/task/:id/events", { config: { doc: docs.events, right: "read" } }, async (request) =>

@@ -18,7 +18,7 @@ beforeEach(() => db.use((sql) => sql`truncate batch, task cascade`));
 
 let tokens = 0;
 const roundOf = (slots: Partial<Slots> & { n?: number }, max = 256) =>
-  new ClaimRound({ free: () => slots.n ?? 64, rooms: () => [], roomMax: 64, ...slots }, max, () => ({
+  new ClaimRound({ free: () => slots.n ?? 64, rooms: () => [], roomMax: 64, room: () => 64, ...slots }, max, () => ({
     owner: 1,
     claimId: ++tokens,
   }));
@@ -36,7 +36,7 @@ const following = (...ids: string[]) => ({ dependencies: ids.map((id) => ({ id }
 /** Creates a batch and claims whatever may be claimed in it. */
 async function begun(tasks: object[]): Promise<string[]> {
   const { ids } = await create(db, tasks as never);
-  await turn(db, ground, "row", [], roundOf({ n: 1000, roomMax: 1000 }));
+  await turn(db, ground, "row", [], roundOf({ n: 1000, roomMax: 1000, room: () => 1000 }));
   return ids;
 }
 
@@ -85,10 +85,11 @@ describe("a task that a turn made ready", () => {
     ];
     const ids = await begun([{}, ...hosts.map((task) => ({ ...task, ...following("t0") }))]);
     const rooms = () => [
-      { receiver: "http://full:1", room: 0 },
-      { receiver: "http://tight:1", room: 1 },
+      { receiver: "http://full:1", room: 0, gated: false },
+      { receiver: "http://tight:1", room: 1, gated: false },
     ];
-    const decided = await ending(succeed(ids[0] as string), roundOf({ rooms, roomMax: 1 }));
+    const room = (receiver: string) => (receiver === "http://full:1" ? 0 : 1);
+    const decided = await ending(succeed(ids[0] as string), roundOf({ rooms, roomMax: 1, room }));
     expect(claimedIn(decided)).toEqual([ids[3], ids[4], ids[5]]);
   });
 
@@ -116,7 +117,7 @@ describe("a worker", () => {
     const taken = () => {
       free--;
     };
-    const slots: Slots = { free: () => free, rooms: () => [], roomMax: 64 };
+    const slots: Slots = { free: () => free, rooms: () => [], roomMax: 64, room: () => 64 };
     const rig = startRig(db, 1, slots);
     const { ids } = await create(db, [{}, following("t0"), {}] as never);
     rig.look();
@@ -145,7 +146,7 @@ describe("a worker", () => {
     const [parent] = await begun([{}, following("t0")]);
     const { ids } = await create(db, [{}]);
     const [waiting] = ids as [string];
-    const rig = startRig(slow, 2, { free: () => free, rooms: () => [], roomMax: 64 });
+    const rig = startRig(slow, 2, { free: () => free, rooms: () => [], roomMax: 64, room: () => 64 });
     rig.look();
     await until(() => held);
     // The row lane has claimed for the only slot, and has not called yet.

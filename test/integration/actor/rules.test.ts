@@ -25,8 +25,9 @@ const alone = (n: number, more: object = {}, prefix = "k") =>
   });
 const slots = (free: number, rooms: Record<string, number>, roomMax = 64): Slots => ({
   free: () => free,
-  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room })),
+  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room, gated: false })),
   roomMax,
+  room: (receiver) => rooms[receiver] ?? roomMax,
 });
 const make = async (specs: readonly object[]) => (await create(db, specs as never)).ids;
 const waking = (key: number) => db.use((sql) => sql`select from wake where (key is null) = ${key === 0}`);
@@ -34,8 +35,9 @@ const waking = (key: number) => db.use((sql) => sql`select from wake where (key 
 it("claims no more for a receiver than it has room for, in all lanes together", async () => {
   await make([...alone(20), ...alone(3, { on_start: call("http://b") }, "b")]);
   const open = (): number => rig.started.filter(({ receiver }) => receiver === "http://a").length;
-  const rooms = () => [{ receiver: "http://a", room: 1 - open() }];
-  const rig: Rig = startRig(db, 1, { free: () => 64, rooms, roomMax: 64 });
+  const rooms = () => [{ receiver: "http://a", room: 1 - open(), gated: false }];
+  const room = (receiver: string) => (receiver === "http://a" ? 1 - open() : 64);
+  const rig: Rig = startRig(db, 1, { free: () => 64, rooms, roomMax: 64, room });
   rig.look();
   await until(() => rig.started.length === 4);
   await stays(() => rig.started.length === 4, 200);

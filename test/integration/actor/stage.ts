@@ -143,7 +143,8 @@ export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
   const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, hasRoom: () => true, ring: () => {} });
   const [started, parked, told]: [Claimed[], Rig["parked"], Rig["told"]] = [[], [], []];
   const noWord = { nothing: () => {}, unknown: () => {} };
-  const room: Slots = typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64 } : slots;
+  const room: Slots =
+    typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64, room: () => 64 } : slots;
   const worker = new Worker({
     ...{ db, mailbox, log, slots: room, hunger: dispatcher, claimsMax: 256 },
     self: () => ({ id: owner, ground: { ...ground, actor: `worker:${owner}` } }),

@@ -60,7 +60,13 @@ let tokens = 0;
 /** A whole turn of a worker with `room` for calls that only looks for work. */
 export function look(db: Db, room = 8) {
   const token = () => ({ owner: 1, claimId: ++tokens });
-  return turn(db, ground, "row", [], new ClaimRound({ free: () => room, rooms: () => [], roomMax: 64 }, room, token));
+  return turn(
+    db,
+    ground,
+    "row",
+    [],
+    new ClaimRound({ free: () => room, rooms: () => [], roomMax: 64, room: () => 64 }, room, token),
+  );
 }
 
 /** The database as one sees it from within a transaction that is open already. */

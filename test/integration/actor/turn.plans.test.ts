@@ -161,7 +161,10 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
 
     it("whole turns, which write as well, do the same", async () => {
       const round = () =>
-        new ClaimRound({ free: () => 8, rooms: () => [], roomMax: 8 }, 8, () => ({ owner: 1, claimId: 5 }));
+        new ClaimRound({ free: () => 8, rooms: () => [], roomMax: 8, room: () => 8 }, 8, () => ({
+          owner: 1,
+          claimId: 5,
+        }));
       const item = (target: string, verb: "cancel" | "update"): Item => ({
         ...{ from: "client", storedAt: Date.now(), expires: true, busy: 0, settle: () => {} },
         command: { id: target, verb, target, ...(verb === "update" ? { fields: { priority: 4 } } : {}) },

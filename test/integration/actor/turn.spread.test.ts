@@ -24,7 +24,7 @@ beforeEach(async () => {
   const counted = counting(db);
   said = counted.said;
   free = 0;
-  rig = startRig(counted.db, 1, { free: () => free, rooms: () => [], roomMax: 64 });
+  rig = startRig(counted.db, 1, { free: () => free, rooms: () => [], roomMax: 64, room: () => 64 });
 });
 afterEach(() => rig.stop());
 

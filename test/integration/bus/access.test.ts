@@ -119,7 +119,8 @@ describe("a cluster of the shipped users", () => {
 const streamCalls = ["CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE"] as const;
 const publishing: readonly (readonly [User, string])[] = [
   ...[
-    ...["baton.door", "baton.progress", "baton.start.bell", "baton.timer", "baton.dead.task.x", "baton.work.access.a"],
+    ...["baton.door", "baton.progress", "baton.start.bell", "baton.timer", "baton.circuit"],
+    ...["baton.dead.task.x", "baton.work.access.a"],
     ...[`baton.event.${uuid}.${uuid}.Success`, `baton.task.${uuid}.explode`, `baton.task.${uuid}`],
     ...["_INBOX_api.x", "_INBOX_worker.x", "_INBOX_baton.x", "_INBOX.x", "$SYS.REQ.SERVER.PING", "elsewhere"],
     ...streamCalls.map((call) => `$JS.API.STREAM.${call}.BATON_WORK`),
@@ -154,7 +155,7 @@ const subscribing: readonly (readonly [User, string])[] = [
     "baton.task.>",
     "baton.door",
   ].map((subject) => ["client", subject] as const),
-  ...["baton.batch.create", "baton.timer", "baton.dead.>", "baton.work.>", "$JS.API.>", "$SYS.>"].map(
+  ...["baton.batch.create", "baton.timer", "baton.circuit", "baton.dead.>", "baton.work.>", "$JS.API.>", "$SYS.>"].map(
     (subject) => ["client", subject] as const,
   ),
   ...["_INBOX_client.>", "_INBOX_worker.>", "baton.batch.create", "baton.task.>"].map(

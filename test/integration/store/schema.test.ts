@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { taskStates } from "#domain/state";
+import { circuitMachine } from "#machines/circuit";
 import { deliveryMachine } from "#machines/delivery";
 import { taskMachine } from "#machines/task";
 import { type Db, openDb } from "#store/client";
@@ -62,6 +63,9 @@ describe("the states", () => {
   it("of a task are those of its machine, in its order", async () => {
     expect(await labels("task_status")).toEqual([...taskStates]);
     expect(await labels("task_status")).toEqual(Object.keys(taskMachine.states));
+  });
+  it("of a circuit are those of its machine", async () => {
+    expect((await labels("circuit_state")).sort()).toEqual(Object.keys(circuitMachine.states).sort());
   });
   it("of a delivery are those of its machine", async () => {
     expect((await labels("delivery_status")).sort()).toEqual(Object.keys(deliveryMachine.states).sort());

@@ -1,8 +1,10 @@
 // Leases, outcomes and their fences on a real Postgres: who gets what, what is written, and what is refused.
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DeliveryActor, decide } from "#actor/deliveries";
 import { loadConfig } from "#config";
+import { receiverOf } from "#domain/action";
 import { Unavailable } from "#domain/errors";
 import { type Db, openDb, type Sql } from "#store/client";
 import { type DeliveryOutcome, giveBack, type LeaseRequest, lease, nextDue, settle } from "#store/deliveries";
@@ -36,15 +38,17 @@ async function due(
     ? { kind: "Nats", params: { subject: more.subject } }
     : { kind: "Webhook", params: { url: more.url ?? "http://a:1/done", verb: "Post" } };
   await sql`
-    insert into delivery (id, key, task_id, batch_id, trigger, action, facts, next_at, hold_until)
-    values (${id}, ${`${id}:end:success`}, ${more.task ?? null}, ${id}, 'end', ${JSON.stringify(action)}::text::jsonb, '{"attempt":0}',
+    insert into delivery (id, key, task_id, batch_id, trigger, action, receiver, facts, next_at, hold_until)
+    values (${id}, ${`${id}:end:success`}, ${more.task ?? null}, ${id}, 'end', ${JSON.stringify(action)}::text::jsonb,
+      ${receiverOf(action as never)}, '{"attempt":0}',
       now() - ${ago}::float8 * interval '1 s', now() + ${more.hold ?? null}::float8 * interval '1 s')`;
   return id;
 }
+const anywhere = { rooms: [], roomMax: 64 };
 let lastLease = 0;
 const take = (more: Partial<LeaseRequest> = {}) => {
   lastLease += 1;
-  const want = { limit: 10, leaseSecs: 15, leaseId: lastLease, full: [], rooms: [], roomMax: 64, ...more };
+  const want = { limit: 10, leaseSecs: 15, leaseId: lastLease, rooms: [], roomMax: 64, ...more };
   return use((s) => lease(s, want));
 };
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).sort();
@@ -68,7 +72,7 @@ describe("a lease", () => {
     const [old, young] = [await due(60), await due(1)];
     await due(-60);
     await due(1, { hold: 60 });
-    const released = await due(30, { hold: -1 });
+    const released = await due(30, { hold: -20 });
     expect(ids(await take({ limit: 2 }))).toEqual([old, released].sort());
     expect(ids(await take())).toEqual([young]);
     expect(await take()).toEqual([]);
@@ -107,9 +111,14 @@ describe("a lease", () => {
     const narrow = [await due(50, { url: "http://Narrow:2/x" }), await due(49, { url: "http://narrow:2?x" })];
     await due(48, { url: "http://narrow:2/z" });
     const others = [await due(3, { subject: "baton.work.x" }), await due(2, { url: "http://b:1/" })];
-    const got = await take({ full: ["http://full:1"], rooms: [{ receiver: "http://narrow:2", room: 2 }] });
+    const got = await take({
+      rooms: [
+        { receiver: "http://full:1", room: 0 },
+        { receiver: "http://narrow:2", room: 2 },
+      ],
+    });
     expect(ids(got)).toEqual([...narrow, ...others].sort());
-    expect(await take({ full: ["http://full:1"], roomMax: 1 })).toHaveLength(1);
+    expect(await take({ rooms: [{ receiver: "http://full:1", room: 0 }], roomMax: 1 })).toHaveLength(1);
     expect(await take({ roomMax: 3 })).toHaveLength(3);
   });
 
@@ -138,7 +147,12 @@ describe("a lease", () => {
     await use((s) => giveBack(s, lastLease - 1, [now]));
     expect(await row(later)).toMatchObject({ attempts: 0, lease_id: null });
     expect(ids(await take())).toEqual([now]);
-    const ms = await use(nextDue);
+    // Where the lease of the other one ends, it may be sent again.
+    const leased = await use((s) => nextDue(s, anywhere));
+    expect(leased).toBeGreaterThan(10_000);
+    expect(leased).toBeLessThanOrEqual(15_000);
+    await sql`delete from delivery where id = ${now}`;
+    const ms = await use((s) => nextDue(s, anywhere));
     expect(ms).toBeGreaterThan(55_000);
     expect(ms).toBeLessThanOrEqual(60_000);
   });
@@ -201,7 +215,7 @@ describe("an outcome", () => {
       last_status: null,
       last_error: "connect refused",
     });
-    const ms = await use(nextDue);
+    const ms = await use((s) => nextDue(s, anywhere));
     expect(ms).toBeGreaterThan(1_500);
     expect(ms).toBeLessThanOrEqual(2_001);
     expect(await take()).toEqual([]);
@@ -235,4 +249,25 @@ describe("an outcome", () => {
     await actor.idle();
     expect([away, commits, (await row(id))?.status]).toEqual([-1, 1, "success"]);
   });
+});
+
+it("rows from before there were receivers have the one that their action names", async () => {
+  const file = new URL("../../../src/store/migrations/0005_delivery_receiver.sql", import.meta.url);
+  const [backfill = ""] = /^update delivery [^;]*;/m.exec(readFileSync(file, "utf8")) ?? [];
+  const urls = [
+    "http://a:1/x",
+    "HTTP://B.Example:80/",
+    "https://c.example:443?q",
+    "https://d:80/#a",
+    "http://[::1]:80/x",
+  ];
+  for (const url of urls) await due(1, { url });
+  await due(1, { subject: "baton.work.x" });
+  const rows = () => sql<{ url: string | null; receiver: string | null }[]>`
+    select action #>> '{params,url}' as url, receiver from delivery order by 1`;
+  const written = [...(await rows())];
+  await sql`update delivery set receiver = null`;
+  await use((s) => s.unsafe(backfill));
+  expect([...(await rows())]).toEqual(written);
+  expect(written.map(({ receiver }) => receiver)).toContain("http://b.example");
 });

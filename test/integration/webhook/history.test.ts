@@ -1,5 +1,6 @@
 // What is kept of each attempt to deliver, from the bytes that a receiver answered to the row: the beginning of it, whatever
 // it is; and in which order, also after a replay.
+
 import { randomUUID } from "node:crypto";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DeliveryActor } from "#actor/deliveries";
 import { makeWork } from "#bus/work";
 import { type Config, loadConfig } from "#config";
+import { type Action, receiverOf } from "#domain/action";
 import { type Db, openDb } from "#store/client";
 import { type Settled, settle } from "#store/deliveries";
 import { findDelivery } from "#store/list";
@@ -45,6 +47,7 @@ beforeAll(async () => {
   deliverer = new Deliverer({
     ...{ config, db, lanes, work, log },
     send: sender.send,
+    probe: async () => new Set<string>(),
     tell: (outcome) => actor.tell(outcome),
   });
   return async () => {
@@ -69,8 +72,8 @@ async function write(more: { subject?: string; attempts?: number; lease?: number
     : { kind: "Webhook", params: { url, verb: "Post" } };
   await db.use(
     (sql) => sql`
-      insert into delivery (id, key, batch_id, trigger, action, facts, attempts, lease_id, lease_until)
-      values (${id}, ${id}, ${id}, 'end', ${JSON.stringify(action)}::text::jsonb, '{}', ${more.attempts ?? 0},
+      insert into delivery (id, key, batch_id, trigger, action, receiver, facts, attempts, lease_id, lease_until)
+      values (${id}, ${id}, ${id}, 'end', ${JSON.stringify(action)}::text::jsonb, ${receiverOf(action as Action)}, '{}', ${more.attempts ?? 0},
         ${more.lease ?? null}, ${more.lease ? "infinity" : null}::text::timestamptz)`,
   );
   return id;

@@ -1,21 +1,19 @@
 // One look for work against the room there is: how many to take, from whom, and who should look again afterwards.
 import { expect, it } from "vitest";
 import { ClaimRound, type Slots } from "#actor/claim";
-import type { Claimable } from "#store/claim";
-import { task } from "./rows.ts";
 
-const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64): Slots => ({
+const slots = (free: number, rooms: Record<string, number> = {}, roomMax = 64, gated = ""): Slots => ({
   free: () => free,
-  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room })),
+  rooms: () => Object.entries(rooms).map(([receiver, room]) => ({ receiver, room, gated: gated === receiver })),
   roomMax,
+  room: (receiver) => rooms[receiver] ?? roomMax,
 });
 let next = 0;
 const token = () => ({ owner: 3, claimId: ++next });
-const found = (...receivers: (string | null)[]): Claimable[] =>
-  receivers.map((receiver, i) => ({ row: task({ id: `t${i}`, receiver }), action: null, keys: [] }));
 const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
   const round = new ClaimRound(of, max, token);
-  round.judge(found(...receivers));
+  const chosen = receivers.map((receiver) => ({ receiver }));
+  round.judge(chosen, chosen);
   return [round.moreHere, round.moreElsewhere];
 };
 
@@ -45,4 +43,16 @@ it("calls others where this process, or a receiver here, is full now", () => {
   expect(judged(slots(9, { x: 1 }), 9, "x")[1]).toBe(true);
   expect(judged(slots(9, {}, 2), 9, "x", "x")[1]).toBe(true);
   expect(judged(slots(9, { x: 2 }), 9, "x", null, null)[1]).toBe(false);
+});
+
+it("calls nobody for a receiver whose circuit is not closed: no free slot changes that", () => {
+  expect(judged(slots(9, { x: 0 }), 9)[1]).toBe(true);
+  expect(judged(slots(9, { x: 0 }, 64, "x"), 9)[1]).toBe(false);
+  expect(judged(slots(9, { x: 1 }, 64, "x"), 9, "x")[1]).toBe(false);
+});
+
+it("calls others where a receiver was found with more than it may have", () => {
+  const round = new ClaimRound(slots(9, {}, 1), 9, token);
+  round.judge([{ receiver: "x" }], [{ receiver: "x" }, { receiver: "y" }]);
+  expect([round.moreHere, round.moreElsewhere]).toEqual([false, true]);
 });

@@ -53,14 +53,22 @@ it.each<[string, Partial<TaskRecord>, string[], object[]]>([
   ["paused", { status: "Paused" }, ["p"], [{ type: "dependency", task_id: "p" }, { type: "paused" }]],
   ["running", { status: "Running", run_at: later }, [], []],
 ])("says why a task that is %s does not run", (_what, more, parents, blockers) => {
-  expect(blockersOf({ ...record, ...more }, parents, [], now)).toEqual(blockers);
+  expect(blockersOf({ ...record, ...more }, { parents, rules: [], circuits: [] }, now)).toEqual(blockers);
 });
 
 it("names the rules that are full or that it lacks something for, and those alone", () => {
   const state = (used: number, ...missing: string[]) => ({ rule: { used }, used, limit: 2, holders: ["h"], missing });
-  expect(blockersOf(record, [], [state(1), state(2), state(0, "tenant")], now)).toEqual([
+  const of = (...rules: ReturnType<typeof state>[]) => blockersOf(record, { parents: [], rules, circuits: [] }, now);
+  expect(of(state(1), state(2), state(0, "tenant"))).toEqual([
     { type: "rule", rule: { used: 2 }, used: 2, limit: 2, holders: ["h"] },
     { type: "rule", rule: { used: 0 }, used: 0, limit: 2, holders: ["h"], missing: ["tenant"] },
   ]);
-  expect(blockersOf(record, [], [state(1)], now)).toEqual([{ type: "slots" }]);
+  expect(of(state(1))).toEqual([{ type: "slots" }]);
+});
+
+it("names the receiver that may not be called, with its port", () => {
+  const circuit = { receiver: "https://ci.example.com", state: "open", failures: 5, until: later } as const;
+  expect(blockersOf(record, { parents: [], rules: [], circuits: [circuit] }, now)).toEqual([
+    { type: "circuit", host: "ci.example.com:443", until: later },
+  ]);
 });

@@ -9,7 +9,7 @@ const rights = {
   read: [
     ...["GET /metrics", "GET /openapi.json", "GET /view"],
     ...["GET /task", "GET /task/{id}", "GET /task/{id}/events", "GET /batch/{id}", "GET /batches", "GET /dag/{id}"],
-    ...["GET /webhook-deliveries", "GET /webhook-deliveries/{id}", "GET /events"],
+    ...["GET /webhook-deliveries", "GET /webhook-deliveries/{id}", "GET /events", "GET /circuits"],
   ],
   submit: ["POST /task"],
   operate: [

@@ -38,6 +38,7 @@ it("names every route of the API, with its errors", () => {
       "post /webhook-deliveries/{id}/replay",
       "post /webhook-deliveries/replay",
       "get /events",
+      "get /circuits",
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;

@@ -24,6 +24,7 @@ const claim = (claimId: number, more: Partial<Claimed> = {}): Claimed => ({
   timeoutSecs: 60,
   receiver,
   action,
+  isProbe: false,
   ...more,
 });
 const answer = (more: Partial<SendResult> = {}): SendResult => ({
@@ -164,6 +165,25 @@ describe("a claim", () => {
     for (const { end } of calls) end(answer());
     await until(() => told.length === 4);
     expect(lanes.free()).toBe(4);
+  });
+
+  it("of a receiver whose circuit is not closed is given back uncalled, also where it waits already, but for the probe", () => {
+    const { starter, lanes, told, calls } = bench();
+    for (const id of [1, 2, 3]) starter.start(claim(id));
+    lanes.gate(new Map([[receiver, 0]]));
+    starter.start(claim(4));
+    const released = () => told.map((command) => [command.type, command.task]);
+    expect(released()).toEqual([["released", "task-4"]]);
+    starter.recheck();
+    expect(released()).toEqual([
+      ["released", "task-4"],
+      ["released", "task-3"],
+    ]);
+    expect(calls).toHaveLength(2);
+    const free = bench();
+    free.lanes.gate(new Map([[receiver, 1]]));
+    free.starter.start(claim(5, { isProbe: true }));
+    expect([free.calls.length, free.told]).toEqual([1, []]);
   });
 
   it("of which no request can be made has failed", async () => {
