@@ -215,7 +215,7 @@ describe("a probe", () => {
 });
 
 describe("a claim round", () => {
-  beforeEach(() => db.use((sql) => sql`truncate batch, holder, lane, wake cascade`));
+  beforeEach(() => db.use((sql) => sql`truncate batch, task, holder, lane, wake cascade`));
   const to = (url: string) => ({ on_start: { kind: "Webhook", params: { url, verb: "Post" } } });
   /** A process that knows of the circuit of `a`. */
   const knowing = (gate: 0 | 1): Slots => ({

@@ -82,9 +82,3 @@ it("parks the one command that cannot be decided, and decides the others", async
   expect(answers.map((answer) => answer?.status)).toEqual([200, 200, 200, 503, 200, 200, 200]);
   expect(rig.parked.map(({ item }) => item.command)).toMatchObject([poison]);
 });
-
-it("forgets the claim of an outcome that was parked, so that the claim is given back", async () => {
-  rig.worker.held.add(77);
-  rig.mailbox.tell({ type: "started", task: "no id at all", claimId: 77 });
-  await until(() => !rig.worker.held.has(77), 5_000);
-});
