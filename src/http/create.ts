@@ -19,8 +19,11 @@ import { once } from "#http/once";
 import { readKey } from "#http/route";
 import type { Db } from "#store/client";
 import {
+  type Asked,
+  type CreateKey,
   type Creation,
   countUnfinished,
+  type Decide,
   insertBatch,
   insertDeduplicated,
   insertKeyed,
@@ -54,17 +57,39 @@ export async function createFrom(deps: CreateDeps, body: unknown, bytes: number,
     await refuseIfFull(deps);
     return announce(deps, call, await insert(deps.db, call));
   }
-  const hash = createHash("sha256").update(JSON.stringify(body)).digest("base64url");
-  return once(deps.db, { text: key, hash }, async () => {
+  return createOnce(
+    deps,
+    { text: key, hash: hashOf(body) },
+    asked(call),
+    (hits) => planOf(call, hits),
+    (kept) => firstPlan(call.batch, kept),
+  );
+}
+
+/** Of what was asked under a key, as JSON. */
+export const hashOf = (body: unknown): string => createHash("sha256").update(JSON.stringify(body)).digest("base64url");
+
+/** Creates what is planned, unless its key stands for a creation already: then that one is planned `again`, and answered. */
+export function createOnce(
+  deps: CreateDeps,
+  key: CreateKey,
+  asked: Asked & { readonly tasks: number },
+  plan: Decide,
+  again: (kept: Kept) => BatchPlan,
+): Promise<Reply> {
+  return once(deps.db, key, async () => {
     const full = await fullness(deps);
-    const made = await insertKeyed(deps.db, { text: key, hash }, asked(call), (hits) => {
+    const made = await insertKeyed(deps.db, key, asked, (hits) => {
       // Only now is it known that the key is new: a repetition gets its answer however much there is to do.
       if (full) throw full;
-      return planOf(call, hits);
+      return plan(hits);
     });
     if (made === "busy") return made;
-    if ("plan" in made) return announce(deps, call, made);
-    return made.hash === hash ? answerTo(firstCreation(call.batch, made)) : usedBefore;
+    if ("plan" in made) return announce(deps, asked, made);
+    if (made.hash !== key.hash) return usedBefore;
+    const first = again(made);
+    const named = first.tasks.map((task) => ({ ...task, id: made.tasks[task.pos] as string }));
+    return answerTo({ plan: { ...first, tasks: named }, created: made.created });
   });
 }
 
@@ -142,11 +167,9 @@ const usedBefore = reply(422, {
 });
 
 /** What was created under a key: the same body makes the same plan, but for the ids and for what had a twin then. */
-function firstCreation(batch: NewBatch, { batchId, tasks, created }: Kept): Creation {
+function firstPlan(batch: NewBatch, { batchId, tasks, created }: Kept): BatchPlan {
   const omitted = new Set([...batch.tasks.keys()].filter((position) => !tasks[position]));
-  const planned = planBatch(batch, batchId, created.getTime(), omitted);
-  const named = planned.tasks.map((task) => ({ ...task, id: tasks[task.pos] as string }));
-  return { plan: { ...planned, tasks: named }, created };
+  return planBatch(batch, batchId, created.getTime(), omitted);
 }
 
 function answerTo({ plan, created }: Creation): Reply {

@@ -13,13 +13,14 @@ import { ensureShapes } from "#store/shapes";
 
 export type { CreateKey, Kept } from "#store/create-key";
 
+/** Of all tasks of a plan. */
+export const rulesOf = (plan: BatchPlan): readonly Rule[] =>
+  plan.specs.flatMap(({ rules }) => rules as readonly Rule[]);
+
 /** Returns the time of creation. `now`: wall clock in ms, for the ids of deliveries. */
 export async function insertBatch(db: Db, plan: BatchPlan, now: number): Promise<Date> {
   const n = plan.tasks.length;
-  await ensureShapes(
-    db,
-    plan.specs.flatMap(({ rules }) => rules as readonly Rule[]),
-  );
+  await ensureShapes(db, rulesOf(plan));
   if (n <= bulkTasksMin && !hasRules([plan])) return groupOf(db).insert(plan, now);
   const created = await db.tx((sql) => {
     void allow(sql, bulkMs);

@@ -5,11 +5,11 @@ import { planRerun } from "#domain/rerun";
 import { Faults } from "#domain/schema/decode";
 import { readRerun } from "#domain/schema/rerun";
 import { uuidv7 } from "#domain/uuid";
-import { announce, refuseIfFull } from "#http/create";
+import { announce, createOnce, hashOf, refuseIfFull } from "#http/create";
 import { reply } from "#http/errors";
-import { type Deps, found, idOf, type RouteDoc, send, tooMany } from "#http/route";
+import { type Deps, found, idOf, keyOf, type RouteDoc, send, tooMany } from "#http/route";
 import { listOf, ref } from "#http/shapes";
-import { insertBatch } from "#store/create";
+import { insertBatch, type Kept, rulesOf } from "#store/create";
 import { readEnded } from "#store/rerun";
 
 const made = { "X-Batch-ID": "The id of the new batch." };
@@ -23,15 +23,17 @@ const doc: RouteDoc = {
     "Left out is what could not run this time: a task whose `condition` on a parent that succeeded cannot be met (`on_failure`), which counts as Skipped for those that depend on it; and a task that was canceled or skipped and that only such tasks would need (unless DEAD_END_CANCEL_ENABLED=0).",
     "A `run_at` that has passed is now. So is a `delay_secs` that has: it is kept as the time that it led to, and does not begin again.",
     "`dedupe_strategy` is kept and not applied. Cancel actions that a service answered to a start call are not kept.",
-    "Each call makes another batch.",
+    "Each call makes another batch, unless it has the `Idempotency-Key` of one before: then it gets that one's answer, as for `POST /task`.",
   ].join("\n\n"),
+  keyed: true,
   body: ref("Rerun"),
   answers: {
     201: { what: "The created tasks, in the order of the first call.", schema: listOf("Task"), headers: made },
     204: { what: "Nothing to run again: the new batch is empty, and complete at once.", headers: made },
     400: "The id is no UUID, or every fault of the body.",
     404: "No such batch.",
-    409: "Some of its tasks are unfinished.",
+    409: "Some of its tasks are unfinished; or the first call with this Idempotency-Key is still under way.",
+    422: "The Idempotency-Key was used with another request.",
     429: tooMany,
   },
 };
@@ -49,9 +51,17 @@ export function rerunRoutes(app: FastifyInstance, deps: Deps): void {
       const error = `The batch has not ended: ${batch.unfinished} of ${batch.total} tasks are unfinished`;
       return send(out, reply(409, { error, details: [] }));
     }
-    await refuseIfFull(deps);
     const now = Date.now();
-    const plan = planRerun(batch, only, { id: uuidv7(now), now, deadEnds: config.deadEndCancelEnabled });
+    const planned = (id: string, at: number) =>
+      planRerun(batch, only, { id, now: at, deadEnds: config.deadEndCancelEnabled });
+    const plan = planned(uuidv7(now), now);
+    const key = keyOf(request);
+    if (key !== undefined) {
+      const asked = { kinds: [], probes: [], rules: rulesOf(plan), tasks: plan.tasks.length, now };
+      const again = ({ batchId, created }: Kept) => planned(batchId, created.getTime());
+      return send(out, await createOnce(deps, { text: key, hash: hashOf([source, only]) }, asked, () => plan, again));
+    }
+    await refuseIfFull(deps);
     return send(out, announce(deps, { now }, { plan, created: await insertBatch(db, plan, now) }));
   });
 }

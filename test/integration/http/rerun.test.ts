@@ -8,11 +8,11 @@ afterAll(api.close);
 const missing = "019b0000-0000-7000-8000-000000000000";
 const hook = (path: string) => ({ kind: "Webhook", params: { url: `http://127.0.0.1:9/${path}`, verb: "Post" } });
 const task = (id: string, more: object = {}) => ({ id, name: `name ${id}`, kind: "k", ...more });
-const rerun = (batch: string, body: unknown = { only: "failed" }) =>
+const rerun = (batch: string, body: unknown = { only: "failed" }, headers: Record<string, string> = {}) =>
   api.app.inject({
     method: "POST",
     url: `/batch/${batch}/rerun`,
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     ...(body === "" ? {} : { payload: JSON.stringify(body) }),
   });
 
@@ -226,4 +226,26 @@ describe("creates", () => {
     expect(ids((await rerun(old)).json())).toEqual(["t11998", "t11999"]);
     expect((await rerun(old, { only: "all" })).json()).toHaveLength(12_000);
   });
+});
+
+it("under one Idempotency-Key makes one batch, however often and at once it is asked for", async () => {
+  const rule = { type: "Concurrency", max_concurrency: 1, matcher: { kind: "k", status: "Running", fields: [] } };
+  const batch = await create([task("a", { on_start: hook("a") }), task("b"), task("c", { rules: [rule] })]);
+  await end(batch, { a: "Failure", c: "Canceled" });
+  const before = Number(await count());
+  const key = { "idempotency-key": `again ${batch}` };
+  const first = await Promise.all(Array.from({ length: 5 }, () => rerun(batch, { only: "failed" }, key)));
+  expect(first.map(({ statusCode }) => statusCode)).toEqual([201, 201, 201, 201, 201]);
+  expect(new Set(first.map(({ body }) => body)).size).toBe(1);
+  expect(ids(first[0]?.json() ?? [])).toEqual(["a", "c"]);
+  await end(String(first[0]?.headers["x-batch-id"]));
+  const later = await rerun(batch, { only: "failed" }, key);
+  expect([later.statusCode, later.body, later.headers["x-batch-id"]]).toEqual([
+    201,
+    first[0]?.body,
+    first[0]?.headers["x-batch-id"],
+  ]);
+  expect((await rerun(batch, { only: "all" }, key)).statusCode).toBe(422);
+  expect((await rerun(batch, { only: "failed" })).statusCode).toBe(201);
+  expect(await count()).toBe(before + 2);
 });
