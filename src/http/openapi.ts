@@ -60,6 +60,8 @@ const withBody: RouteDoc["answers"] = {
   415: "The body is not application/json.",
 };
 
+const withKey: RouteDoc["answers"] = { 422: "The Idempotency-Key was used with another request." };
+
 function generalAnswers(route: RouteOptions, doc: RouteDoc, right: Right): RouteDoc["answers"] {
   if (right === "open") return {};
   if (doc.tag === "system") return guarded;
@@ -83,7 +85,7 @@ function operation(route: RouteOptions, doc: RouteDoc, right: Right): Json {
         },
       ]
     : [];
-  const answers = { ...generalAnswers(route, doc, right), ...doc.answers };
+  const answers = { ...generalAnswers(route, doc, right), ...(doc.keyed ? withKey : {}), ...doc.answers };
   return {
     tags: [doc.tag],
     summary: doc.summary,

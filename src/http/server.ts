@@ -72,6 +72,19 @@ function expectHost(app: FastifyInstance): void {
   });
 }
 
+/** What is no percent-encoded UTF-8 would be searched for as it stands. */
+function expectEncoded(app: FastifyInstance): void {
+  app.addHook("preValidation", async ({ url }) => {
+    const mark = url.indexOf("?");
+    if (mark < 0 || !url.includes("%", mark)) return;
+    try {
+      decodeURIComponent(url.slice(mark + 1));
+    } catch {
+      throw new Invalid("Invalid query", ["query: is no percent-encoded UTF-8"]);
+    }
+  });
+}
+
 function bare({ config, log }: StatusDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
@@ -85,6 +98,7 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
     },
   });
   expectHost(app);
+  expectEncoded(app);
   acceptJson(app);
   allowOrigins(app, config.corsOrigins);
   guard(app, config);

@@ -33,7 +33,6 @@ const doc: RouteDoc = {
     400: "The id is no UUID, or every fault of the body.",
     404: "No such batch.",
     409: "Some of its tasks are unfinished; or the first call with this Idempotency-Key is still under way.",
-    422: "The Idempotency-Key was used with another request.",
     429: tooMany,
   },
 };

@@ -44,7 +44,6 @@ const docs = {
         schema: ref("Error"),
         headers: { "Retry-After": "Seconds until the call may be repeated." },
       },
-      422: "This Idempotency-Key was used with another body.",
       429: tooMany,
     },
   },

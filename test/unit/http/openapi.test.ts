@@ -42,7 +42,7 @@ it("names every route of the API, with its errors", () => {
     ].sort(),
   );
   const patch = document.paths["/task/{id}"].patch;
-  expect(Object.keys(patch.responses)).toEqual(["200", "400", "401", "403", "404", "409", "413", "415", "503"]);
+  expect(Object.keys(patch.responses)).toEqual(["200", "400", "401", "403", "404", "409", "413", "415", "422", "503"]);
   expect(document.openapi).toBe("3.1.0");
 });
 
