@@ -111,6 +111,8 @@ export const limits = {
   /** Commands in one turn, and commands in one JetStream message of the door. */
   commandBatchMax: 256,
   doorCommandsMax: 128,
+  /** Half of what a NATS server takes unless it is told otherwise. */
+  doorBytesMax: 524_288,
   /** The caller of a command waits so long; one that was not begun so long after it was stored is dropped. */
   commandDeadlineMs: 10_000,
   commandBeginMs: 6_000,

@@ -26,6 +26,8 @@ export interface DoorMessage {
 }
 
 interface Waiting {
+  /** As it is sent. */
+  readonly text: string;
   readonly command: ClientCommand | DeliveryCommand;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -77,7 +79,7 @@ class CommandDoor {
         this.#waiting.delete(command.id);
         reject(new Unavailable("no actor answered in time"));
       }, limits.commandDeadlineMs);
-      const entry = { command, resolve, reject, timer };
+      const entry = { command, text: JSON.stringify(command), resolve, reject, timer };
       this.#waiting.set(command.id, entry);
       this.#queue.push(entry);
       if (!this.#publishing) {
@@ -90,13 +92,11 @@ class CommandDoor {
 
   async #publish(): Promise<void> {
     while (this.#queue.length > 0) {
-      const batch = this.#queue
-        .splice(0, limits.doorCommandsMax)
-        .filter(({ command }) => this.#waiting.has(command.id));
+      const batch = this.#queue.splice(0, fitting(this.#queue)).filter(({ command }) => this.#waiting.has(command.id));
       if (batch.length === 0) continue;
-      const message: DoorMessage = { inbox: this.#listen(), commands: batch.map(({ command }) => command) };
+      const message = `{"inbox":${JSON.stringify(this.#listen())},"commands":[${batch.map(({ text }) => text).join()}]}`;
       try {
-        await this.#bus.js.publish(subjects.door, JSON.stringify(message), { timeout: limits.publishTimeoutMs });
+        await this.#bus.js.publish(subjects.door, message, { timeout: limits.publishTimeoutMs });
       } catch (error) {
         for (const { command } of batch)
           this.#fail(command.id, new Unavailable("NATS did not store the command", [], { cause: error }));
@@ -131,6 +131,16 @@ class CommandDoor {
     clearTimeout(entry.timer);
     entry.reject(error);
   }
+}
+
+/** How many of these go into one message: as many as it may hold, and one at least. */
+function fitting(queue: readonly Waiting[]): number {
+  let bytes = 0;
+  const end = queue.findIndex(({ text }, n) => {
+    bytes += Buffer.byteLength(text);
+    return n === limits.doorCommandsMax || (n > 0 && bytes > limits.doorBytesMax);
+  });
+  return end < 0 ? queue.length : end;
 }
 
 /** Anybody may publish to an inbox: what is no list of answers is skipped. An error here would stop the connection. */

@@ -43,6 +43,22 @@ it("sends what waits in one message when the last is stored, 128 at most", async
   expect(sizes(sent)).toEqual([1, 128, 72]);
 });
 
+it("puts no more into one message than a server takes, and a large command into one of its own", async () => {
+  const { sent, door } = rig();
+  const large = (n: number, chars: number) =>
+    door.ask({ ...command(n), verb: "update", fields: { result: "é".repeat(chars) } }).catch(() => {});
+  void door.ask(command(0)).catch(() => {});
+  await until(() => sent.length === 1);
+  for (let n = 1; n <= 5; n++) void large(n, 100_000);
+  void large(6, 300_000);
+  void large(7, 10);
+  for (let n = 0; n < 5; n++) {
+    await until(() => sent.length === n + 1);
+    sent[n]?.stored();
+  }
+  expect(sizes(sent)).toEqual([1, 2, 2, 1, 1]);
+});
+
 it("fails those whose message is not stored, and goes on with the others", async () => {
   const { sent, door } = rig();
   const first = door.ask(command(0)).catch((error: unknown) => error);
