@@ -23,6 +23,8 @@ export interface Bus {
   ensure(): Promise<void>;
   /** Runs now if the streams are there, and each time they have been ensured again. */
   onReady(callback: () => void): void;
+  /** Runs each time the connection is lost, before there can be another. Gives what ends that. */
+  onLost(callback: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export const openBus = (config: Pick<Config, "natsUrl">, name: string, log: Logg
 class Connection implements Bus {
   readonly #log: Logger;
   readonly #ready = new Set<() => void>();
+  readonly #lost = new Set<() => void>();
   readonly #timer: NodeJS.Timeout;
   #nc: NatsConnection | null = null;
   #js: JetStreamClient | null = null;
@@ -75,6 +78,11 @@ class Connection implements Bus {
   onReady(callback: () => void): void {
     this.#ready.add(callback);
     if (this.up) callback();
+  }
+
+  onLost(callback: () => void): () => void {
+    this.#lost.add(callback);
+    return () => void this.#lost.delete(callback);
   }
 
   async close(): Promise<void> {
@@ -122,6 +130,7 @@ class Connection implements Bus {
         if (!this.#closed) this.#log.warn("the connection to NATS is gone");
         this.#connected = false;
         this.#ensured = false;
+        for (const callback of [...this.#lost]) callback();
       } else if (status.type === "reconnect") {
         metrics.busReconnects.add(1);
         this.#log.info("NATS is back");
@@ -141,7 +150,7 @@ class Connection implements Bus {
   async #ensureOnce(): Promise<void> {
     if (this.#closed || !this.#connected) return;
     try {
-      const again = await this.#streams.ensure(await this.manager());
+      const again = await this.#streams.ensure(await this.manager(), performance.now());
       this.#ensured = true;
       if (again) setTimeout(() => void this.ensure(), lookAgainMs).unref();
     } catch (error) {

@@ -49,7 +49,7 @@ export interface CommandSource extends Intake {
 }
 
 export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): CommandSource {
-  const inHand = new InHand();
+  const inHand = new InHand(bus, log);
   const answers = new Map<string, [string, Answer][]>();
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {

@@ -185,6 +185,8 @@ class ProgressDoor {
     while (this.#gathered.length > 0) {
       const batch = this.#gathered.splice(0, limits.progressUpdatesMax);
       try {
+        // Those that waited for others would else each wait for a time-out of their own.
+        if (!this.#bus.up) throw new Error("NATS is away");
         const payload = JSON.stringify(batch.map(({ update }) => update));
         await this.#bus.js.publish(subjects.progress, payload, { timeout: limits.publishTimeoutMs });
         for (const { resolve } of batch) resolve();

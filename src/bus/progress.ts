@@ -21,7 +21,7 @@ export function takeProgress(
   room: () => Promise<void>,
   log: Logger,
 ): ProgressSource {
-  const inHand = new InHand();
+  const inHand = new InHand(bus, log);
   const intake = consume({
     bus,
     source: consumers.progress,

@@ -66,8 +66,15 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   completeActions: [8, (sql) => load.completeActions(sql, [id("b", 1), id("b", 2)])],
   countsOf: [3 * width, (sql) => load.countsOf(sql, [id("b", 1)])],
   answered: [128, (sql) => load.answered(sql, ["c5", "c700", ...tasks(0, 60)])],
-  countRows: [128, (sql) => counters.countRows(sql, tasks(4_000, 64))],
-  freshIds: [128, (sql) => counters.freshIds(sql, ["c5", "c700"])],
+  countRows: [128, (sql) => counters.countRows(sql, tasks(4_000, 64), false)],
+  freshIds: [
+    128,
+    (sql) =>
+      counters.freshIds(
+        sql,
+        ["c5", "c700"].map((id) => ({ id, counts: "1/0" })),
+      ),
+  ],
   writeCounts: [
     32,
     (sql) => counters.writeCounts(sql, [{ id: middle, status: "Claimed", endedAt: null, success: 1, failures: 0 }]),

@@ -127,7 +127,9 @@ describe("an update", () => {
     await bare(stand, id, { new_success: 1 }, { [headers.reply]: inbox.subject });
     const stored = await stand.bus
       .manager()
-      .then((manager) => manager.streams.getMessage("BATON_COMMANDS", { seq: 1 }));
+      .then((manager) =>
+        manager.streams.getMessage("BATON_COMMANDS", { last_by_subj: subjects.taskOf(id, "progress") }),
+      );
     expect(stored).not.toBeNull();
     await until(() => Date.now() > (stored?.time.getTime() ?? 0) + 5);
     await db.use((sql) => sql`update task set status = 'Success', ended_at = now() where id = ${id}`);

@@ -130,7 +130,7 @@ describe("PATCH", () => {
 
 describe("PUT", () => {
   it("is stored with the client's key, or one of our own", async () => {
-    state.rows = [{ status: "Running" }];
+    state.rows = [{ id: low, status: "Running", success: 0, failures: 0 }];
     expect((await json("PUT", `/task/${id}`, { new_success: 2 }, { "idempotency-key": "k" })).statusCode).toBe(202);
     expect(counted.at(-1)).toEqual({ id: `${low}:k`, task: low, success: 2, failures: 0 });
     await json("PUT", `/task/${id}`, { new_failures: 1 });
@@ -141,7 +141,7 @@ describe("PUT", () => {
     const before = counted.length;
     state.rows = [];
     expect((await json("PUT", `/task/${id}`, { new_success: 1 })).statusCode).toBe(404);
-    state.rows = [{ status: "Skipped" }];
+    state.rows = [{ id: low, status: "Skipped", success: 0, failures: 0 }];
     const refused = await json("PUT", `/task/${id}`, { new_success: 1 });
     expect([refused.statusCode, refused.json()]).toEqual([
       409,
