@@ -24,7 +24,7 @@ export interface Judged {
 
 /** What the table knows of ids: those that it keeps from now on, and what it has kept for others. */
 export interface Known {
-  readonly fresh: ReadonlySet<string>;
+  readonly isFresh: (id: string) => boolean;
   readonly before: ReadonlyMap<string, string | null>;
 }
 
@@ -35,7 +35,7 @@ export function isInTime({ storedAt }: CounterItem, row: CountRow | undefined): 
   return storedAt === null || row.endedAt === null || storedAt <= row.endedAt.getTime();
 }
 
-export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before }: Known): Judged {
+export function judge(items: readonly CounterItem[], rows: Rows, { isFresh, before }: Known): Judged {
   const verdicts = new Map<CounterItem, Verdict>();
   const changed = new Set<CountRow>();
   const refused = new Map<string, Verdict>();
@@ -48,7 +48,7 @@ export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before
     if (row === undefined) verdicts.set(item, no({ status: 404, id: task, error: "Task not found" }));
     else if (isKnown) verdicts.set(item, again(item, row, taken.get(id) ?? before.get(id) ?? null));
     else if (!isInTime(item, row)) verdicts.set(item, no(tooLate(row)));
-    else if (!fresh.has(id)) verdicts.set(item, again(item, row, null));
+    else if (!isFresh(id)) verdicts.set(item, again(item, row, null));
     else {
       const verdict = refused.get(id) ?? add(row, update);
       if (verdict.outcome === "done") {

@@ -5,7 +5,7 @@ import { type CounterItem, isInTime, type Judged, judge, type Rows } from "#acto
 import { limits } from "#config";
 import { countsOf } from "#domain/counts";
 import type { Db, Sql } from "#store/client";
-import { countedBefore, countRows, forgetIds, freshIds, writeCounts } from "#store/counters";
+import { countedBefore, countRows, forgetIds, keepIds, writeCounts } from "#store/counters";
 import { isTransient } from "#store/faults";
 import { wakeKeysOf } from "#store/holders";
 import * as load from "#store/load";
@@ -163,9 +163,10 @@ async function know(sql: Sql, items: readonly Waiting[], rows: Rows) {
     if (isInTime(item, rows.get(update.task)) && !counting.has(update.id)) counting.set(update.id, countsOf(update));
   }
   const ids = [...counting].map(([id, counts]) => ({ id, counts }));
-  const fresh = ids.length > 0 ? await freshIds(sql, ids) : new Set<string>();
-  const others = [...new Set(here.map(({ update }) => update.id))].filter((id) => !fresh.has(id));
-  return { fresh, before: others.length > 0 ? await countedBefore(sql, others) : new Map<string, string | null>() };
+  const stale = ids.length > 0 ? await keepIds(sql, ids) : new Set<string>();
+  const isFresh = (id: string) => counting.has(id) && !stale.has(id);
+  const others = [...new Set(here.map(({ update }) => update.id))].filter((id) => !isFresh(id));
+  return { isFresh, before: others.length > 0 ? await countedBefore(sql, others) : new Map<string, string | null>() };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

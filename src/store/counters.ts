@@ -24,13 +24,15 @@ export interface Counted {
   readonly counts: string;
 }
 
-/** Keeps these ids, each once, with what they stand for. Gives those that have not been counted before. */
-export async function freshIds(sql: Sql, ids: readonly Counted[]): Promise<Set<string>> {
+/** Keeps these ids, each once, with what they stand for. Gives those that had been counted before. */
+export async function keepIds(sql: Sql, ids: readonly Counted[]): Promise<Set<string>> {
   const sorted = ids.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const rows = await sql<{ id: string }[]>`
-    insert into counter_update (id, counts)
-    select * from unnest(${array(sorted.map(({ id }) => id))}::text[], ${array(sorted.map(({ counts }) => counts))}::text[])
-    on conflict do nothing returning id`;
+    with asked as materialized (
+      select * from unnest(${array(sorted.map(({ id }) => id))}::text[], ${array(sorted.map(({ counts }) => counts))}::text[])
+        as u (id, counts)),
+    kept as (insert into counter_update (id, counts) select id, counts from asked on conflict do nothing returning id)
+    select id from asked where id not in (select id from kept)`;
   return new Set(rows.map((row) => row.id));
 }
 

@@ -22,9 +22,9 @@ function decide(
   gone: string[] = [],
 ) {
   const known = new Map(before);
-  const fresh = new Set(items.map(({ update }) => update.id).filter((id) => !known.has(id) && !gone.includes(id)));
+  const isFresh = (id: string) => !known.has(id) && !gone.includes(id);
   const rows = new Map(of ? [["t", of]] : []);
-  const judged = judge(items, rows, { fresh, before: known });
+  const judged = judge(items, rows, { isFresh, before: known });
   const told = items.map((one) => [judged.verdicts.get(one)?.answer.status, judged.verdicts.get(one)?.outcome]);
   return { told, sums: of && countsOf(of), changed: judged.changed.length, refused: judged.refused };
 }
