@@ -93,11 +93,11 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 
   const intake = consume({
     bus,
+    inHand,
     source: consumers.commands,
     log,
     ahead: 256,
     take: async (message) => {
-      inHand.add(message);
       try {
         if (message.subject === subjects.door) takeDoor(message);
         else takeOne(message);

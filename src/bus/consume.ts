@@ -1,7 +1,7 @@
 // Takes messages from a durable consumer that all workers share. Keeps going whatever happens to the connection, the
 // consumer or the stream: it starts anew once they have been ensured. A message is kept alive while it is worked on.
 // An ack names a number in the stream and nothing else, and a server that lost the end of a stream gives its numbers out again:
-// what was taken over a connection that is gone is never acked, or another message would vanish. It comes again.
+// what was taken over a connection that is gone is never acked, or another message would vanish. It is asked for again.
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Bus } from "#bus/client";
 import { workingEveryMs } from "#bus/subjects";
@@ -25,13 +25,14 @@ interface Options {
   readonly ahead: number;
   /** Takes one message; the next comes when it resolves. Must `ack` in the end, or the message comes again. */
   readonly take: (message: JsMsg) => Promise<void> | void;
+  readonly inHand: InHand;
 }
 
 const restartMs = 200;
 const goneMs = 500;
 const missedHeartbeatsMax = 2;
 
-export function consume({ bus, source, log, ahead, take }: Options): Intake {
+export function consume({ bus, source, log, ahead, take, inHand }: Options): Intake {
   let stopped = false;
   let close: (() => Promise<unknown>) | null = null;
   const run = async () => {
@@ -67,9 +68,12 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
     })();
     try {
       for await (const message of messages) {
-        // One that the client had received by then would be told from a new one by nobody.
-        if (isLost) break;
-        await take(message);
+        // One that the client had received by then could not be told from a new one.
+        if (isLost) inHand.giveBackLater(message);
+        else {
+          inHand.add(message);
+          await take(message);
+        }
       }
     } finally {
       unwatch();
@@ -89,15 +93,21 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
 /** Messages in hand: tells the server that they are worked on, so that nobody else gets them meanwhile. Never throws. */
 export class InHand {
   readonly #messages = new Set<JsMsg>();
+  /** Taken over a connection that is gone. To give one back is harmless, whatever has its number now: that comes once more. */
+  readonly #lost = new Set<JsMsg>();
   readonly #log: Logger;
   readonly #unwatch: () => void;
   readonly #timer = setInterval(() => {
     for (const message of this.#messages) this.#say(() => message.working());
   }, workingEveryMs);
 
-  constructor(bus: Pick<Bus, "onLost">, log: Logger) {
+  constructor(bus: Pick<Bus, "onLost" | "onReady">, log: Logger) {
     this.#log = log;
-    this.#unwatch = bus.onLost(() => this.#messages.clear());
+    this.#unwatch = bus.onLost(() => {
+      for (const message of this.#messages) this.#lost.add(message);
+      this.#messages.clear();
+    });
+    bus.onReady(() => this.#giveBack(this.#lost));
   }
 
   add(message: JsMsg): void {
@@ -108,12 +118,20 @@ export class InHand {
     if (this.#messages.delete(message)) this.#say(() => message.ack());
   }
 
+  giveBackLater(message: JsMsg): void {
+    this.#lost.add(message);
+  }
+
   /** Gives back what is left, to be delivered to another at once. */
   close(): void {
     clearInterval(this.#timer);
     this.#unwatch();
-    for (const message of this.#messages) this.#say(() => message.nak());
-    this.#messages.clear();
+    this.#giveBack(this.#messages);
+  }
+
+  #giveBack(messages: Set<JsMsg>): void {
+    for (const message of messages) this.#say(() => message.nak());
+    messages.clear();
   }
 
   /** Whatever cannot be said is as good as lost on the way: the message comes again. */

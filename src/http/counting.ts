@@ -53,9 +53,18 @@ export class Counting {
   async #store(task: string, counts: Sums, id: string, key: string | null): Promise<Reply> {
     const seen = await this.#looks.at(task, key);
     const early = seen === null ? undefined : answerEarly(seen, task, counts, key);
+    if (early?.status === 409 && key !== null) return this.#lookAgain(task, counts, key);
     if (early !== undefined) return early;
     await this.#door.progress({ id, task, ...counts });
     return accepted(task);
+  }
+
+  /** The task has ended; but another process may have accepted this update before, and it is on its way. */
+  async #lookAgain(task: string, counts: Sums, key: string): Promise<Reply> {
+    const seen = (await this.#door.counted()) ? await this.#looks.at(task, key) : null;
+    const answer = seen === null ? undefined : answerEarly(seen, task, counts, key);
+    if (answer === undefined) throw new Unavailable("earlier updates are not counted yet");
+    return answer;
   }
 }
 

@@ -19,6 +19,7 @@ function rig() {
     hang: null as Promise<void> | null,
     fail: null as Error | null,
     store: async (): Promise<void> => {},
+    applied: async (): Promise<boolean> => true,
   };
   const stored: Progress[] = [];
   const sql = async (parts: TemplateStringsArray) =>
@@ -39,6 +40,7 @@ function rig() {
       stored.push(update);
       await state.store();
     },
+    counted: () => state.applied(),
   };
   const counting = new Counting({ db, door } as never);
   const accept = (counts = one, key?: string) => counting.accept(task, counts, key);
@@ -109,6 +111,22 @@ describe("a key", () => {
     state.counted = [{ id: `${task}:old`, counts: null }];
     expect(await status(one, "old")).toBe(202);
     expect(stored).toEqual([]);
+  });
+
+  it("gets it as well while the first one is on its way: nobody says that the task has ended before that is counted", async () => {
+    const { state, status } = rig();
+    state.special = [{ sent: task, id: task, status: "Success", success: 0, failures: 0 }];
+    state.applied = async () => {
+      state.counted = [{ id: `${task}:k`, counts: "1/0" }];
+      return true;
+    };
+    expect(await status(one, "k")).toBe(202);
+    state.counted = [];
+    state.applied = async () => true;
+    expect(await status(one, "never sent")).toBe(409);
+    state.applied = async () => false;
+    await expect(status(one, "who knows")).rejects.toThrow(Unavailable);
+    expect(await status(one)).toBe(409);
   });
 
   it("is refused with another update: counted, not yet counted, and on its way", async () => {

@@ -49,6 +49,7 @@ export async function fakeServer(env: Record<string, string> = {}) {
     progress: async (update: Progress) => {
       counted.push(update);
     },
+    counted: async () => true,
   };
   const app = await makeServer({ config, db: db as never, door, log: makeLogger(config, "test") });
   const json = (
