@@ -224,9 +224,10 @@ export class Worker {
     for (const item of busy) this.#again(item, lane);
     // What this turn held was passed over by whoever looked for work meanwhile, even if nothing changed: so it is told again.
     if (scene.woken || [...scene.rows.values()].some((row) => row.status === "Pending" && row.dueAt === null))
-      effects.ready();
-    if (scene.earliestDue !== null) effects.armed(scene.earliestDue);
-    if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
+      this.#safely(() => effects.ready());
+    const { earliestDue } = scene;
+    if (earliestDue !== null) this.#safely(() => effects.armed(earliestDue));
+    if (scene.deliveries.length > 0 || scene.unheld.size > 0) this.#safely(() => effects.deliveries());
   }
 
   #settle(item: Item, answer: Answer | null): void {

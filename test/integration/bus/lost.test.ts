@@ -88,11 +88,14 @@ it.each(losses)(
     const stand = await openStand();
     const door = openDoor(stand.bus, { channelCapacity: 1, decidable: () => true });
     const lose = await prepare(stand);
-    const holder = hold(await openTestBus(stand.nats.url));
+    const bus = await openTestBus(stand.nats.url);
+    const holder = hold(bus);
     const before = many(20);
     await Promise.all(before.map((one) => door.progress(one)));
     await until(() => before.every(({ id }) => holder.ids.includes(id)));
+    await holder.stop();
     await lose(stand);
+    await until(() => bus.up, healMs);
     const after = many(20);
     await Promise.all(after.map((one) => insist(door, one)));
     // As many messages as were held before, under the same numbers where the server counts from there again.
