@@ -38,7 +38,6 @@ async function faults(cluster: Cluster, mortal: readonly string[], sentShare: ()
     await until(() => sentShare() >= share, 120_000, `${share} of the updates are sent`);
 
     await fault();
-    console.log("FAULT", share, Math.round(t0), Math.round(performance.now() - t0));
   }
   await Promise.all(coming.values());
 }
