@@ -32,6 +32,11 @@ interface Update {
   readonly new_failures: number;
 }
 
+/** `door`: the process that answered last. */
+interface Client {
+  door: number;
+}
+
 export class Load {
   /** By task. */
   readonly ledgers: ReadonlyMap<string, Ledger>;
@@ -55,36 +60,39 @@ export class Load {
     await Promise.all(this.#pools.map((pool) => pool.close()));
   }
 
-  async #client(at: number): Promise<void> {
+  async #client(n: number): Promise<void> {
     const { puts, ids, keyless, random } = this.#of;
+    const client: Client = { door: n };
     while (this.sent < puts) {
       const n = this.sent++;
       const id = ids[n % ids.length] as string;
       const update = { new_success: 1 + random.below(3), new_failures: random.below(2) };
       const key = keyless.has(id) ? undefined : `k${n}`;
-      const status = await this.#insist(at, id, update, key);
+      const status = await this.#insist(client, id, update, key);
       // The same again, mostly of another process: the first answer again.
       if (status !== 202 || key === undefined || n % 10 !== 0) continue;
-      const again = await this.#put(at + 1, id, update, key);
+      const again = await this.#put(client.door + 1, id, update, key);
       if (again === 409) this.wrong.push(`${key} again: 409`);
     }
   }
 
   /** With a key until there is an answer; without one, or where the task may end before there is one, once. */
-  async #insist(at: number, id: string, update: Update, key: string | undefined): Promise<number> {
+  async #insist(client: Client, id: string, update: Update, key: string | undefined): Promise<number> {
     const { least, most } = this.ledgers.get(id) as Ledger;
     const isOnce = key === undefined || this.#of.ending.has(id);
-    for (let turn = 0; ; turn++) {
-      const status = await this.#put(at + turn, id, update, key);
+    for (;;) {
+      const status = await this.#put(client.door, id, update, key);
       if (status === 202) add(least, update);
       if (status !== 409 && (status === 202 || isOnce)) add(most, update);
+      // Another process may be alive.
+      if (status !== 202 && status !== 409) client.door++;
       if (status === 202 || isOnce) return status;
       await sleep(20 + this.#of.random.below(80));
     }
   }
 
-  async #put(at: number, id: string, update: Update, key: string | undefined): Promise<number> {
-    const pool = this.#pools[at % this.#pools.length] as Pool;
+  async #put(door: number, id: string, update: Update, key: string | undefined): Promise<number> {
+    const pool = this.#pools[door % this.#pools.length] as Pool;
     const headers = { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) };
     const status = await pool
       .request({ method: "PUT", path: `/task/${id}`, headers, body: JSON.stringify(update) })
