@@ -117,6 +117,10 @@ export const limits = {
   commandDeadlineMs: 10_000,
   commandBeginMs: 6_000,
   progressUpdatesMax: 1_000,
+  /** An update of counters waits so long for a look at its task; then Postgres counts as away. */
+  counterLookMs: 2_000,
+  /** Keys of accepted updates that a process remembers until they are surely applied. */
+  latestKeysMax: 10_000,
   /** How long storing one message in JetStream may take. */
   publishTimeoutMs: 4_000,
   /** Commands taken from JetStream that wait in one process. */

@@ -243,9 +243,10 @@ export class Worker {
     for (const event of scene.events) metrics.transitions.add(1, event.from, event.to);
     for (const item of busy) this.#again(item, lane);
     // What this turn held was passed over by whoever looked for work meanwhile, even if nothing changed: so it is told again.
-    if (scene.woken || [...scene.rows.values()].some(isReady)) effects.ready();
-    if (scene.earliestDue !== null) effects.armed(scene.earliestDue);
-    if (scene.deliveries.length > 0 || scene.unheld.size > 0) effects.deliveries();
+    if (scene.woken || [...scene.rows.values()].some(isReady)) this.#safely(() => effects.ready());
+    const { earliestDue } = scene;
+    if (earliestDue !== null) this.#safely(() => effects.armed(earliestDue));
+    if (scene.deliveries.length > 0 || scene.unheld.size > 0) this.#safely(() => effects.deliveries());
   }
 
   #settle(item: Item, answer: Answer | null): void {

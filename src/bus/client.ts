@@ -26,6 +26,8 @@ export interface Bus {
   newInbox(): string;
   /** Runs now if the streams are there, and each time they have been ensured again. */
   onReady(callback: () => void): void;
+  /** Runs each time the connection is lost, before there can be another. Gives what ends that. */
+  onLost(callback: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ class Connection implements Bus {
   readonly #log: Logger;
   readonly #inboxPrefix: string;
   readonly #ready = new Set<() => void>();
+  readonly #lost = new Set<() => void>();
   readonly #timer: NodeJS.Timeout;
   #nc: NatsConnection | null = null;
   #js: JetStreamClient | null = null;
@@ -93,6 +96,11 @@ class Connection implements Bus {
   onReady(callback: () => void): void {
     this.#ready.add(callback);
     if (this.up) callback();
+  }
+
+  onLost(callback: () => void): () => void {
+    this.#lost.add(callback);
+    return () => void this.#lost.delete(callback);
   }
 
   async close(): Promise<void> {
@@ -141,6 +149,7 @@ class Connection implements Bus {
         if (!this.#closed) this.#log.warn("the connection to NATS is gone");
         this.#connected = false;
         this.#ensured = false;
+        for (const callback of [...this.#lost]) callback();
       } else if (status.type === "reconnect") {
         metrics.busReconnects.add(1);
         this.#log.info("NATS is back");
@@ -160,7 +169,7 @@ class Connection implements Bus {
   async #ensureOnce(): Promise<void> {
     if (this.#closed || !this.#connected) return;
     try {
-      const again = await this.#streams.ensure(await this.manager());
+      const again = await this.#streams.ensure(await this.manager(), performance.now());
       this.#ensured = true;
       if (again) setTimeout(() => void this.ensure(), lookAgainMs).unref();
     } catch (error) {

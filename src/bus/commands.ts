@@ -66,7 +66,7 @@ export interface CommandSource extends Intake {
 }
 
 export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): CommandSource {
-  const inHand = new InHand();
+  const inHand = new InHand(bus, log);
   const answers = new Map<string, [string, Answer][]>();
   /** An address of a stranger may be none; then nobody is waiting there. */
   const reply = (to: string, body: unknown): void => {
@@ -111,11 +111,11 @@ export function takeCommands(bus: Bus, handlers: Handlers, log: Logger): Command
 
   const intake = consume({
     bus,
+    inHand,
     source: consumers.commands,
     log,
     ahead: 256,
     take: async (message) => {
-      inHand.add(message);
       try {
         if (message.subject === subjects.door) takeDoor(message);
         else takeOne(message);

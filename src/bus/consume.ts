@@ -1,5 +1,7 @@
 // Takes messages from a durable consumer that all workers share. Keeps going whatever happens to the connection, the
 // consumer or the stream: it starts anew once they have been ensured. A message is kept alive while it is worked on.
+// An ack names a number in the stream and nothing else, and a server that lost the end of a stream gives its numbers out again:
+// what was taken over a connection that is gone is never acked, or another message would vanish. It is asked for again.
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Bus } from "#bus/client";
 import { workingEveryMs } from "#bus/subjects";
@@ -23,13 +25,14 @@ interface Options {
   readonly ahead: number;
   /** Takes one message; the next comes when it resolves. Must `ack` in the end, or the message comes again. */
   readonly take: (message: JsMsg) => Promise<void> | void;
+  readonly inHand: InHand;
 }
 
 const restartMs = 200;
 const goneMs = 500;
 const missedHeartbeatsMax = 2;
 
-export function consume({ bus, source, log, ahead, take }: Options): Intake {
+export function consume({ bus, source, log, ahead, take, inHand }: Options): Intake {
   let stopped = false;
   let close: (() => Promise<unknown>) | null = null;
   const run = async () => {
@@ -45,7 +48,12 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
   const takeWhileThere = async () => {
     const consumer = await bus.js.consumers.get(source.stream, source.config.durable_name);
     const messages = await consumer.consume({ max_messages: ahead, expires: 10_000, idle_heartbeat: 2_000 });
+    let isLost = false;
     close = () => messages.close();
+    const unwatch = bus.onLost(() => {
+      isLost = true;
+      void messages.close();
+    });
     if (stopped) return void (await messages.close());
     void (async () => {
       for await (const status of messages.status()) {
@@ -58,7 +66,18 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
         await bus.ensure();
       }
     })();
-    for await (const message of messages) await take(message);
+    try {
+      for await (const message of messages) {
+        // One that the client had received by then could not be told from a new one.
+        if (isLost) inHand.giveBackLater(message);
+        else {
+          inHand.add(message);
+          await take(message);
+        }
+      }
+    } finally {
+      unwatch();
+    }
   };
   const running = run();
   return {
@@ -71,26 +90,56 @@ export function consume({ bus, source, log, ahead, take }: Options): Intake {
   };
 }
 
-/** Messages in hand: tells the server that they are worked on, so that nobody else gets them meanwhile. */
+/** Messages in hand: tells the server that they are worked on, so that nobody else gets them meanwhile. Never throws. */
 export class InHand {
   readonly #messages = new Set<JsMsg>();
+  /** Taken over a connection that is gone. To give one back is harmless, whatever has its number now: that comes once more. */
+  readonly #lost = new Set<JsMsg>();
+  readonly #log: Logger;
+  readonly #unwatch: () => void;
   readonly #timer = setInterval(() => {
-    for (const message of this.#messages) message.working();
+    for (const message of this.#messages) this.#say(() => message.working());
   }, workingEveryMs);
+
+  constructor(bus: Pick<Bus, "onLost" | "onReady">, log: Logger) {
+    this.#log = log;
+    this.#unwatch = bus.onLost(() => {
+      for (const message of this.#messages) this.#lost.add(message);
+      this.#messages.clear();
+    });
+    bus.onReady(() => this.#giveBack(this.#lost));
+  }
 
   add(message: JsMsg): void {
     this.#messages.add(message);
   }
 
   ack(message: JsMsg): void {
-    this.#messages.delete(message);
-    message.ack();
+    if (this.#messages.delete(message)) this.#say(() => message.ack());
+  }
+
+  giveBackLater(message: JsMsg): void {
+    this.#lost.add(message);
   }
 
   /** Gives back what is left, to be delivered to another at once. */
   close(): void {
     clearInterval(this.#timer);
-    for (const message of this.#messages) message.nak();
-    this.#messages.clear();
+    this.#unwatch();
+    this.#giveBack(this.#messages);
+  }
+
+  #giveBack(messages: Set<JsMsg>): void {
+    for (const message of messages) this.#say(() => message.nak());
+    messages.clear();
+  }
+
+  /** Whatever cannot be said is as good as lost on the way: the message comes again. */
+  #say(word: () => void): void {
+    try {
+      word();
+    } catch (error) {
+      this.#log.debug({ err: error }, "the server could not be told of a message");
+    }
   }
 }

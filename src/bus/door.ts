@@ -2,6 +2,7 @@
 // when the last is stored), each command with an id; answers come back batched to one inbox of this process.
 // A command that could not be stored, or got no answer in time, fails with `Unavailable`: repeating it is safe.
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { progressApplied } from "#bus/applied";
 import type { Bus } from "#bus/client";
 import { subjects } from "#bus/subjects";
 import { tellTimer } from "#bus/timer";
@@ -14,6 +15,8 @@ export interface Door {
   ask(command: ClientCommand | DeliveryCommand): Promise<Answer>;
   /** Resolves when JetStream has stored the update. Waits while BATCH_CHANNEL_CAPACITY updates are on their way. */
   progress(update: Progress): Promise<void>;
+  /** Whether everything stored by now is counted; waits for that a little. */
+  counted(): Promise<boolean>;
   /** Tells the dispatchers that there is work, and the timers that some of it is due in `firstDelayMs`. */
   ring(firstDelayMs?: number): void;
   readonly up: boolean;
@@ -47,6 +50,7 @@ export function openDoor(bus: Bus, options: Options): Door {
   return {
     ask: (command) => commands.ask(command),
     progress: (update) => counters.put(update),
+    counted: progressApplied(bus),
     ring: (firstDelayMs) => {
       bell.ring();
       if (firstDelayMs !== undefined) tellTimer(bus, firstDelayMs);
@@ -195,8 +199,9 @@ class ProgressDoor {
     while (this.#gathered.length > 0) {
       const batch = this.#gathered.splice(0, limits.progressUpdatesMax);
       try {
-        const payload = JSON.stringify(batch.map(({ update }) => update));
-        await this.#bus.js.publish(subjects.progress, payload, { timeout: limits.publishTimeoutMs });
+        // Those that waited for others would else each wait for a time-out of their own.
+        if (!this.#bus.up) throw new Error("NATS is away");
+        await this.#store(JSON.stringify(batch.map(({ update }) => update)));
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(new Unavailable("NATS did not store the update", [], { cause: error }));
@@ -205,6 +210,18 @@ class ProgressDoor {
       this.#admit();
     }
     this.#publishing = false;
+  }
+
+  /** A connection that is lost brings no answer any more: nobody waits for it in vain. */
+  async #store(payload: string): Promise<void> {
+    const lost = Promise.withResolvers<never>();
+    const unwatch = this.#bus.onLost(() => lost.reject(new Error("the connection was lost")));
+    try {
+      const stored = this.#bus.js.publish(subjects.progress, payload, { timeout: limits.publishTimeoutMs });
+      await Promise.race([stored, lost.promise]);
+    } finally {
+      unwatch();
+    }
   }
 }
 

@@ -21,14 +21,14 @@ export function takeProgress(
   room: () => Promise<void>,
   log: Logger,
 ): ProgressSource {
-  const inHand = new InHand();
+  const inHand = new InHand(bus, log);
   const intake = consume({
     bus,
+    inHand,
     source: consumers.progress,
     log,
     ahead: 64,
     take: async (message) => {
-      inHand.add(message);
       const updates = readUpdates(message);
       if (updates === null) park(bus, message, "not a list of counter updates", log);
       let open = updates?.length ?? 0;

@@ -30,6 +30,8 @@ export const subjects = {
   createBatch: "baton.batch.create",
   /** `baton.event.<batch>.<task>.<state>`: each committed transition, for whoever listens just then. */
   eventOf: (batch: string, task: string, state: string) => `baton.event.${batch}.${task}.${state}`,
+  /** Of a stream that is being made: nobody publishes there. */
+  makingOf: (stream: string) => `baton.making.${stream}`,
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
   /** The circuit of a receiver changed. */
@@ -65,16 +67,20 @@ const bounded = (
   storage: StorageType.File,
   discard: DiscardPolicy.New,
   max_bytes: bytes,
-  duplicate_window: 120 * second,
+  duplicate_window: second / 10,
   ...extra,
 });
 
-/** No `max_age` on commands: what was accepted outlives any outage of Postgres. */
+/**
+ * No `max_age` on commands: what was accepted outlives any outage of Postgres. The shortest `duplicate_window` there is, where
+ * we remember ids ourselves: the server swallows a repetition even when it has lost the first one, or when its sender waits
+ * for the answer again. Users' work has nothing but the window.
+ */
 export const streams = {
   commands: bounded("BATON_COMMANDS", [subjects.task, subjects.door], 512 * megabyte),
   progress: bounded("BATON_PROGRESS", [subjects.progress], 512 * megabyte),
   bell: bounded("BATON_BELL", [subjects.bell], megabyte, { storage: StorageType.Memory, max_msgs: 256 }),
-  work: bounded("BATON_WORK", [subjects.work], 1024 * megabyte),
+  work: bounded("BATON_WORK", [subjects.work], 1024 * megabyte, { duplicate_window: 120 * second }),
   dead: bounded("BATON_DEAD", [subjects.dead], 64 * megabyte, {
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,

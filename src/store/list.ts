@@ -8,6 +8,7 @@ import type { Db, Sql } from "#store/client";
 export { listCircuits } from "#store/circuits";
 export { type ListedEvent, listEvents } from "#store/events";
 export { type BatchFilter, type BatchSummary, findBatch, listBatches } from "#store/list-batches";
+export { type CounterState, type CountersSeen, seeCounters } from "#store/list-counters";
 export {
   type DeliveryFilter,
   findDelivery,
@@ -67,12 +68,6 @@ export async function findTask(
     const task = found[0];
     return task && { task, parents: parents.map((parent) => parent.id), rules, circuits, now: task.now };
   });
-}
-
-/** The state of a task; undefined when there is none. */
-export async function statusOf(db: Db, id: string): Promise<TaskRecord["status"] | undefined> {
-  const found = await db.use((sql) => sql<Pick<TaskRecord, "status">[]>`select status from task where id = ${id}`);
-  return found[0]?.status;
 }
 
 /** Newest first; of one creation time by id. */

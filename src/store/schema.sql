@@ -127,6 +127,7 @@ create table command (
 create table counter_update (
   id text not null,
   at timestamp(3) with time zone default now() not null,
+  counts text,
   constraint counter_update_pkey PRIMARY KEY (id)
 );
 

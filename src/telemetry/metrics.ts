@@ -12,6 +12,7 @@ export const metrics = {
   turns: counter("baton_turns_total", ["kind"], "Turns (one transaction each), by kind: ending, row, bulk."),
   turnSeconds: histogram("baton_turn_seconds", ["kind"], "How long a turn took, from load to commit."),
   commands: counter("baton_commands_total", ["kind", "outcome"], "Commands settled, by kind and outcome: done, rejected, duplicate, moot, expired, failed."),
+  countsLost: counter("baton_counts_lost_total", ["reason"], "Counter updates that were answered 202 and could not be counted: the sum would pass 2^53-1 (sum), their key stood for another update (key), or there was no such task while Postgres was away (task)."),
   transitions: counter("baton_transitions_total", ["from", "to"], "Transitions of tasks that were committed, by states."),
   claims: counter("baton_claims_total", [], "Tasks this process claimed."),
   startsInFlight: gauge("baton_starts_in_flight", [], "Start calls open in this process now."),

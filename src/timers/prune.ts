@@ -5,7 +5,7 @@ import { prune } from "#store/prune";
 import type { Logger } from "#telemetry/log";
 import { type Loop, loop } from "#timers/loop";
 
-const busyMs = 1_000;
+const busyMs = 200;
 const restMs = 600_000;
 
 /** `appliedUntil`: everything that JetStream stored before has been applied; null: not known now. */

@@ -28,6 +28,19 @@ export const blockedWarmUp = 5_000;
 export const startWarmUp = 10;
 export const startTries = 50;
 
+/**
+ * Counter updates accepted and applied a second, as a share of what a bare Fastify route answers that parses the same body. On
+ * two cores that also carry the client, Postgres and NATS, each update may cost as much again as the HTTP exchange itself.
+ */
+export const leastPutRatio = 0.5;
+/** Updates in a run, on so many connections; runs that count, each after one of the bare route; updates before them. */
+export const puts = 20_000;
+export const putClients = 50;
+export const putRuns = 3;
+export const putWarmUp = 10_000;
+/** Tasks that the updates go round: one that all want, as many as clients are likely to have, and many. */
+export const putSpreads = [1, 1_000, 10_000];
+
 export const livesDefault = 20_000;
 export const livesMax = 200_000;
 /** Tasks in one POST; the default MAX_TASKS_PER_BATCH is 1,000. */

@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: task lives per second against the same two HTTP exchanges without any state, measured in the same run;
- * chains; and how soon a task starts behind 100,000 that are blocked, on two systems of its own (not with --url).
- * Options: --lives N (a run, 20,000) --workers N (1 or 2) --chain, --blocked (only that) --url URL (a Baton that runs already).
+ * chains; updates of counters against a bare route; and how soon a task starts behind 100,000 that are blocked, on two systems
+ * of its own (not with --url).
+ * Options: --lives N (a run, 20,000) --workers N (1 or 2) --chain, --puts, --blocked (only that) --url URL (a Baton that runs already).
  * Ends with 1 when a threshold of limits.ts is missed, 2 when it could not be measured.
  */
 import { availableParallelism } from "node:os";
@@ -13,6 +14,7 @@ import { measureFloor } from "./floor.ts";
 import { batchSize, livesDefault, livesMax, warmRuns } from "./limits.ts";
 import { type Run, runLives } from "./lives.ts";
 import { type Receiver, startReceiver } from "./processes.ts";
+import { runPuts } from "./puts.ts";
 import { figures, present, type Results } from "./report.ts";
 import { foreignSystem, type System, startSystem } from "./system.ts";
 
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     lives: { type: "string", default: `${livesDefault}` },
     workers: { type: "string", default: "1" },
     chain: { type: "boolean", default: false },
+    puts: { type: "boolean", default: false },
     blocked: { type: "boolean", default: false },
     url: { type: "string" },
   },
@@ -28,16 +31,17 @@ const { values } = parseArgs({
 const lives = wholeNumber("--lives", values.lives, batchSize, livesMax);
 const workers = wholeNumber("--workers", values.workers, 1, 2);
 /** What is measured: everything, or the parts that were asked for. */
-const asked = values.chain || values.blocked;
+const asked = values.chain || values.puts || values.blocked;
 const does = {
   load: !asked,
   chain: !asked || values.chain,
+  puts: !asked || values.puts,
   blocked: values.blocked || !(asked || values.url),
 };
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-type Speed = Pick<Results, "fresh" | "warm" | "cpu" | "chainMs">;
-const idle: Speed = { fresh: undefined, warm: [], cpu: {}, chainMs: [] };
+type Speed = Pick<Results, "fresh" | "warm" | "cpu" | "chainMs" | "puts">;
+const idle: Speed = { fresh: undefined, warm: [], cpu: {}, chainMs: [], puts: [] };
 
 const systems: System[] = [];
 let receiver: Receiver | undefined;
@@ -55,8 +59,8 @@ try {
   receiver = await startReceiver();
   const results = await measure(receiver);
   for (const line of present(results)) console.log(line);
-  const { ratioPassed, chainPassed, blockedPassed } = figures(results);
-  process.exitCode = ratioPassed && chainPassed && blockedPassed ? 0 : 1;
+  const { ratioPassed, chainPassed, putsPassed, blockedPassed } = figures(results);
+  process.exitCode = ratioPassed && chainPassed && putsPassed && blockedPassed ? 0 : 1;
 } catch (error) {
   if (!interrupted) say(`could not be measured: ${(error as Error).message}`);
   process.exitCode = 2;
@@ -69,10 +73,10 @@ async function measure(to: Receiver): Promise<Results> {
   const about = { lives, workers, cores, node: process.versions.node };
   say(`bench: ${lives.toLocaleString("en-US")} lives a run, ${workers} worker(s), ${cores} cores, Node ${about.node}`);
   const floorBefore = does.load ? await floor(to, "before") : [];
-  const { fresh, warm, cpu, chainMs } = does.load || does.chain ? await speed(to) : idle;
+  const { fresh, warm, cpu, chainMs, puts } = does.load || does.chain || does.puts ? await speed(to) : idle;
   const floorAfter = does.load ? await floor(to, "after") : [];
   const blocked = does.blocked ? await starts(to) : undefined;
-  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, blocked };
+  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, puts, blocked };
 }
 
 async function floor(to: Receiver, when: string): Promise<number[]> {
@@ -86,8 +90,9 @@ async function speed(to: Receiver): Promise<Speed> {
   const { fresh, warm, cpu } = does.load ? await load(system.url, to, system.pids) : idle;
   if (does.chain) say("chains ...");
   const chainMs = does.chain ? await runChains(system.url, to) : [];
+  const puts = does.puts ? await runPuts(system.url, say) : [];
   await stopSystems();
-  return { fresh, warm, cpu, chainMs };
+  return { fresh, warm, cpu, chainMs, puts };
 }
 
 async function starts(to: Receiver): Promise<Results["blocked"]> {

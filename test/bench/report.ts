@@ -1,7 +1,8 @@
 // The numbers of a benchmark run, its verdict, and how they are printed: a table for people, then one line of JSON. Pure.
 import type { BlockedTimes, StartForms, StartTimes } from "./blocked.ts";
-import { blockedTasks, blockedUnderRatio, chainLength, chainUnderMs, leastRatio } from "./limits.ts";
+import { blockedTasks, blockedUnderRatio, chainLength, chainUnderMs, leastPutRatio, leastRatio } from "./limits.ts";
 import type { Run } from "./lives.ts";
+import type { PutRates } from "./puts.ts";
 
 export interface Results {
   readonly lives: number;
@@ -16,6 +17,7 @@ export interface Results {
   /** Microseconds of CPU a life over the warm runs, by role. */
   readonly cpu: Readonly<Record<string, number>>;
   readonly chainMs: readonly number[];
+  readonly puts: readonly PutRates[];
   readonly blocked: BlockedTimes | undefined;
 }
 
@@ -30,13 +32,16 @@ export function figures(results: Results) {
   const { floorBefore, floorAfter, fresh, warm: runs, chainMs, blocked: starts } = results;
   const load = runs.length === 0 ? undefined : loadFigures([...floorBefore, ...floorAfter], fresh, runs);
   const chain = chainMs.length === 0 ? undefined : { minMs: Math.min(...chainMs), medianMs: median(chainMs) };
+  const puts = putFigures(results.puts);
   const blocked = starts && blockedFigures(starts);
   return {
     load,
     chain,
+    puts,
     blocked,
     ratioPassed: load === undefined || load.ratio >= leastRatio,
     chainPassed: chain === undefined || chain.medianMs < chainUnderMs,
+    putsPassed: puts === undefined || puts.ratio >= leastPutRatio,
     blockedPassed: blocked === undefined || blocked.ratio <= blockedUnderRatio,
   };
 }
@@ -54,6 +59,16 @@ function loadFigures(floors: readonly number[], fresh: Run | undefined, runs: re
   };
 }
 
+/** The worst ratio is the one that counts. Each run is compared with the one of the bare route before it. */
+function putFigures(rates: readonly PutRates[]) {
+  if (rates.length === 0) return undefined;
+  const spreads = rates.map(({ tasks, bare, baton }) => ({
+    ...{ tasks, bare: median(bare), baton: median(baton) },
+    ratio: median(baton.map((rate, i) => rate / (bare[i] ?? Number.NaN))),
+  }));
+  return { spreads, ratio: Math.min(...spreads.map(({ ratio }) => ratio)) };
+}
+
 /** The worst ratio is the one that counts. */
 function blockedFigures({ oneLane, manyLanes }: BlockedTimes) {
   const of = ({ empty, blocked }: StartTimes) => ({ emptyMs: median(empty), blockedMs: median(blocked) });
@@ -65,7 +80,7 @@ function blockedFigures({ oneLane, manyLanes }: BlockedTimes) {
 
 /** The lines to print. */
 export function present(results: Results): string[] {
-  const { load, chain, blocked, ratioPassed, chainPassed, blockedPassed } = figures(results);
+  const { load, chain, puts, blocked, ratioPassed, chainPassed, putsPassed, blockedPassed } = figures(results);
   const rates = (values: readonly number[]) => values.map((n) => whole(n).padStart(7)).join(" ");
   const lines = [""];
   if (load) {
@@ -88,6 +103,15 @@ export function present(results: Results): string[] {
     const times = `min ${chain.minMs.toFixed(0)} ms, median ${chain.medianMs.toFixed(0)} ms of ${results.chainMs.length}`;
     lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(chainPassed)}`);
   }
+  if (puts) {
+    for (const { tasks, bare, baton, ratio } of puts.spreads)
+      lines.push(
+        `  PUT            ${whole(baton)} of ${whole(bare)} updates/s, ratio ${ratio.toFixed(2)}  over ${whole(tasks)} task(s)`,
+      );
+    lines.push(
+      `                 ratio ${puts.ratio.toFixed(2)} at worst  at least ${leastPutRatio.toFixed(2)}: ${verdict(putsPassed)}`,
+    );
+  }
   if (blocked) {
     const { oneLane, manyLanes, ratio } = blocked;
     const behind = ({ plain, ruled }: typeof oneLane) =>
@@ -106,7 +130,7 @@ export function present(results: Results): string[] {
 function machineReadable(results: Results) {
   const { lives, workers, cores, node, cpu, fresh, warm } = results;
   const runs = [fresh, ...warm].filter((run) => run !== undefined).map((run) => Math.round(run.perSecond));
-  const { load, chain, blocked, ...passed } = figures(results);
+  const { load, chain, puts, blocked, ...passed } = figures(results);
   const about = { bench: "baton", lives, workers, cores, node };
   return {
     ...about,
@@ -114,6 +138,7 @@ function machineReadable(results: Results) {
     runs,
     cpuMicrosPerLife: cpu,
     chain: rounded(chain),
+    puts: puts && { ratio: Number(puts.ratio.toPrecision(4)), spreads: puts.spreads.map(rounded) },
     blocked: blocked && blockedJson(blocked),
     ...passed,
   };

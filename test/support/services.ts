@@ -17,6 +17,8 @@ export interface OwnService {
   readonly port: number;
   /** The server's process now. */
   readonly pid: number;
+  /** Where its data lies. */
+  readonly dir: string;
   /** Orderly end; the data stays. */
   stop(): Promise<void>;
   /** SIGKILL to all its processes; the data stays. */
@@ -89,8 +91,7 @@ async function own(dir: string, launch: (port: number) => Promise<Service>): Pro
     rmSync(dir, { recursive: true, force: true });
   });
   return {
-    url,
-    port,
+    ...{ url, port, dir },
     get pid() {
       return now.pid;
     },

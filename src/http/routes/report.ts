@@ -2,16 +2,15 @@
 // No database on the way of PATCH. A 503 means that nothing was done or that it is not known; repeating is safe.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { TaskVerb } from "#domain/command";
-import { Invalid, Unavailable } from "#domain/errors";
-import { isFinal } from "#domain/row";
+import { Invalid } from "#domain/errors";
 import { Faults } from "#domain/schema/decode";
 import { readPatch, readPut } from "#domain/schema/report";
 import { uuidv7 } from "#domain/uuid";
-import { type Reply, reply } from "#http/errors";
+import { Counting } from "#http/counting";
+import { reply } from "#http/errors";
 import * as query from "#http/query";
-import { type Deps, found, idOf, keyOf, type RouteDoc, replyToTask, send } from "#http/route";
+import { type Deps, idOf, keyOf, type RouteDoc, replyToTask, send } from "#http/route";
 import { ref } from "#http/shapes";
-import { statusOf } from "#store/list";
 
 const handle = {
   attempt: query.integer(0, 2 ** 31 - 1, "The attempt that the report speaks of; none means the present one."),
@@ -59,13 +58,16 @@ const docs = {
   put: {
     tag: "tasks",
     summary: "Add to the counters of a task",
+    description:
+      "Without an `Idempotency-Key`, an update that is sent again after a 503 or a lost answer may count twice: the first one may have been stored. With one it counts once.",
     keyed: true,
     query: signedHandle,
     body: ref("Counters"),
     answers: {
       202: { what: "Stored; it will be counted exactly once.", schema: ref("Accepted") },
-      400: "Every fault of the body.",
+      400: "Every fault of the body, or a sum that would exceed 2^53-1.",
       409: { what: "The task has ended.", schema: ref("Conflict") },
+      422: "The key was used with another update.",
       ...unknown,
     },
   },
@@ -73,6 +75,7 @@ const docs = {
 
 export function reportRoutes(app: FastifyInstance, deps: Deps): void {
   const { door } = deps;
+  const counting = new Counting(deps);
 
   app.patch("/task/:id", { config: { doc: docs.patch, right: "operate", isHandle: true } }, async (request, out) => {
     const target = idOf(request);
@@ -89,10 +92,7 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
     const faults = new Faults();
     const counts = readPut(request.body, faults);
     if (!counts) throw new Invalid("Validation failed", faults.list);
-    const refused = await refusal(deps, task);
-    if (refused) return send(out, refused);
-    await door.progress({ id: key === undefined ? uuidv7(Date.now()) : `${task}:${key}`, task, ...counts });
-    return send(out, reply(202, { id: task }));
+    return send(out, await counting.accept(task, counts, key));
   });
 
   const moves = [
@@ -124,18 +124,4 @@ function command(request: FastifyRequest, verb: TaskVerb, target: string, rest: 
     ...(attempt === undefined ? {} : { attempt }),
     ...(key === undefined ? {} : { key }),
   };
-}
-
-/** A look at the task before its counters are accepted. While Postgres is away there is none: settled when it is back. */
-async function refusal(deps: Deps, task: string): Promise<Reply | undefined> {
-  if (!deps.db.up) return undefined;
-  try {
-    const status = found(await statusOf(deps.db, task), "task");
-    return isFinal(status)
-      ? reply(409, { error: `The task has ended: ${status}`, current_status: status, allowed: [] })
-      : undefined;
-  } catch (error) {
-    if (error instanceof Unavailable) return undefined;
-    throw error;
-  }
 }

@@ -66,13 +66,19 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   completeActions: [8, (sql) => load.completeActions(sql, [id("b", 1), id("b", 2)])],
   countsOf: [3 * width, (sql) => load.countsOf(sql, [id("b", 1)])],
   answered: [128, (sql) => load.answered(sql, ["c5", "c700", ...tasks(0, 60)])],
-  countRows: [128, (sql) => counters.countRows(sql, tasks(4_000, 64))],
-  freshIds: [128, (sql) => counters.freshIds(sql, ["c5", "c700"])],
+  countRows: [128, (sql) => counters.countRows(sql, tasks(4_000, 64), false)],
+  keepIds: [128, (sql) => counters.keepIds(sql, [one("c5"), one("c700")])],
+  countedBefore: [128, (sql) => counters.countedBefore(sql, ["c5", "c700"])],
+  forgetIds: [128, (sql) => counters.forgetIds(sql, ["c5", "c700"])],
   writeCounts: [
     32,
-    (sql) => counters.writeCounts(sql, [{ id: middle, status: "Claimed", endedAt: null, success: 1, failures: 0 }]),
+    (sql) =>
+      counters.writeCounts(sql, [
+        { id: middle, status: "Claimed", attempt: 0, endedAt: null, success: 1, failures: 0 },
+      ]),
   ],
 };
+const one = (id: string) => ({ id, counts: "1/0" });
 /** These take a batch as a whole, and may touch all of its tasks. */
 const whole: typeof statements = { unfinishedOf: [4 * width, (sql) => load.unfinishedOf(sql, id("b", 7))] };
 

@@ -132,7 +132,7 @@ const publishing: readonly (readonly [User, string])[] = [
     ...["$JS.ACK.BATON_COMMANDS.actors.1.1.1.1.1", "$JS.ACK.BATON_PROGRESS.counters.1.1.1.1.1"],
   ].map((subject) => ["client", subject] as const),
   ...(["api", "worker", "baton"] as const).flatMap((user) =>
-    ["UPDATE", "DELETE", "PURGE", "MSG.DELETE"].map((call) => [user, `$JS.API.STREAM.${call}.BATON_COMMANDS`] as const),
+    ["DELETE", "MSG.DELETE", "MSG.GET"].map((call) => [user, `$JS.API.STREAM.${call}.BATON_COMMANDS`] as const),
   ),
   ...[`baton.task.${uuid}.succeed`, "baton.work.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
     (subject) => ["api", subject] as const,

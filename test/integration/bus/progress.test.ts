@@ -128,7 +128,9 @@ describe("an update", () => {
     await bare(stand, id, { new_success: 1 }, { [headers.reply]: inbox.subject });
     const stored = await stand.bus
       .manager()
-      .then((manager) => manager.streams.getMessage("BATON_COMMANDS", { seq: 1 }));
+      .then((manager) =>
+        manager.streams.getMessage("BATON_COMMANDS", { last_by_subj: subjects.taskOf(id, "progress") }),
+      );
     expect(stored).not.toBeNull();
     await until(() => Date.now() > (stored?.time.getTime() ?? 0) + 5);
     await db.use((sql) => sql`update task set status = 'Success', ended_at = now() where id = ${id}`);
@@ -158,6 +160,34 @@ describe("an update", () => {
     await until(() => unknown.got.length + beyond.got.length === 2);
     expect((await sums())[0]).toEqual([Number.MAX_SAFE_INTEGER - 5, 0]);
     expect([unknown.got[0]?.status, beyond.got[0]?.status]).toEqual([404, 400]);
+  });
+});
+
+describe("a Nats-Msg-Id that comes again", () => {
+  it("gets the first answer after the end too, 422 with another update, and the same refusal where it was refused", async () => {
+    const stand = await openStand();
+    count(stand.bus);
+    const [id, full] = ids as [string, string];
+    await db.use((sql) => sql`update task set success = ${Number.MAX_SAFE_INTEGER} where id = ${full}`);
+    const ask = async (task: string, body: object, key: string) => {
+      const inbox = stand.inbox();
+      const more = { [headers.msgId]: key, [headers.reply]: inbox.subject };
+      // Within a tenth of a second the server itself takes it for the same message.
+      await until(async () => !((await bare(stand, task, body, more)) as { duplicate: boolean }).duplicate);
+      await until(() => inbox.got.length === 1);
+      return inbox.got[0]?.status;
+    };
+    expect(await ask(id, { new_success: 1 }, "a")).toBe(202);
+    await db.use((sql) => sql`update task set status = 'Success', ended_at = now() where id = ${id}`);
+    expect(await ask(id, { new_success: 1 }, "a")).toBe(202);
+    expect(await ask(id, { new_success: 2 }, "a")).toBe(422);
+    expect(await ask(id, { new_success: 1 }, "b")).toBe(409);
+    for (let time = 0; time < 2; time++) expect(await ask(full, { new_success: 1 }, "c")).toBe(400);
+    expect(await ask(full, { new_failures: 1 }, "c")).toBe(202);
+    expect((await sums()).slice(0, 2)).toEqual([
+      [1, 0],
+      [Number.MAX_SAFE_INTEGER, 1],
+    ]);
   });
 });
 

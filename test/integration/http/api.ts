@@ -16,7 +16,7 @@ export async function openApi(env: Record<string, string> = {}) {
   await migrate(db);
   let rings = 0;
   const unused = () => Promise.reject(new Error("no actor in this test"));
-  const door = { up: true, ring: () => void rings++, ask: unused, progress: unused };
+  const door = { up: true, ring: () => void rings++, ask: unused, progress: unused, counted: unused };
   const app = await makeServer({ config, policy: makePolicy(config), db, door, log });
   return {
     app,

@@ -27,7 +27,7 @@ export async function listen(databaseUrl: string, env: Record<string, string> = 
   const db = openDb(config, log);
   await migrate(db);
   const unused = () => Promise.reject(new Error("no actor in this test"));
-  const door = { up: true, ring: () => {}, ask: unused, progress: unused };
+  const door = { up: true, ring: () => {}, ask: unused, progress: unused, counted: unused };
   const app = await makeServer({ config, policy: strict, db, door, log });
   const url = await app.listen({ port, host: "127.0.0.1" });
   return {

@@ -9,13 +9,17 @@ import { until } from "#test/until";
 /** A stream that stores a message when it is told to. */
 function rig(channelCapacity = 100) {
   const sent: { subject: string; body: string; stored: () => void; lost: (error: Error) => void }[] = [];
-  const state = { up: true };
+  const state = { up: true, lose: () => {} };
   const bus = {
     get up() {
       return state.up;
     },
     newInbox: () => "_INBOX_api.x",
     nc: { subscribe: () => {}, publish: () => {} },
+    onLost: (callback: () => void) => {
+      state.lose = callback;
+      return () => {};
+    },
     js: {
       publish: (subject: string, body: string) =>
         new Promise<void>((stored, lost) => sent.push({ subject, body, stored: () => stored(), lost })),
@@ -110,4 +114,19 @@ it("rings once more, however often it was asked while a ring was on its way", as
   state.up = false;
   bell.ring();
   expect(sent.length).toBe(2);
+});
+
+it("says at once that an update may not be stored where the connection is lost meanwhile, and where there is none", async () => {
+  const { sent, door, state } = rig(1);
+  const told = (n: number) => door.progress(update(n)).catch((error: unknown) => error);
+  const [first, second] = [told(0), told(1)];
+  await until(() => sent.length === 1);
+  state.up = false;
+  state.lose();
+  expect(await first).toBeInstanceOf(Unavailable);
+  expect(await second).toBeInstanceOf(Unavailable);
+  expect(sent.length).toBe(1);
+  state.up = true;
+  void told(2);
+  await until(() => sent.length === 2);
 });

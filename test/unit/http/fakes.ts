@@ -54,6 +54,7 @@ export async function fakeServer(env: Record<string, string> = {}) {
     progress: async (update: Progress) => {
       counted.push(update);
     },
+    counted: async () => true,
   };
   const deps = { config, policy: makePolicy(config), db: db as never, door, log: makeLogger(config, "test") };
   const app = await makeServer(deps);

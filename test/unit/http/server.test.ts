@@ -130,7 +130,7 @@ describe("PATCH", () => {
 
 describe("PUT", () => {
   it("is stored with the client's key, or one of our own", async () => {
-    state.rows = [{ status: "Running" }];
+    state.rows = [];
     expect((await json("PUT", `/task/${id}`, { new_success: 2 }, { "idempotency-key": "k" })).statusCode).toBe(202);
     expect(counted.at(-1)).toEqual({ id: `${low}:k`, task: low, success: 2, failures: 0 });
     await json("PUT", `/task/${id}`, { new_failures: 1 });
@@ -139,9 +139,9 @@ describe("PUT", () => {
 
   it("looks at the task first, where it can", async () => {
     const before = counted.length;
-    state.rows = [];
+    state.rows = [{ sent: low, id: null }];
     expect((await json("PUT", `/task/${id}`, { new_success: 1 })).statusCode).toBe(404);
-    state.rows = [{ status: "Skipped" }];
+    state.rows = [{ sent: low, id: low, status: "Skipped", success: 0, failures: 0 }];
     const refused = await json("PUT", `/task/${id}`, { new_success: 1 });
     expect([refused.statusCode, refused.json()]).toEqual([
       409,

@@ -1,0 +1,93 @@
+// Which updates count: each id once, whole or not at all, in time, and for what it first stood for.
+import { expect, it } from "vitest";
+import { type CounterItem, judge } from "#actor/count";
+import { countsOf } from "#domain/counts";
+import type { CountRow } from "#store/counters";
+
+const ended = new Date("2030-01-01T00:00:00.000Z");
+const row = (more: Partial<CountRow> = {}): CountRow => ({
+  ...{ id: "t", status: "Running", attempt: 3, endedAt: null, success: 0, failures: 0 },
+  ...more,
+});
+const item = (id: string, success = 1, failures = 0, storedAt: number | null = null): CounterItem => ({
+  update: { id, task: "t", success, failures },
+  storedAt,
+  settle: () => {},
+});
+
+function decide(
+  items: CounterItem[],
+  of: CountRow | undefined,
+  before: [string, string | null][] = [],
+  gone: string[] = [],
+) {
+  const known = new Map(before);
+  const isFresh = (id: string) => !known.has(id) && !gone.includes(id);
+  const rows = new Map(of ? [["t", of]] : []);
+  const judged = judge(items, rows, { isFresh, before: known });
+  const told = items.map((one) => [judged.verdicts.get(one)?.answer.status, judged.verdicts.get(one)?.outcome]);
+  return { told, sums: of && countsOf(of), changed: judged.changed.length, refused: judged.refused };
+}
+
+it("answers as every command is answered", () => {
+  const given = [item("a"), item("late", 1, 0, ended.getTime() + 1)];
+  const [counted, late] = [row(), row({ status: "Success", endedAt: ended })].map((of, n) => {
+    const one = given[n] as CounterItem;
+    return judge([one], new Map([["t", of]]), { isFresh: () => true, before: new Map() }).verdicts.get(one)?.answer;
+  });
+  expect(counted).toEqual({ status: 202, id: "t", state: "Running", attempt: 3 });
+  expect(late).toMatchObject({ status: 409, id: "t", state: "Success", attempt: 3, allowed: [] });
+});
+
+it("adds up what is new, each id once", () => {
+  const found = decide([item("a", 2, 1), item("b"), item("a", 2, 1), item("c")], row(), [["c", "1/0"]]);
+  expect(found.told).toEqual([
+    [202, "done"],
+    [202, "done"],
+    [202, "duplicate"],
+    [202, "duplicate"],
+  ]);
+  expect(found).toMatchObject({ sums: "3/1", changed: 1, refused: [] });
+});
+
+it("refuses an id that stood for something else, whenever that was", () => {
+  const found = decide([item("a"), item("a", 2), item("b", 1)], row(), [["b", "7/0"]]);
+  expect(found.told.map(([status]) => status)).toEqual([202, 422, 422]);
+  expect(found.sums).toBe("1/0");
+});
+
+it("takes an old id, of which nobody knows what it stood for, for what comes", () => {
+  expect(decide([item("a", 5)], row(), [["a", null]])).toMatchObject({ told: [[202, "duplicate"]], changed: 0 });
+});
+
+it("counts none that the table would not keep: somebody has it already", () => {
+  expect(decide([item("a")], row(), [], ["a"])).toMatchObject({ told: [[202, "duplicate"]], sums: "0/0" });
+});
+
+it("refuses as a whole what no sum can carry, keeps nothing of it, and goes on with the others", () => {
+  const full = row({ success: Number.MAX_SAFE_INTEGER - 5 });
+  const found = decide([item("a", 6, 1), item("b", 5), item("a", 6, 1)], full);
+  expect(found.told).toEqual([
+    [400, "rejected"],
+    [202, "done"],
+    [400, "rejected"],
+  ]);
+  expect(found).toMatchObject({ sums: `${Number.MAX_SAFE_INTEGER}/0`, refused: ["a"] });
+});
+
+it("takes what was accepted although the task has ended, and what was stored before; what came later only if it had counted", () => {
+  const at = ended.getTime();
+  const items = [item("a"), item("b", 1, 0, at), item("c", 1, 0, at + 1), item("d", 1, 0, at + 1)];
+  const found = decide(items, row({ status: "Success", endedAt: ended }), [["d", "1/0"]]);
+  expect(found.told).toEqual([
+    [202, "done"],
+    [202, "done"],
+    [409, "rejected"],
+    [202, "duplicate"],
+  ]);
+  expect(found.sums).toBe("2/0");
+});
+
+it("knows no task, no counters", () => {
+  expect(decide([item("a")], undefined).told).toEqual([[404, "rejected"]]);
+});
