@@ -29,6 +29,15 @@ export class Counting {
 
   /** Fails with `Unavailable` where it is not known whether the update was stored: repeating under the same key is safe. */
   async accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
+    this.#looks.underWay++;
+    try {
+      return await this.#accept(task, counts, key);
+    } finally {
+      this.#looks.underWay--;
+    }
+  }
+
+  async #accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
     if (key === undefined) return this.#store(task, counts, uuidv7(Date.now()), null);
     const id = `${task}:${key}`;
     const first = this.#latest.get(id);
@@ -91,11 +100,13 @@ const otherRequest = (): Reply =>
   reply(422, { error: "This idempotency key was used with another request", details: [] });
 
 /**
- * Where so many come together, the next look waits so long: clients that wait for each answer come again together, and groups
- * of fifty cost a third of what groups of ten do, in every process on the way.
+ * Clients that wait for each answer come in waves. Where there are so many, a look waits for the whole wave, at most so long:
+ * groups of fifty cost a third of what groups of ten do, in every process on the way.
  */
-const crowd = 8;
-const gatherMs = 2;
+const crowdMin = 8;
+const gatherMs = 4;
+/** How fast a wave that was larger is forgotten, from look to look. */
+const fading = 0.98;
 
 interface Look {
   readonly task: string;
@@ -108,6 +119,10 @@ class Looks {
   readonly #db: Db;
   #waiting: Look[] = [];
   #looking = false;
+  /** Updates that have no answer yet, and how many these were at most, lately. */
+  underWay = 0;
+  #crowd = 0;
+  #gathered: (() => void) | null = null;
 
   constructor(db: Db) {
     this.#db = db;
@@ -117,6 +132,7 @@ class Looks {
   at(task: string, key: string | null): Promise<CountersSeen | null> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, key, resolve, reject });
+      if (this.#waiting.length >= this.#crowd) this.#gathered?.();
       if (this.#looking) return;
       this.#looking = true;
       // What the same pass of the event loop brings goes along.
@@ -133,9 +149,21 @@ class Looks {
       } catch (error) {
         for (const { reject } of looks) reject(error);
       }
-      if (looks.length >= crowd) await new Promise((resolve) => setTimeout(resolve, gatherMs));
+      await this.#gather();
     }
     this.#looking = false;
+  }
+
+  async #gather(): Promise<void> {
+    this.#crowd = Math.max(this.#crowd * fading, this.underWay);
+    if (this.#crowd < crowdMin || this.#waiting.length >= this.#crowd) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, gatherMs);
+      this.#gathered = resolve;
+    });
+    clearTimeout(timer);
+    this.#gathered = null;
   }
 
   async #see(looks: readonly Look[]): Promise<CountersSeen | null> {

@@ -89,6 +89,8 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    // One for each request would cost more than the request says.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: config.payloadMaxBytes,
     http: { requireHostHeader: false },
     routerOptions: { maxParamLength: 4096 },

@@ -65,7 +65,8 @@ const recharge = (sql: Sql, tasks: readonly string[]) =>
 /** What these tasks hold may be open now: they have less work left. */
 export const wakeKeysOf = (sql: Sql, tasks: readonly string[]) =>
   sql`
-    insert into wake (key) select distinct key from holder where task_id = any(${idList(tasks)}::uuid[])`.execute();
+    insert into wake (key) select distinct key from holder
+    where task_id = any(${idList(tasks)}::uuid[]) and exists (select from shape)`.execute();
 
 const relane = (sql: Sql, tasks: readonly string[]) =>
   sql`
