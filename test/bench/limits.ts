@@ -30,8 +30,8 @@ export const startTries = 50;
 
 /**
  * Counter updates accepted and applied a second, as a share of what a bare Fastify route answers that parses the same body. Two
- * quiet cores that also carry the client, Postgres and NATS came to 0.31 to 0.40: the exchange alone costs them some 45 µs, and to
- * look at the task, store the update, and count it by its id another 50. With `fetch` as the client it was 0.63 to 0.75.
+ * quiet cores that also carry the client, Postgres and NATS have come to 0.31 to 0.40 so far: the exchange alone costs them some
+ * 45 µs, and to look at the task, store the update, and count it by its id another 50. With `fetch` as the client: 0.63 to 0.75.
  */
 export const leastPutRatio = 0.5;
 /** Updates in a run, on so many connections; runs that count, each after one of the bare route; updates before them. */
