@@ -4,7 +4,7 @@ import { slackOf, type Term, type Usage, type UsageByKey } from "#domain/admit";
 import { byRank } from "#domain/row";
 import { type Claimable, claimable, keysOf, type Rooms } from "#store/claim";
 import type { Sql } from "#store/client";
-import { type Lane, lanesMax, openLanes, readyLanes, usageOf } from "#store/lanes";
+import { type Lane, type LanePage, openLanes, readyLanes, usageOf } from "#store/lanes";
 
 export interface Candidates {
   /** Best first. */
@@ -58,12 +58,13 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
   const found: Claimable[] = [];
   // Lanes that share a key may come with more than that admits.
   const enough = 2 * limit + spare;
+  const shut = rooms.rooms.filter(({ room }) => room <= 0).map(({ receiver }) => receiver);
   const began = performance.now();
   let isProgress = false;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     if (page === pagesMax / 2 && beyond !== null && isBefore(last, beyond)) last = beyond;
-    const here: readonly Lane[] = await readyLanes(sql, last);
+    const { lanes: here, last: next }: LanePage = await readyLanes(sql, last, shut);
     const terms = here.flatMap((lane) => lane.terms).filter(({ type, key }) => !asked[type].has(key));
     for (const [key, used] of await usageOf(sql, terms)) usage.set(key, used);
     for (const { type, key } of terms) {
@@ -75,8 +76,8 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
       .filter(({ room }) => room > 0);
     if (open.length > 0) found.push(...(await claimable(sql, enough, rooms, open)));
     for (const { id, terms } of here) lanes.set(id, terms);
-    last = here.at(-1) ?? null;
-    if (here.length < lanesMax) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
+    last = next;
+    if (last === null) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
     isProgress ||= found.length > 0 || open.length < here.length;
     if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }

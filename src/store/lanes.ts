@@ -21,7 +21,9 @@ export const shapeLock = 7_227_869;
 
 const wakesMax = 1_000;
 /** Lanes that are looked at together. */
-export const lanesMax = 64;
+const lanesMax = 64;
+/** Lanes that are looked through for some that do not wait for a receiver alone. */
+const shutLanesMax = 256;
 
 /** Whether a round has rules to look at. Part of a statement that is sent anyway. */
 export const isAwake = (sql: Sql) => sql`
@@ -40,16 +42,45 @@ export async function openLanes(sql: Sql, room: number): Promise<{ readonly more
   return { more: isLeft || wakes.length === wakesMax };
 }
 
-/** A page of lanes that may have something to start, the best first. */
-export async function readyLanes(sql: Sql, after: Lane | null): Promise<Lane[]> {
+/** Some lanes that may have something to start. */
+export interface LanePage {
+  /** The best first. */
+  readonly lanes: readonly Lane[];
+  /** Where the next page begins; null: there are no more. */
+  readonly last: Lane | null;
+}
+
+/** A page of lanes after this one. `shut`: receivers that no call may be made to; lanes with tasks for these alone are passed over. */
+export async function readyLanes(sql: Sql, after: Lane | null, shut: readonly string[]): Promise<LanePage> {
   const beyond =
     after === null
       ? sql``
       : sql`and (-priority, since, pos, id)
           > (${-after.priority}::int, ${after.since}::text::timestamptz, ${after.pos}::int, ${after.id}::int)`;
-  return sql<Lane[]>`
+  const seen = (most: number) => sql`
     select id, terms, priority, since::text as since, pos from lane where ready and waiting_on is null ${beyond}
-    order by -priority, since, pos, id limit ${lanesMax}`;
+    order by -priority, since, pos, id limit ${most}`;
+  if (shut.length === 0) {
+    const lanes: Lane[] = await sql<Lane[]>`${seen(lanesMax)}`;
+    return { lanes, last: lanes.length < lanesMax ? null : (lanes.at(-1) as Lane) };
+  }
+  const rows = await sql<(Lane & { open: boolean })[]>`
+    with seen as materialized (${seen(shutLanesMax)}),
+    shut as materialized (select ${JSON.stringify(shut)}::text::jsonb as names)
+    select l.*, exists (
+      with recursive receiver (name) as (
+        (select coalesce(t.receiver, '') from task t where t.lane = l.id and t.status = 'Pending' and t.due_at is null
+         order by t.lane, coalesce(t.receiver, '') limit 1)
+        union all
+        select (
+          select coalesce(t.receiver, '') from task t where t.lane = l.id and t.status = 'Pending' and t.due_at is null
+            and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
+        from receiver r where r.name is not null)
+      select from receiver r where r.name is not null and not (select names from shut) ? r.name) as open
+    from seen l order by -l.priority, l.since::timestamptz, l.pos, l.id`;
+  const lanes = rows.filter(({ open }) => open).slice(0, lanesMax);
+  const isAll = rows.length < shutLanesMax && lanes.length < lanesMax;
+  return { lanes, last: isAll ? null : ((lanes.length < lanesMax ? rows : lanes).at(-1) as Lane) };
 }
 
 interface Wake {

@@ -3,6 +3,7 @@
 import { beforeEach, expect, it } from "vitest";
 import type { Slots } from "#actor/claim";
 import type { Db } from "#store/client";
+import { type LanePage, readyLanes } from "#store/lanes";
 import { stays, until } from "#test/until";
 import { create, openStage, type Rig, startRig } from "./stage.ts";
 
@@ -66,7 +67,7 @@ it("finds what may start behind pages of lanes to a receiver that is full, and t
 
 it("comes to what may start behind more lanes to a receiver that is full than one round looks at", async () => {
   const wide = (i: number) => ({ kind: "k", rules: [limit("k", 10_000 + i)], on_start: call("http://a"), priority: 5 });
-  await make(Array.from({ length: 1_500 }, (_, i) => wide(i)));
+  await make(Array.from({ length: 5_300 }, (_, i) => wide(i)));
   const behind = await make(alone(3, { on_start: call("http://b") }));
   const rig = startRig(db, 1, slots(64, { "http://a": 0 }));
   rig.look();
@@ -74,6 +75,28 @@ it("comes to what may start behind more lanes to a receiver that is full than on
   expect(rig.started.map(({ task }) => task)).toEqual(behind);
   await stays(async () => (await waking(0)).length === 0, 200);
   await rig.stop();
+});
+
+it("looks at no lane whose tasks are all for receivers that are shut", async () => {
+  const to = (origin: string, n: number) => ({ kind: "k", rules: [limit("k", 10_000 + n)], on_start: call(origin) });
+  await make(Array.from({ length: 600 }, (_, n) => to(n < 400 ? "http://b" : "http://d", n)));
+  await make([to("http://a", 7), to("http://c", 450), to("http://e", 599), { kind: "k", rules: [limit("k", 10_300)] }]);
+  await db.use((sql) => sql`update lane set ready = true`);
+  const pages = async (shut: readonly string[]) => {
+    const found: number[][] = [];
+    let last: LanePage["last"] = null;
+    do {
+      const page: LanePage = await db.use((sql) => readyLanes(sql, last, shut));
+      found.push(page.lanes.map(({ terms }) => (terms[0]?.limit ?? 0) - 10_000));
+      last = page.last;
+    } while (last !== null);
+    return found;
+  };
+  expect(await pages(["http://b", "http://d"])).toEqual([[7], [300, 450], [599]]);
+  expect(await pages(["http://b", "http://d", "http://a", "http://e", "http://x"])).toEqual([[], [300, 450], []]);
+  const all = await pages(["http://x"]);
+  expect([all.length, all.flat().length]).toEqual([10, 600]);
+  expect((await pages([])).flat()).toEqual(all.flat());
 });
 
 it("goes on to the next lane where the best one that a release opens waits for something else as well", async () => {
