@@ -2,6 +2,7 @@
 // before 2.14 lose the tail of a stream in a crash, or pass messages over, and say nothing. Making a consumer anew is always
 // safe: whatever it delivers a second time is known by its id.
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { nuid } from "@nats-io/transport-node";
 import { consumers, streams, subjects } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
@@ -82,19 +83,36 @@ export class Streams {
 
 /**
  * A stream that is made a second time must not give out numbers of the first one: a worker that still holds a message of that
- * would ack another one away. So each begins at the time of its making, in µs, and has its subjects only when it does.
+ * would ack another one away. So each begins at the time of its making, in µs, and has its subjects only when it does. One
+ * process makes it, whose name its subject bears meanwhile: a purge by another, of a stream that is at work already, can
+ * bring a server of 2.9 to a stand.
  */
 async function ensureStream(manager: JetStreamManager, wanted: Wanted): Promise<void> {
   const { name } = wanted;
-  const making = [subjects.makingOf(name)];
-  const there: StreamInfo | false = await manager.streams.info(name).catch(orMissing);
-  const info = there || (await manager.streams.add({ ...wanted, subjects: making }).catch(orTaken));
-  // Another process has made it meanwhile.
-  if (info === false) return ensureStream(manager, wanted);
-  if (info.config.subjects[0] === making[0])
-    await manager.streams.purge(name, { seq: Date.parse(info.created) * 1_000 });
+  const mine = subjects.makingOf(name, nuid.next());
+  let info: StreamInfo | false = await manager.streams.info(name).catch(orMissing);
+  if (info === false) {
+    const added = await manager.streams.add({ ...wanted, subjects: [mine] }).catch(orTaken);
+    info = added || (await manager.streams.info(name));
+  }
+  if (isBegun(info) && info.config.subjects[0] !== mine) info = await othersMaking(manager, name);
+  if (isBegun(info)) await manager.streams.purge(name, { seq: Date.parse(info.created) * 1_000 });
   else if (info.config.duplicate_window === wanted.duplicate_window) return;
   await manager.streams.update(name, wanted as StreamConfig);
+}
+
+const isBegun = ({ config }: StreamInfo): boolean =>
+  config.subjects[0]?.startsWith(subjects.makingOf(config.name)) === true;
+const makingMs = 2_000;
+const lookMs = 50;
+
+/** What another process has made of a stream; still unfinished where that one seems to have died. */
+async function othersMaking(manager: JetStreamManager, name: string): Promise<StreamInfo> {
+  for (let ms = 0; ; ms += lookMs) {
+    const info = await manager.streams.info(name);
+    if (!isBegun(info) || ms >= makingMs) return info;
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
 }
 
 interface Seen {

@@ -31,7 +31,7 @@ export const subjects = {
   /** `baton.event.<batch>.<task>.<state>`: each committed transition, for whoever listens just then. */
   eventOf: (batch: string, task: string, state: string) => `baton.event.${batch}.${task}.${state}`,
   /** Of a stream that is being made: nobody publishes there. */
-  makingOf: (stream: string) => `baton.making.${stream}`,
+  makingOf: (stream: string, by = "") => `baton.making.${stream}.${by}`,
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
   /** The circuit of a receiver changed. */

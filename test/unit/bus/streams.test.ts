@@ -94,13 +94,29 @@ it("finishes a stream that another process began to make, and gives one of an ea
   await look(0);
   purged.length = 0;
   const begun = there.get(stream) as Made;
-  begun.config.subjects = [`baton.making.${stream}`];
+  begun.config.subjects = [`baton.making.${stream}.other`];
   const old = there.get(streams.commands.name) as Made;
   old.config.duplicate_window = 120e9;
   await look(1);
   expect(begun.config.subjects).toEqual(streams.progress.subjects);
   expect(old.config.duplicate_window).toBe(streams.commands.duplicate_window);
   expect(purged.map(([name]) => name)).toEqual([stream]);
+});
+
+it("leaves a stream alone that another process is making just now", async () => {
+  const { there, purged, look, manager } = rig();
+  await look(0);
+  purged.length = 0;
+  const begun = there.get(stream) as Made;
+  begun.config.subjects = [`baton.making.${stream}.other`];
+  const { info } = manager.streams;
+  let looks = 0;
+  manager.streams.info = async (name) => {
+    if (name === stream && ++looks === 3) begun.config.subjects = [...(streams.progress.subjects ?? [])];
+    return info(name);
+  };
+  await look(1);
+  expect([purged, begun.config.subjects]).toEqual([[], streams.progress.subjects]);
 });
 
 it("notices at once a consumer that is ahead of its stream", async () => {
