@@ -72,8 +72,11 @@ export class ClaimRound {
     const calls = new Map(this.rooms.rooms.map(({ receiver }) => [receiver, 0]));
     for (const { receiver } of found) if (receiver !== null) calls.set(receiver, 0);
     for (const { receiver } of chosen) if (receiver !== null) calls.set(receiver, (calls.get(receiver) ?? 0) + 1);
+    // By the room that the look began with: what became free meanwhile was not looked for.
+    const room = new Map(this.rooms.rooms.map((one) => [one.receiver, one.room]));
     const isFull = ([receiver, made]: [string, number]) =>
-      !this.isGated(receiver) && this.roomOf(receiver, chosen.length - made) <= made;
+      !this.isGated(receiver) &&
+      made >= Math.min(room.get(receiver) ?? this.rooms.roomMax, this.roomOf(receiver, chosen.length - made));
     this.moreElsewhere = filled || [...calls].some(isFull);
   }
 }

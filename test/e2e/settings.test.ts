@@ -104,6 +104,15 @@ test("WORKER_LOOP_INTERVAL_MS=5000: lost work is found that often, and work does
   expect(performance.now() - begun).toBeLessThan(4_000);
 });
 
+test("an hour between sweeps: tasks that wait for a free slot are taken as soon as there is one", async () => {
+  const service = await startReceiver();
+  const cluster = await startCluster({ workers: 1, env: { WORKER_LOOP_INTERVAL_MS: "3600000" } });
+  const on_start = service.action("/work", { completes: "on_response" });
+  const ids = await cluster.create(Array.from({ length: 1_000 }, (_, i) => task(`t${i}`, on_start)));
+  const ended = () => cluster.sql`select from task where status = 'Success'`;
+  await until(async () => (await ended()).length === Object.keys(ids).length, 30_000, "all have run");
+});
+
 test("BATCH_CHANNEL_CAPACITY=1: one counter update at a time is on its way, the others wait, none is lost", async () => {
   const service = await startReceiver();
   const cluster = await startCluster({ workers: 1, env: { BATCH_CHANNEL_CAPACITY: "1" } });

@@ -56,3 +56,11 @@ it("calls others where a receiver was found with more than it may have", () => {
   round.judge([{ receiver: "x" }], [{ receiver: "x" }, { receiver: "y" }]);
   expect([round.moreHere, round.moreElsewhere]).toEqual([false, true]);
 });
+
+it("takes a receiver for full by the room that the look began with, whatever became free since", () => {
+  const rooms = { x: 2 };
+  const round = new ClaimRound(slots(9, rooms), 9, token);
+  rooms.x = 60;
+  round.judge([{ receiver: "x" }, { receiver: "x" }], [{ receiver: "x" }, { receiver: "x" }]);
+  expect(round.moreElsewhere).toBe(true);
+});
