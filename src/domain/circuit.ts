@@ -19,8 +19,12 @@ export interface CircuitOutcome {
   readonly probe: boolean;
 }
 
-/** Ends that are of our own making, and say nothing of the receiver: refused by policy, or not sent at all. */
-const ours = /^(blocked|not sent in time|shut down|request not valid)/;
+/**
+ * Ends that are of our own making, and say nothing of the receiver: refused by policy, not sent at all, or this machine had no
+ * name server, no network, no descriptor or no port to call with.
+ */
+const ours =
+  /^(blocked|not sent in time|shut down|request not valid|host name could not be looked up|network unreachable|EMFILE|ENFILE|ENOBUFS|EADDRNOTAVAIL)/;
 
 /**
  * No connection, no answer in time and 5xx are failures; any other answer is a success. An answer that says when to come
