@@ -1,7 +1,8 @@
 // Decides what becomes of the circuits of receivers, and writes it: the only one who does. Gathers the ends of calls into
 // one transaction, each stepped through the machine in the order in which they were told. While Postgres is away they wait
 // here; what is lost with the process is only counted later, by the next calls. A probe is taken by a locked row, so that
-// one process has it; what becomes of none is free again by its time.
+// one process has it; what becomes of none is free again by its time. Where the answer to a commit is lost, its outcomes are
+// counted twice at worst: a circuit then opens, or closes, a call sooner.
 import { transition } from "xstate";
 import { type Config, limits } from "#config";
 import type { CircuitOutcome } from "#domain/circuit";
