@@ -53,8 +53,11 @@ const take = (more: Partial<LeaseRequest> = {}) => {
 };
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).sort();
 /** Statements that wait for a row. */
-const waiting = async () => (await sql`select from pg_stat_activity
-  where datname = current_database() and wait_event_type = 'Lock' and query like '%update delivery%'`).length;
+const waiting = async () =>
+  (
+    await sql`select from pg_stat_activity
+  where datname = current_database() and wait_event_type = 'Lock' and query like '%update delivery%'`
+  ).length;
 const row = async (id: string) => (await sql`select * from delivery where id = ${id}`)[0];
 const outcome = (id: string, more: Partial<DeliveryOutcome> = {}): DeliveryOutcome => ({
   id,
