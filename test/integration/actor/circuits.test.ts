@@ -3,13 +3,14 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CircuitActor, takeProbes } from "#actor/circuits";
 import type { Slots } from "#actor/claim";
+import { gaveUp } from "#domain/circuit";
 import { Unavailable } from "#domain/errors";
 import { forgetCircuits, knownCircuits } from "#store/circuits";
 import type { Db } from "#store/client";
 import { until } from "#test/until";
 import { create, eventsOf, log, openStage, rowsOf, startRig } from "./stage.ts";
 
-const [a, b] = ["http://a:1", "http://b:1"];
+const [a, b, c] = ["http://a:1", "http://b:1", "http://c:1"];
 const config = {
   circuitBreakerFailureThreshold: 3,
   circuitBreakerFailureWindowSecs: 10,
@@ -119,7 +120,7 @@ describe("failures in a row", () => {
     const faults: unknown[] = [];
     const note = (fields: object) => void faults.push(fields);
     const patient = { ...config, circuitBreakerFailureThreshold: 1_000_000 };
-    const receivers = [a, b, "http://c"];
+    const receivers = [a, b, c];
     const many = Array.from(
       { length: 5 },
       () => new CircuitActor({ config: patient, db, log: { warn: note, error: note }, onChanged() {} }),
@@ -208,6 +209,36 @@ describe("a probe", () => {
     expect(state.news).toBe(5);
   });
 
+  it("that came to nothing makes room for the next one at once, or when its receiver said", async () => {
+    const { tell, actor, state } = actorOf();
+    await openOne();
+    await pass(30);
+    await actor.probe([a]);
+    await tell("succeeded", a, true);
+    await actor.probe([a]);
+    const before = state.news;
+    actor.tell(gaveUp(a));
+    await actor.idle();
+    expect([await known(), state.news]).toMatchObject([[{ state: "half_open", successes: 1, waitMs: 0 }], before + 1]);
+    expect(await probe(a)).toEqual([a]);
+    actor.tell(gaveUp(a, 60_000));
+    await actor.idle();
+    const waitMs = (await known())[0]?.waitMs;
+    expect(waitMs).toBeGreaterThan(59_000);
+    expect(waitMs).toBeLessThanOrEqual(60_000);
+    await pass(58);
+    expect(await probe(a)).toEqual([]);
+    await pass(2);
+    expect(await probe(a)).toEqual([a]);
+  });
+
+  it("that comes to nothing where no circuit is open any more leaves no row", async () => {
+    const { actor } = actorOf();
+    actor.tell(gaveUp(a, 60_000));
+    await actor.idle();
+    expect(await db.use((sql) => sql`select from circuit`)).toHaveLength(0);
+  });
+
   it("is not to be had without Postgres, and nobody is told", async () => {
     const { actor, state } = actorOf({ tx: () => Promise.reject(new Unavailable("away")) });
     expect([(await actor.probe([a])).size, state.news]).toEqual([0, 0]);
@@ -267,6 +298,52 @@ describe("a claim round", () => {
     await rig.stop();
     expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Pending", "Claimed"]);
     expect(await db.use((sql) => sql`select task_id from holder`)).toEqual([{ task_id: ids[1] }]);
+  });
+
+  /** A process that believes that the circuits of `a` and `c` may be probed. */
+  const hopeful: Slots = {
+    free: () => 64,
+    rooms: () => [a, c].map((receiver) => ({ receiver, room: 1, gated: true })),
+    roomMax: 64,
+    room: (receiver) => (receiver === b ? 64 : 1),
+  };
+
+  it("claims nothing without its probe where that of another one was refused", async () => {
+    await openOne(a);
+    await openOne(c);
+    const rules = [{ ...limit, max_concurrency: 1 }] as never;
+    const { ids } = await create(db, [
+      { ...to(a), rules, priority: 9 },
+      // It gets the place of the rule that the first one leaves.
+      { ...to(c), rules, priority: 5 },
+      to(b),
+    ] as never);
+    const rig = startRig(db, 1, hopeful);
+    rig.look();
+    await until(() => rig.started.length > 0);
+    await rig.stop();
+    expect(rig.started).toMatchObject([{ task: ids[2] }]);
+    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Pending", "Pending", "Claimed"]);
+  });
+
+  it("leaves a probe for the next one where its task is not claimed in the end", async () => {
+    await openOne(c);
+    await pass(30);
+    await openOne(a);
+    const by = (...fields: string[]) =>
+      fields.map((field) => ({ ...limit, max_concurrency: 1, matcher: { ...limit.matcher, fields: [field] } }));
+    const { ids } = await create(db, [
+      { ...to(a), metadata: { x: 1, y: 1 }, rules: by("x"), priority: 9 },
+      // Instead of the first one, and then in the way of the last one.
+      { ...to(b), metadata: { x: 1, y: 2 }, rules: by("x", "y"), priority: 5 },
+      { ...to(c), metadata: { x: 2, y: 2 }, rules: by("y") },
+    ] as never);
+    const rig = startRig(db, 1, hopeful);
+    rig.look();
+    await until(() => rig.started.length > 0);
+    await rig.stop();
+    expect(rig.started).toMatchObject([{ task: ids[1] }]);
+    expect(await known()).toMatchObject([{ state: "open" }, { receiver: c, state: "half_open", waitMs: 0 }]);
   });
 
   it("of the turn that made a task ready does the same", async () => {
