@@ -66,13 +66,9 @@ export function makeStarter(parts: StarterParts): Starter {
     if (held.size === 0) drained?.();
   };
 
-  const giveUp = ({ isProbe, receiver }: Claimed) => {
-    if (isProbe && receiver !== null) parts.giveUp(receiver);
-  };
-
   const release = (claimed: Claimed) => {
-    giveUp(claimed);
-    settle(claimed, { type: "released", task: claimed.task, claimId: claimed.claimId });
+    giveUp(parts, claimed);
+    settle(claimed, { type: "released", ...of(claimed) });
   };
 
   /** With the lane taken. */
@@ -87,7 +83,7 @@ export function makeStarter(parts: StarterParts): Starter {
     } catch (error) {
       // Our own mistake, or an action that no request can be made of; either way the call was not made.
       log.error({ err: error, task: claimed.task }, "a start call could not be made");
-      giveUp(claimed);
+      giveUp(parts, claimed);
       outcome = { type: "start_failed", ...of(claimed), reason: "Start action failed: the call could not be made" };
     }
     log.debug({ task: claimed.task, outcome: outcome.type }, "start call");
@@ -146,6 +142,10 @@ export function makeStarter(parts: StarterParts): Starter {
 }
 
 const of = ({ task, claimId }: Claimed) => ({ task, claimId });
+
+function giveUp(parts: StarterParts, { isProbe, receiver }: Claimed): void {
+  if (isProbe && receiver !== null) parts.giveUp(receiver);
+}
 
 function about(parts: StarterParts, claimed: Claimed, at: Date): About {
   const { task, attempt, hasRetry } = claimed;
