@@ -22,7 +22,7 @@ export interface CircuitContext {
   readonly since: number | null;
   /** Probes in a row that succeeded. */
   readonly successes: number;
-  /** Not probed before; null while it is closed. */
+  /** Not probed before, also where a probe was asked to come later; null while it is closed. */
   readonly openUntil: number | null;
   /** A probe is under way, and nobody else may take one before. */
   readonly probeUntil: number | null;
@@ -33,6 +33,8 @@ export type CircuitEvent =
   /** How a call ended. `probe`: it was begun as one; others were open before the circuit opened, and say nothing new. */
   | { readonly type: "failed"; readonly at: number; readonly probe: boolean }
   | { readonly type: "succeeded"; readonly at: number; readonly probe: boolean }
+  /** A probe ended without saying anything, or was never sent: the next one may come after `waitMs`. */
+  | { readonly type: "gave_up"; readonly at: number; readonly waitMs: number }
   /** Somebody has a call to make, and wants to try it. */
   | { readonly type: "probe"; readonly at: number };
 
@@ -59,7 +61,7 @@ export const circuitMachine = setup({
     tooMany: ({ context, event }) => counted(context, event.at).failures >= context.policy.failureThreshold,
     hasFailed: ({ context }) => context.failures > 0,
     hasRecovered: ({ context, event }) => event.at >= (context.openUntil ?? 0),
-    noneUnderWay: ({ context, event }) => event.at >= (context.probeUntil ?? 0),
+    isFree: ({ context, event }) => event.at >= Math.max(context.probeUntil ?? 0, context.openUntil ?? 0),
     ofProbe: ({ event }) => "probe" in event && event.probe,
     lastProbe: ({ context, event }) =>
       "probe" in event && event.probe && context.successes + 1 >= context.policy.successThreshold,
@@ -74,6 +76,10 @@ export const circuitMachine = setup({
       probeUntil: null,
     }),
     beginProbe: assign({ probeUntil: ({ context, event }) => event.at + context.policy.probeMs }),
+    freeProbe: assign(({ context, event }) => {
+      const waitMs = "waitMs" in event ? event.waitMs : 0;
+      return { probeUntil: null, openUntil: Math.max(context.openUntil ?? 0, event.at + waitMs) };
+    }),
     forget: assign(({ context }) => ({ ...healthy, policy: context.policy })),
   },
 }).createMachine({
@@ -95,7 +101,8 @@ export const circuitMachine = setup({
     },
     half_open: {
       on: {
-        probe: { guard: "noneUnderWay", actions: "beginProbe" },
+        probe: { guard: "isFree", actions: "beginProbe" },
+        gave_up: { actions: "freeProbe" },
         failed: { guard: "ofProbe", target: "open", actions: ["countFailedProbe", "openAgain"] },
         succeeded: [
           { guard: "lastProbe", target: "closed", actions: "forget" },

@@ -1,7 +1,8 @@
 // Decides what becomes of the circuits of receivers, and writes it: the only one who does. Gathers the ends of calls into
 // one transaction, each stepped through the machine in the order in which they were told. While Postgres is away they wait
 // here; what is lost with the process is only counted later, by the next calls. A probe is taken by a locked row, so that
-// one process has it; what becomes of none is free again by its time.
+// one process has it; it is free again when it ended, or came to nothing, at the latest by its time. Where the answer to a
+// commit is lost, its outcomes are counted twice at worst: a circuit then opens, or closes, a call sooner.
 import { transition } from "xstate";
 import { type Config, limits } from "#config";
 import type { CircuitOutcome } from "#domain/circuit";
@@ -77,6 +78,16 @@ export async function takeProbes(sql: Sql, receivers: readonly string[]): Promis
   return new Set(taken.map(({ receiver }) => receiver));
 }
 
+/** Frees probes that this transaction took, and found no use for. */
+export async function leaveProbes(sql: Sql, receivers: readonly string[]): Promise<void> {
+  const rows = await lockFreeCircuits(sql, receivers);
+  const at = await clock(sql);
+  await writeCircuits(
+    sql,
+    rows.map((row) => stepped(row, [{ type: "gave_up", at, waitMs: 0 }], timesOnly)),
+  );
+}
+
 export class CircuitActor {
   readonly #parts: CircuitActorParts;
   readonly #policy: CircuitPolicy;
@@ -147,7 +158,7 @@ export class CircuitActor {
 
   /** Whether these change anything: not where all is well before, and again afterwards. */
   #isWorth(receiver: string, ends: readonly CircuitOutcome[]): boolean {
-    if (this.#unclean.has(receiver) || ends.some(({ probe }) => probe)) return true;
+    if (this.#unclean.has(receiver) || ends.some(isOfProbe)) return true;
     return !isClean(stepped({ receiver, ...clean }, eventsOf(ends, 0), this.#policy));
   }
 
@@ -183,12 +194,14 @@ const clean: Omit<CircuitRow, "receiver"> = {
   ...{ state: "closed", failures: 0, since: null, successes: 0, openUntil: null, probeUntil: null },
 };
 
-const eventsOf = (ends: readonly CircuitOutcome[], at: number): CircuitEvent[] =>
-  ends.map(({ type, probe }) => ({ type, probe, at }));
+const eventsOf = (ends: readonly CircuitOutcome[], at: number): CircuitEvent[] => ends.map((end) => ({ ...end, at }));
+
+const isOfProbe = (end: CircuitOutcome): boolean => end.type === "gave_up" || end.probe;
 
 /** How many failures a closed circuit has counted is known to the next one who counts. */
 const isNews = ([before, after]: Turn): boolean =>
   before.state !== after.state ||
   before.successes !== after.successes ||
   before.failures > 0 !== after.failures > 0 ||
-  before.probeUntil?.getTime() !== after.probeUntil?.getTime();
+  before.probeUntil?.getTime() !== after.probeUntil?.getTime() ||
+  before.openUntil?.getTime() !== after.openUntil?.getTime();

@@ -1,7 +1,7 @@
 // The claim is the take: a worker claims only what it can send at once, and the process that commits the claim makes the
 // call. What is best is decided here, at the last moment: priority, then creation, then position.
 
-import { takeProbes } from "#actor/circuits";
+import { leaveProbes, takeProbes } from "#actor/circuits";
 import { gather } from "#actor/gather";
 import type { Scene } from "#actor/scene";
 import { advance } from "#actor/step";
@@ -150,7 +150,10 @@ export async function admitReady(sql: Sql, scene: Scene, round: ClaimRound): Pro
   );
 }
 
-/** Admits, and takes the probes that this needs: a candidate whose receiver is probed by another process stays where it is. */
+/**
+ * Admits, and takes the probes that this needs: a candidate without the probe of its receiver stays where it is. Probes are of
+ * those that are chosen in the end, and of no others.
+ */
 async function probed<C extends Receiving, A extends { readonly chosen: readonly C[] }>(
   sql: Sql,
   candidates: readonly C[],
@@ -163,11 +166,12 @@ async function probed<C extends Receiving, A extends { readonly chosen: readonly
   );
   if (wanted.size === 0) return { ...first, probes: wanted };
   const probes = await takeProbes(sql, [...wanted]);
-  const refused = wanted.difference(probes);
-  return {
-    ...(refused.size === 0 ? first : admit(candidates.filter((one) => !refused.has(one.receiver ?? "")))),
-    probes,
-  };
+  if (probes.size === wanted.size) return { ...first, probes };
+  // Others come in their places, and may be in the way of one that had a place before; they must not need a probe as well.
+  const second = admit(candidates.filter(({ receiver }) => !isGated(receiver) || probes.has(receiver ?? "")));
+  const unused = probes.difference(new Set(second.chosen.map(({ receiver }) => receiver)));
+  if (unused.size > 0) await leaveProbes(sql, [...unused]);
+  return { ...second, probes };
 }
 
 const becamePending = (scene: Scene, row: TaskRow): boolean => scene.before.get(row.id)?.status !== "Pending";

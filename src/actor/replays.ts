@@ -1,6 +1,7 @@
 // Makes exhausted deliveries pending again, where somebody asked for it: the only one who does. Single ones are decided many in
 // one transaction, all since some time in one of their own; the answer is remembered there, so what is delivered twice counts
-// once. Nothing is half done: while Postgres is away they wait, and what is past its deadline by then is dropped.
+// once. Nothing is half done: while Postgres is away, or another one is at it, they wait, and what is past its deadline by
+// then is dropped.
 import { transition } from "xstate";
 import { answerBefore, type Memo, memoFor, remember } from "#actor/memo";
 import { isPast } from "#actor/turn";
@@ -95,17 +96,17 @@ export class Replays {
   async #turn(items: readonly ReplayItem[]): Promise<void> {
     const { db, due, flush, log } = this.#parts;
     const timeoutMs = items.some(isLarge) ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs;
-    for (;;) {
+    for (let left = items; ; ) {
       try {
-        const decided = await db.tx((sql, last) => decideAll(sql, items, last), timeoutMs);
-        if (decided !== null) {
-          if (decided.some) due();
-          for (const [item, answer] of decided.settled) settle(item, answer);
-          return flush();
-        }
+        const decided = await db.tx((sql, last) => decideAll(sql, left, last), timeoutMs);
+        if (decided.some) due();
+        for (const [item, answer] of decided.settled) settle(item, answer);
+        if (decided.settled.length > 0) flush();
+        left = decided.left;
+        if (left.length === 0) return;
       } catch (error) {
-        if (!isTransient(error)) return this.#park(items, error);
-        if (!isBroken(error)) log.warn({ err: error, commands: items.length }, "replays are decided again");
+        if (!isTransient(error)) return this.#park(left, error);
+        if (!isBroken(error)) log.warn({ err: error, commands: left.length }, "replays are decided again");
       }
       await new Promise((resolve) => setTimeout(resolve, againMs * (1 + Math.random())));
     }
@@ -128,6 +129,8 @@ interface Decided {
   readonly settled: readonly (readonly [ReplayItem, Answer | null])[];
   /** Some delivery is due. */
   readonly some: boolean;
+  /** Somebody else is at it: these have to come again. */
+  readonly left: readonly ReplayItem[];
 }
 
 /** What one transaction has in its hands. */
@@ -139,14 +142,13 @@ interface Hand {
   many: number;
 }
 
-/** Null: somebody else is at it. */
 async function decideAll(
   sql: Sql,
   items: readonly ReplayItem[],
   last: (write: Promise<unknown>) => void,
-): Promise<Decided | null> {
+): Promise<Decided> {
   const { mine, now } = await takeSettled(sql);
-  if (!mine) return null;
+  if (!mine) return withoutTurn(items, now);
   const asked = items.map((item) => ({ item, memo: memoOf(item.command) }));
   const targets = items.filter((item) => !isLarge(item)).map(({ command }) => command.target);
   // After the lock: whoever took the same commands before has committed by now.
@@ -171,7 +173,13 @@ async function decideAll(
   }
   if (hand.changed.size > 0) last(writeReplays(sql, [...hand.changed]));
   if (hand.answers.length > 0) last(writeAnswers(sql, hand.answers, now));
-  return { settled, some: hand.changed.size + hand.many > 0 };
+  return { settled, some: hand.changed.size + hand.many > 0, left: [] };
+}
+
+/** However long another one is at it: what nobody waits for any more is dropped, and leaves its place to other commands. */
+function withoutTurn(items: readonly ReplayItem[], now: Date): Decided {
+  const { late = [], left = [] } = Object.groupBy(items, ({ storedAt }) => (isPast(storedAt, now) ? "late" : "left"));
+  return { settled: late.map((item) => [item, null]), some: false, left };
 }
 
 const isLarge = ({ command }: ReplayItem): boolean => command.verb === "replay_since";

@@ -3,6 +3,7 @@ import { CircuitActor, policyOf } from "#actor/circuits";
 import { onCircuits, tellCircuits } from "#bus/circuit";
 import type { Bus } from "#bus/client";
 import type { Config } from "#config";
+import { gaveUp } from "#domain/circuit";
 import { forgetCircuits, knownCircuits } from "#store/circuits";
 import type { Db } from "#store/client";
 import type { Logger } from "#telemetry/log";
@@ -15,6 +16,8 @@ export interface Circuits {
   readonly send: Send;
   /** Takes the probes of these receivers; returns those that were to be had. */
   readonly probe: (receivers: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** The probe of this receiver was taken, and no call was made. */
+  readonly giveUp: (receiver: string) => void;
   /** A probe was taken elsewhere than by `probe`. */
   readonly changed: () => void;
   /** Resolves when the ends of all calls so far are written. */
@@ -34,7 +37,10 @@ export function openCircuits(
   log: Logger,
 ): Circuits {
   if (!config.circuitBreakerEnabled)
-    return { send, probe: async () => new Set(), changed() {}, idle: async () => {}, stop: async () => {} };
+    return {
+      ...{ send, probe: async () => new Set<string>(), giveUp() {} },
+      ...{ changed() {}, idle: async () => {}, stop: async () => {} },
+    };
   const changed = () => {
     sweep.within(soonMs);
     tellCircuits(bus);
@@ -57,6 +63,7 @@ export function openCircuits(
   return {
     ...{ send: breaker.send, changed },
     probe: (receivers) => actor.probe(receivers),
+    giveUp: (receiver) => actor.tell(gaveUp(receiver)),
     idle: () => actor.idle(),
     async stop() {
       unlisten();

@@ -144,11 +144,11 @@ function openCalls(config: Config, db: Db, bus: Bus, { tell, mayStart, look }: C
     deliverer.nudge();
   };
   const circuits = openCircuits(config, db, bus, { send: sender.send, lanes, onGates }, log);
-  const { send, probe } = circuits;
-  const starter = makeStarter({ config, policy, lanes, send, work, tell, mayStart, log, answered: tell });
+  const { send, probe, giveUp } = circuits;
+  const starter = makeStarter({ config, policy, lanes, send, giveUp, work, tell, mayStart, log, answered: tell });
   const outcomes = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
   const deliverer: Deliverer = new Deliverer({
-    ...{ config, db, work, send, probe, log },
+    ...{ config, db, work, send, probe, giveUp, log },
     lanes: new Lanes(config.webhookDeliveryConcurrency, lanes),
     tell: (outcome) => outcomes.tell(outcome),
   });

@@ -159,9 +159,12 @@ export async function settle(sql: Sql, outcomes: readonly Settled[]): Promise<st
 /** Ends leases of deliveries that were not sent: due again after `waitMs`, no attempt used up. */
 export async function giveBack(sql: Sql, leaseId: number, ids: readonly string[], waitMs = 0): Promise<void> {
   await sql`
-    update delivery d set lease_until = null, lease_id = null, next_at = greatest(next_at, now() + ${waitMs}::float8 * interval '1 ms')
-    from json_array_elements_text(${JSON.stringify(ids)}::text::json) as u(id)
-    where d.id = u.id::uuid and d.lease_id = ${leaseId}::int8 and d.status = 'pending'`;
+    update delivery set lease_until = null, lease_id = null, next_at = greatest(next_at, now() + ${waitMs}::float8 * interval '1 ms')
+    where id in (
+      -- in one order with whoever writes outcomes of several
+      select id from delivery where id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json)::uuid)
+        and lease_id = ${leaseId}::int8 and status = 'pending'
+      order by id for no key update)`;
 }
 
 const agoOf = ({ beganAt, ms, answer }: Call) => ({ agoMs: performance.now() - beganAt, ms: Math.round(ms), answer });

@@ -1,7 +1,9 @@
 // What this process knows of the circuits of receivers: gates the lanes of those that are not closed, and tells the actor
 // of ends of calls that may change one. A call to a receiver that is healthy, as nearly all are, costs a look into a map.
 // What is known may be a second old: a call too many is made then, or one is made a second later. Decides nothing.
-import { type CircuitOutcome, verdictOf } from "#domain/circuit";
+import { limits } from "#config";
+import { type CircuitOutcome, gaveUp, verdictOf } from "#domain/circuit";
+import { retryAfterMs } from "#domain/webhook";
 import type { KnownCircuit } from "#store/circuits";
 import { metrics } from "#telemetry/metrics";
 import type { Lanes } from "#webhook/lanes";
@@ -42,17 +44,48 @@ export class Breaker {
   }
 
   /** Calls, and tells how it ended where that counts. */
-  readonly send: Send = async (request, totalMs, maySend, isProbe = false) => {
+  readonly send: Send = async (request, totalMs, maySend = always, isProbe = false) => {
     const { send, tell, now = () => new Date() } = this.#parts;
+    const receiver = request.origin;
     const beganAt = performance.now();
-    const result = await send(request, totalMs, maySend);
+    const long = isProbe ? this.#watch(receiver) : null;
+    const result = await send(request, totalMs, long === null ? maySend : () => maySend() && long.sent());
+    // One that went on so long has had its say; its end is as that of any other call.
+    const probe = long !== null && !long.over();
     // Where this process stood still meanwhile, it was not the receiver who was late.
     const isOurs = result.status === null && beganAt < this.#stalledUntil();
     const type = isOurs ? null : verdictOf(result, now());
-    if (type === "failed") this.#suspects.set(request.origin, performance.now());
-    if (type !== null && this.#isKnown(request.origin)) tell({ receiver: request.origin, type, probe: isProbe });
+    if (type === "failed") this.#suspects.set(receiver, performance.now());
+    if (type === null && probe) tell(gaveUp(receiver, retryAfterMs(result.retryAfter, now()) ?? 0));
+    if (type !== null && this.#isKnown(receiver)) tell({ receiver, type, probe });
     return result;
   };
+
+  /**
+   * A probe whose answer takes as long as the work does says that its receiver is there by taking the call. Without this it
+   * would keep all other calls back until the work is done.
+   */
+  #watch(receiver: string) {
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+    return {
+      sent: () => {
+        const sentAt = performance.now();
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          isOver = true;
+          // What may have arrived while this process stood still it has not read yet.
+          const isOurs = sentAt < this.#stalledUntil();
+          this.#parts.tell(isOurs ? gaveUp(receiver) : { receiver, type: "succeeded", probe: true });
+        }, limits.circuitProbeMs).unref();
+        return true;
+      },
+      over: () => {
+        clearTimeout(timer);
+        return isOver;
+      },
+    };
+  }
 
   /** When this process stood still the last time, by a clock that should have ticked. */
   #stalledUntil(): number {
@@ -100,6 +133,7 @@ export class Breaker {
   }
 }
 
+const always = () => true;
 /** So long a process does not stand still that is only busy. */
 const stallMs = 1_000;
 /** By then what came of a failure has been read. */

@@ -24,6 +24,8 @@ export interface DelivererParts {
   readonly send: Send;
   /** Takes the probes of receivers whose circuit is not closed; returns those that were to be had. */
   readonly probe: (receivers: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** The probe of this receiver was taken, and no call was made. */
+  readonly giveUp: (receiver: string) => void;
   readonly work: Work;
   readonly tell: (outcome: DeliveryOutcome) => void;
   readonly log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -80,7 +82,7 @@ export class Deliverer {
 
   /** Returns how long nothing will be due, in ms; 0: look again at once. */
   async #round(): Promise<number> {
-    const { config, db, lanes } = this.#parts;
+    const { config, db, lanes, giveUp } = this.#parts;
     const limit = Math.min(config.webhookDeliveryBatchSize, lanes.free());
     if (limit <= 0) return config.webhookDeliveryIntervalMs;
     const leaseId = randomInt(2 ** 48 - 1);
@@ -93,8 +95,9 @@ export class Deliverer {
       // In this order: what becomes due between the two is then in both, never in none.
       return Promise.all([nextDue(sql, room), lease(sql, { limit, leaseSecs, leaseId, ...room })]);
     });
-    const probes = await this.#probes(rows);
+    const probes = new Set(await this.#probes(rows));
     const unsent = rows.filter((row) => !this.#begin(row, leaseId, endsAt, probes));
+    for (const receiver of probes) giveUp(receiver);
     if (unsent.length > 0) await this.#giveBack(leaseId, unsent);
     if (rows.length > 0 && unsent.length === 0) return 0;
     return Math.min(config.webhookDeliveryIntervalMs, dueMs ?? Number.POSITIVE_INFINITY);
@@ -108,16 +111,20 @@ export class Deliverer {
     return gated.size === 0 ? gated : probe([...gated]);
   }
 
-  /** False: no lane is free any more, the receiver may not be called, or the lease is nearly over. */
-  #begin(row: Leased, leaseId: number, endsAt: number, probes: ReadonlySet<string>): boolean {
-    const { lanes } = this.#parts;
+  /** False: no lane is free any more, the receiver may not be called, or the lease is nearly over. Takes its probe out. */
+  #begin(row: Leased, leaseId: number, endsAt: number, probes: Set<string>): boolean {
+    const { lanes, giveUp } = this.#parts;
     const receiver = receiverOf(row.action);
     const isProbe = receiver !== null && probes.has(receiver);
     if (!isProbe && lanes.room(receiver) <= 0) return false;
     const callMs = () => Math.min(limits.webhookTotalMs, endsAt - performance.now() - marginMs);
     if (this.#stopped || callMs() < callMinMs || !lanes.take(receiver, isProbe)) return false;
+    if (isProbe) probes.delete(receiver);
     const call = this.#deliver(row, leaseId, callMs(), isProbe)
-      .catch((error: unknown) => this.#failed(row, leaseId, error))
+      .catch((error: unknown) => {
+        if (isProbe) giveUp(receiver);
+        this.#failed(row, leaseId, error);
+      })
       .finally(() => {
         this.#open.delete(call);
         lanes.release(receiver);

@@ -26,6 +26,8 @@ export interface StarterParts {
   readonly policy: Policy;
   readonly lanes: Lanes;
   readonly send: Send;
+  /** The probe of this receiver was taken, and no call was made. */
+  readonly giveUp: (receiver: string) => void;
   readonly work: Work;
   readonly tell: (command: LocalCommand) => void;
   /** Takes the answer of `on_response` calls; without it their 2xx counts as started. */
@@ -64,8 +66,10 @@ export function makeStarter(parts: StarterParts): Starter {
     if (held.size === 0) drained?.();
   };
 
-  const release = (claimed: Claimed) =>
-    settle(claimed, { type: "released", task: claimed.task, claimId: claimed.claimId });
+  const release = (claimed: Claimed) => {
+    giveUp(parts, claimed);
+    settle(claimed, { type: "released", ...of(claimed) });
+  };
 
   /** With the lane taken. */
   const run = async (claimed: Claimed, action: WebhookAction | NatsAction): Promise<void> => {
@@ -79,6 +83,7 @@ export function makeStarter(parts: StarterParts): Starter {
     } catch (error) {
       // Our own mistake, or an action that no request can be made of; either way the call was not made.
       log.error({ err: error, task: claimed.task }, "a start call could not be made");
+      giveUp(parts, claimed);
       outcome = { type: "start_failed", ...of(claimed), reason: "Start action failed: the call could not be made" };
     }
     log.debug({ task: claimed.task, outcome: outcome.type }, "start call");
@@ -137,6 +142,10 @@ export function makeStarter(parts: StarterParts): Starter {
 }
 
 const of = ({ task, claimId }: Claimed) => ({ task, claimId });
+
+function giveUp(parts: StarterParts, { isProbe, receiver }: Claimed): void {
+  if (isProbe && receiver !== null) parts.giveUp(receiver);
+}
 
 function about(parts: StarterParts, claimed: Claimed, at: Date): About {
   const { task, attempt, hasRetry } = claimed;

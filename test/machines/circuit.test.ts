@@ -20,9 +20,12 @@ const events: readonly CircuitEvent[] = [
   { type: "failed", at, probe: true },
   { type: "succeeded", at, probe: false },
   { type: "succeeded", at, probe: true },
+  { type: "gave_up", at, waitMs: 0 },
+  { type: "gave_up", at, waitMs: 30 },
   { type: "probe", at },
 ];
-const keyOf = (event: CircuitEvent) => `${event.type}${"probe" in event && event.probe ? " of a probe" : ""}`;
+const keyOf = (event: CircuitEvent) =>
+  `${event.type}${"probe" in event && event.probe ? " of a probe" : ""}${"waitMs" in event ? ` for ${event.waitMs}` : ""}`;
 
 type Change = Partial<CircuitContext> & { readonly to?: CircuitState };
 const clean: Change = { failures: 0, since: null, successes: 0, openUntil: null, probeUntil: null };
@@ -38,10 +41,13 @@ function expected(from: CircuitState, before: CircuitContext, event: CircuitEven
   }
   if (from === "closed" && event.type === "succeeded") return failures > 0 ? clean : null;
   if (event.type === "probe") {
-    const mayBegin = from === "open" ? event.at >= (openUntil ?? 0) : event.at >= (probeUntil ?? 0);
+    const mayBegin = event.at >= (openUntil ?? 0) && (from === "open" || event.at >= (probeUntil ?? 0));
     return from !== "closed" && mayBegin ? { to: "half_open", probeUntil: event.at + policy.probeMs } : null;
   }
-  if (from !== "half_open" || !event.probe) return null;
+  if (from !== "half_open") return null;
+  if (event.type === "gave_up")
+    return { probeUntil: null, openUntil: Math.max(openUntil ?? 0, event.at + event.waitMs) };
+  if (!event.probe) return null;
   if (event.type === "failed") return { failures: failures + 1, ...opened };
   if (successes + 1 >= policy.successThreshold) return { to: "closed", ...clean };
   return { successes: successes + 1, probeUntil: null };

@@ -1,49 +1,15 @@
-// Circuits on a real Postgres: failures counted over processes, probes taken once, and what claims and leases make of it.
-import { randomUUID } from "node:crypto";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+// Circuits on a real Postgres: failures counted over processes, and probes taken once.
+import { beforeEach, describe, expect, it } from "vitest";
 import { CircuitActor, takeProbes } from "#actor/circuits";
-import type { Slots } from "#actor/claim";
+import { gaveUp } from "#domain/circuit";
 import { Unavailable } from "#domain/errors";
-import { forgetCircuits, knownCircuits } from "#store/circuits";
-import type { Db } from "#store/client";
-import { until } from "#test/until";
-import { create, eventsOf, log, openStage, rowsOf, startRig } from "./stage.ts";
+import { forgetCircuits } from "#store/circuits";
+import { a, b, c, circuitStage, config } from "./circuits.stage.ts";
+import { openStage } from "./stage.ts";
 
-const [a, b] = ["http://a:1", "http://b:1"];
-const config = {
-  circuitBreakerFailureThreshold: 3,
-  circuitBreakerFailureWindowSecs: 10,
-  circuitBreakerRecoveryTimeoutSecs: 30,
-  circuitBreakerSuccessThreshold: 2,
-};
-let db: Db;
-beforeAll(async () => {
-  ({ db } = await openStage());
-});
+const { db } = await openStage();
+const { actorOf, known, pass, openOne } = circuitStage(db);
 beforeEach(() => db.use((sql) => sql`truncate circuit`));
-
-/** The actor of one process. */
-function actorOf(own: Pick<Db, "tx"> = db) {
-  const state = { news: 0 };
-  const actor = new CircuitActor({ config, db: own, log, onChanged: () => state.news++ });
-  const tell = async (type: "failed" | "succeeded", receiver = a, probe = false) => {
-    actor.tell({ receiver, type, probe });
-    await actor.idle();
-  };
-  return { actor, tell, state };
-}
-const known = async () => (await knownCircuits(db)).toSorted((one, other) => (one.receiver < other.receiver ? -1 : 1));
-/** As if so much time had passed. */
-const pass = (secs: number) =>
-  db.use(
-    (sql) => sql`
-      update circuit set since = since - ${secs}::float8 * interval '1 s', open_until = open_until - ${secs}::float8 * interval '1 s',
-        probe_until = probe_until - ${secs}::float8 * interval '1 s'`,
-  );
-const openOne = async (receiver = a) => {
-  const { tell } = actorOf();
-  for (let n = 0; n < 3; n++) await tell("failed", receiver);
-};
 
 describe("failures in a row", () => {
   it("open a circuit, whichever process counts them, and each says what others have to know", async () => {
@@ -119,7 +85,7 @@ describe("failures in a row", () => {
     const faults: unknown[] = [];
     const note = (fields: object) => void faults.push(fields);
     const patient = { ...config, circuitBreakerFailureThreshold: 1_000_000 };
-    const receivers = [a, b, "http://c"];
+    const receivers = [a, b, c];
     const many = Array.from(
       { length: 5 },
       () => new CircuitActor({ config: patient, db, log: { warn: note, error: note }, onChanged() {} }),
@@ -208,79 +174,38 @@ describe("a probe", () => {
     expect(state.news).toBe(5);
   });
 
+  it("that came to nothing makes room for the next one at once, or when its receiver said", async () => {
+    const { tell, actor, state } = actorOf();
+    await openOne();
+    await pass(30);
+    await actor.probe([a]);
+    await tell("succeeded", a, true);
+    await actor.probe([a]);
+    const before = state.news;
+    actor.tell(gaveUp(a));
+    await actor.idle();
+    expect([await known(), state.news]).toMatchObject([[{ state: "half_open", successes: 1, waitMs: 0 }], before + 1]);
+    expect(await probe(a)).toEqual([a]);
+    actor.tell(gaveUp(a, 60_000));
+    await actor.idle();
+    const waitMs = (await known())[0]?.waitMs;
+    expect(waitMs).toBeGreaterThan(59_000);
+    expect(waitMs).toBeLessThanOrEqual(60_000);
+    await pass(58);
+    expect(await probe(a)).toEqual([]);
+    await pass(2);
+    expect(await probe(a)).toEqual([a]);
+  });
+
+  it("that comes to nothing where no circuit is open any more leaves no row", async () => {
+    const { actor } = actorOf();
+    actor.tell(gaveUp(a, 60_000));
+    await actor.idle();
+    expect(await db.use((sql) => sql`select from circuit`)).toHaveLength(0);
+  });
+
   it("is not to be had without Postgres, and nobody is told", async () => {
     const { actor, state } = actorOf({ tx: () => Promise.reject(new Unavailable("away")) });
     expect([(await actor.probe([a])).size, state.news]).toEqual([0, 0]);
-  });
-});
-
-describe("a claim round", () => {
-  beforeEach(() => db.use((sql) => sql`truncate batch, task, holder, lane, wake cascade`));
-  const to = (url: string) => ({ on_start: { kind: "Webhook", params: { url, verb: "Post" } } });
-  /** A process that knows of the circuit of `a`. */
-  const knowing = (gate: 0 | 1): Slots => ({
-    free: () => 64,
-    rooms: () => [{ receiver: a, room: gate, gated: true }],
-    roomMax: 64,
-    room: (receiver) => (receiver === a ? gate : 64),
-  });
-  const limit = { type: "Concurrency", max_concurrency: 5, matcher: { kind: "k", status: "Running", fields: [] } };
-
-  it("leaves tasks of an open circuit as they are, and takes one as the probe when its time has come", async () => {
-    await openOne();
-    const { ids } = await create(db, [to(a), to(a), { ...to(a), rules: [limit] as never }, to(b)] as never);
-    const shut = startRig(db, 1, knowing(0));
-    shut.look();
-    await until(() => shut.started.length === 1);
-    expect(shut.started).toMatchObject([{ task: ids[3], isProbe: false }]);
-    await shut.stop();
-
-    await pass(30);
-    const rigs = [2, 3].map((owner) => startRig(db, owner, knowing(1)));
-    for (const rig of rigs) rig.look();
-    await until(() => rigs.some(({ started }) => started.length === 1));
-    for (const rig of rigs) await rig.stop();
-    expect(rigs.flatMap(({ started }) => started)).toMatchObject([{ receiver: a, isProbe: true }]);
-    const rows = await rowsOf(db, ids.slice(0, 3));
-    expect(rows.map(({ status, attempt }) => [status, attempt]).sort()).toEqual([
-      ["Claimed", 0],
-      ["Pending", 0],
-      ["Pending", 0],
-    ]);
-    const events = await Promise.all(ids.slice(0, 3).map((id) => eventsOf(db, id)));
-    expect(events.flat()).toEqual(["claim"]);
-    expect(await known()).toMatchObject([{ state: "half_open" }]);
-  });
-
-  it("that leaves the probe to another one takes no place of a rule for it", async () => {
-    await openOne();
-    const rules = [{ ...limit, max_concurrency: 1 }] as never;
-    const { ids } = await create(db, [
-      { ...to(a), rules, priority: 5 },
-      { ...to(b), rules },
-    ] as never);
-    // It believes that the time has come, and is wrong.
-    const rig = startRig(db, 1, knowing(1));
-    rig.look();
-    await until(() => rig.started.length === 1);
-    expect(rig.started).toMatchObject([{ task: ids[1] }]);
-    await rig.stop();
-    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Pending", "Claimed"]);
-    expect(await db.use((sql) => sql`select task_id from holder`)).toEqual([{ task_id: ids[1] }]);
-  });
-
-  it("of the turn that made a task ready does the same", async () => {
-    await openOne();
-    const { ids } = await create(db, [{}, { ...to(a), dependencies: [{ id: "t0" }] }] as never);
-    const rig = startRig(db, 1, knowing(1));
-    rig.look();
-    await until(() => rig.started.length === 1);
-    await rig.ask({ verb: "succeed", target: ids[0] as string, id: randomUUID() });
-    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Success", "Pending"]);
-    await pass(30);
-    rig.look();
-    await until(() => rig.started.length === 2);
-    expect(rig.started[1]).toMatchObject({ task: ids[1], isProbe: true });
-    await rig.stop();
   });
 });

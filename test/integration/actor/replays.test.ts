@@ -162,6 +162,21 @@ it("does nothing that nobody waits for any more", async () => {
   expect([said, (await row(id))?.status]).toEqual([[null], "exhausted"]);
 });
 
+it("does not wait for whoever deletes or replays longer than its caller does, and takes no effect afterwards", async () => {
+  const [late, fresh] = await write("exhausted", 2);
+  const { ask, idle, said } = stage();
+  await db.tx(async (sql) => {
+    expect((await takeSettled(sql)).mine).toBe(true);
+    ask({ target: late as string }, Date.now() - 60_000);
+    ask({ verb: "replay_since", since: "2020-01-01T00:00:00Z" }, Date.now() - 60_000);
+    ask({ target: fresh as string });
+    await until(() => said.length === 2);
+  });
+  await idle();
+  expect(said).toEqual([null, null, { status: 202, id: fresh, state: "pending" }]);
+  expect((await row(late as string))?.status).toBe("exhausted");
+});
+
 it("waits while Postgres is away; what is a fault of ours is parked, and the next one is decided", async () => {
   const id = await one("exhausted");
   const faults: Error[] = [new Unavailable("away"), Object.assign(new Error("broken"), { code: "23514" })];

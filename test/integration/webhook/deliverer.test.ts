@@ -45,7 +45,7 @@ function process_(more: Partial<Config> = {}, parts: Partial<DelivererParts> = {
   const work = makeWork({ js: { publish: () => Promise.reject(new Error("none")) }, up: () => false });
   const tell = (outcome: Parameters<DeliveryActor["tell"]>[0]) => actor.tell(outcome);
   const probe = async () => new Set<string>();
-  const about = { config: own, db, lanes, send: sender.send, probe, work, tell, log };
+  const about = { config: own, db, lanes, send: sender.send, probe, giveUp() {}, work, tell, log };
   const deliverer: Deliverer = new Deliverer({ ...about, ...parts });
   ends.push(async () => {
     await deliverer.stop();
@@ -169,6 +169,8 @@ it("a process that dies loses nothing: another repeats the call, same key, same 
   const [id] = await write(1, "/slow");
   dead.deliverer.nudge();
   await until(() => service.calls.length === 1);
+  // It looks for nothing more; else it might win the lease every time.
+  void dead.deliverer.stop();
   const { deliverer } = process_({ webhookDeliveryLeaseSecs: 2, webhookDeliveryIntervalMs: 100 });
   const first = service.calls[0];
   // The lease ends the call before another may make one.
@@ -224,6 +226,52 @@ it("what NATS cannot take now waits without using up an attempt; what it refuses
   expect(await rowOf(id as string)).toMatchObject({ attempts: 2 });
   expect(new Set(published.map((message) => message.id)).size).toBe(3);
   expect(new Set(published.map((message) => message.payload)).size).toBe(1);
+});
+
+/** A process whose receiver's circuit turns out not to be closed, between its leases and its calls. */
+function probing(lanes: Lanes, probe: DelivererParts["probe"], more: Partial<Config> = {}) {
+  const givenUp: string[] = [];
+  const use: Db["use"] = async (work) => {
+    const leased = await db.use(work);
+    lanes.gate(new Map([[service.url, 1]]));
+    return leased;
+  };
+  const giveUp = (receiver: string) => void givenUp.push(receiver);
+  return { ...process_(more, { lanes, probe, db: { use }, giveUp }), givenUp };
+}
+
+it("a probe that comes to no call is left to others", async () => {
+  const lanes = new Lanes(1, 8);
+  let asked = 0;
+  const { deliverer, givenUp } = probing(lanes, async (receivers) => {
+    // The only slot goes to another call meanwhile.
+    if (asked++ === 0) lanes.take("http://other:1");
+    return new Set(receivers);
+  });
+  await write(1);
+  deliverer.nudge();
+  await until(() => givenUp.length === 1);
+  expect([givenUp, service.calls.length]).toEqual([[service.url], 0]);
+  lanes.release("http://other:1");
+  await until(async () => (await statuses()).success === 1);
+  expect([givenUp.length, asked]).toEqual([1, 2]);
+});
+
+it("a probe is for one call, however many were leased", async () => {
+  let taken = false;
+  // Before its first look, which knows of no circuit yet.
+  await write(3);
+  const hold = service.hold("/done");
+  const { givenUp } = probing(new Lanes(8, 8), async (receivers) => {
+    const free = new Set(taken ? [] : receivers);
+    taken = true;
+    return free;
+  });
+  await until(() => service.calls.length > 0);
+  hold.release();
+  await until(async () => (await statuses()).success === 1);
+  await until(async () => (await db.use((sql) => sql`select from delivery where lease_id is not null`)).length === 0);
+  expect([service.calls.length, await statuses(), givenUp]).toEqual([1, { success: 1, pending: 2 }, []]);
 });
 
 it("a stop waits for what is open, and takes nothing more", async () => {

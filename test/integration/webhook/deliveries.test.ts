@@ -31,9 +31,9 @@ beforeEach(() => sql`delete from delivery`);
 /** A delivery that is due since `ago` seconds. */
 async function due(
   ago = 1,
-  more: { url?: string; hold?: number; subject?: string; task?: string } = {},
+  more: { id?: string; url?: string; hold?: number; subject?: string; task?: string } = {},
 ): Promise<string> {
-  const id = randomUUID();
+  const { id = randomUUID() } = more;
   const action = more.subject
     ? { kind: "Nats", params: { subject: more.subject } }
     : { kind: "Webhook", params: { url: more.url ?? "http://a:1/done", verb: "Post" } };
@@ -52,6 +52,12 @@ const take = (more: Partial<LeaseRequest> = {}) => {
   return use((s) => lease(s, want));
 };
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).sort();
+/** Statements that wait for a row. */
+const waiting = async () =>
+  (
+    await sql`select from pg_stat_activity
+  where datname = current_database() and wait_event_type = 'Lock' and query like '%update delivery%'`
+  ).length;
 const row = async (id: string) => (await sql`select * from delivery where id = ${id}`)[0];
 const outcome = (id: string, more: Partial<DeliveryOutcome> = {}): DeliveryOutcome => ({
   id,
@@ -155,6 +161,22 @@ describe("a lease", () => {
     const ms = await use((s) => nextDue(s, anywhere));
     expect(ms).toBeGreaterThan(55_000);
     expect(ms).toBeLessThanOrEqual(60_000);
+  });
+
+  it("is given back in one order with whoever else locks several, however they were leased", async () => {
+    const [low, high] = [randomUUID(), randomUUID()].sort() as [string, string];
+    for (const id of [high, low]) await due(1, { id });
+    await take();
+    let given: Promise<void> | null = null;
+    await db.tx(async (s) => {
+      await s`select from delivery where id = ${low} for no key update`;
+      given = use((other) => giveBack(other, lastLease, [high, low]));
+      await until(async () => (await waiting()) === 1);
+      // Whoever waits for the lower one does not hold the higher one yet.
+      expect(await s`select from delivery where id = ${high} for no key update skip locked`).toHaveLength(1);
+    });
+    await given;
+    expect((await take()).map(({ id }) => id).sort()).toEqual([low, high]);
   });
 });
 

@@ -48,6 +48,7 @@ beforeAll(async () => {
     ...{ config, db, lanes, work, log },
     send: sender.send,
     probe: async () => new Set<string>(),
+    giveUp() {},
     tell: (outcome) => actor.tell(outcome),
   });
   return async () => {

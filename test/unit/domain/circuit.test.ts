@@ -24,6 +24,13 @@ it.each([
   ["a call that was not sent", none("not sent in time"), null],
   ["a call that we ended", none("shut down"), null],
   ["a request that nobody could send", none("request not valid"), null],
+  ["an unreachable host", none("host unreachable"), "failed"],
+  ["a name server of ours that does not answer", none("host name could not be looked up"), null],
+  ["a network of ours that is down", none("network unreachable"), null],
+  ["a process that has no descriptors left", none("EMFILE"), null],
+  ["a machine that has none left", none("ENFILE"), null],
+  ["a machine without room for sockets", none("ENOBUFS"), null],
+  ["a machine without free ports", none("EADDRNOTAVAIL"), null],
 ])("%s counts as it should", (_, end, verdict) => {
   expect(verdictOf(end, now)).toBe(verdict);
 });

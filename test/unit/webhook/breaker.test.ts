@@ -1,6 +1,7 @@
 // What a process knows of circuits: who may be called, who hears of ends of calls, and when others are told to look.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { CircuitOutcome } from "#domain/circuit";
+import { limits } from "#config";
+import { type CircuitOutcome, gaveUp } from "#domain/circuit";
 import type { HttpRequest } from "#domain/webhook";
 import type { KnownCircuit } from "#store/circuits";
 import { Breaker } from "#webhook/breaker";
@@ -17,12 +18,15 @@ const circuit = (state: KnownCircuit["state"], waitMs = 0, more: Partial<KnownCi
   ...more,
 });
 
-function made(result: SendResult = ended(200)) {
+function made(result: SendResult | Promise<SendResult> = ended(200)) {
   const lanes = new Lanes(10, 4);
   const told: CircuitOutcome[] = [];
   const state = { result, looks: 0 };
   const breaker = new Breaker({
-    send: async () => state.result,
+    send: async (_request, _totalMs, maySend) => {
+      maySend?.();
+      return state.result;
+    },
     lanes,
     tell: (outcome) => told.push(outcome),
     onGates: () => state.looks++,
@@ -69,9 +73,89 @@ describe("an end of a call", () => {
     breaker.know([circuit("half_open")]);
     await breaker.send(request);
     expect(told).toEqual([]);
+    // Others wait for a probe to end, so that is said in any case.
+    await breaker.send(request, undefined, undefined, true);
+    expect(told.splice(0)).toEqual([gaveUp(a)]);
     state.result = ended(204);
     await breaker.send(request, undefined, undefined, true);
     expect(told).toEqual([{ receiver: a, type: "succeeded", probe: true }]);
+  });
+});
+
+describe("a probe", () => {
+  it.each<[string, Partial<SendResult>, waitMs: number]>([
+    ["is answered 503 with a time", { status: 503, retryAfter: "7" }, 7_000],
+    ["is answered 429 with a time far away", { status: 429, retryAfter: "999999" }, 3_600_000],
+    ["may not be sent", { error: "blocked: private address", sent: false }, 0],
+    ["is not sent", { error: "not sent in time", sent: false }, 0],
+    ["could not be sent by this machine", { error: "EMFILE", sent: false }, 0],
+  ])("that %s is given up", async (_, more, waitMs) => {
+    const { breaker, told } = made({ ...ended(null), ...more });
+    breaker.know([circuit("half_open")]);
+    await breaker.send(request, undefined, () => true, true);
+    expect(told).toEqual([gaveUp(a, waitMs)]);
+  });
+
+  it("during which the process stood still is given up", async () => {
+    let ms = 1_000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => ms);
+    onTestFinished(() => clock.mockRestore());
+    const { breaker, told } = made(ended(null, "timed out after 10 s"));
+    breaker.know([circuit("half_open")]);
+    const stalled = breaker.send(request, undefined, undefined, true);
+    ms += 20_000;
+    await stalled;
+    expect(told).toEqual([gaveUp(a)]);
+  });
+
+  describe("whose answer takes as long as the work does", () => {
+    /** One that is sent as far as `maySend` says, and ends when the test says so. */
+    function open(maySend: () => boolean) {
+      const toFake = ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] as const;
+      vi.useFakeTimers({ toFake: [...toFake] });
+      onTestFinished(() => void vi.useRealTimers());
+      const { promise, resolve: end } = Promise.withResolvers<SendResult>();
+      const { breaker, told } = made(promise);
+      breaker.know([circuit("half_open")]);
+      return { told, end, call: breaker.send(request, 3_600_000, maySend, true) };
+    }
+
+    it("has succeeded when it was open for a time; its end is as that of any other", async () => {
+      const { told, end, call } = open(() => true);
+      vi.advanceTimersByTime(limits.circuitProbeMs - 1);
+      expect(told).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(told.splice(0)).toEqual([{ receiver: a, type: "succeeded", probe: true }]);
+      end(ended(500));
+      await call;
+      expect(told).toEqual([{ receiver: a, type: "failed", probe: false }]);
+    });
+
+    it("counts once where it ends before", async () => {
+      const { told, end, call } = open(() => true);
+      vi.advanceTimersByTime(limits.circuitProbeMs - 1);
+      end(ended(200));
+      await call;
+      vi.advanceTimersByTime(limits.circuitProbeMs);
+      expect(told).toEqual([{ receiver: a, type: "succeeded", probe: true }]);
+    });
+
+    it("has not succeeded as long as it is not sent", async () => {
+      const { told, end, call } = open(() => false);
+      vi.advanceTimersByTime(2 * limits.circuitProbeMs);
+      expect(told).toEqual([]);
+      end(ended(null, "not sent in time"));
+      await call;
+      expect(told).toEqual([gaveUp(a)]);
+    });
+
+    it("says nothing where the process stood still meanwhile", () => {
+      const { told } = open(() => true);
+      vi.spyOn(performance, "now").mockReturnValue(performance.now() + 20_000);
+      onTestFinished(() => void vi.restoreAllMocks());
+      vi.advanceTimersByTime(limits.circuitProbeMs);
+      expect(told).toEqual([gaveUp(a)]);
+    });
   });
 });
 

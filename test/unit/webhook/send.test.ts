@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer as createSocketServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { verdictOf } from "#domain/circuit";
 import type { HttpRequest } from "#domain/webhook";
 import { until } from "#test/until";
 import { makeSender, type Sender, type SenderOptions } from "#webhook/send";
@@ -268,4 +269,17 @@ describe("connections", () => {
     expect(await open).toMatchObject({ ok: false, error: "shut down" });
     await until(() => sockets.size === 0);
   });
+});
+
+describe("what this machine could not do", () => {
+  it.each(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL", "ENETUNREACH", "EAI_AGAIN"])(
+    "%s is said in words that no circuit counts",
+    async (code) => {
+      const broken = Object.assign(new Error(code), { code });
+      const { send } = sender({ connect: (_options, callback) => callback(broken, null) });
+      const result = await send(to("http://127.0.0.1:1"));
+      expect(result).toMatchObject({ ok: false, status: null, sent: false });
+      expect(verdictOf(result, new Date())).toBeNull();
+    },
+  );
 });

@@ -45,12 +45,14 @@ function bench(options: { lanes?: Lanes; mayStart?: () => boolean; answered?: bo
   const told: (LocalCommand | Answered)[] = [];
   const calls: { request: HttpRequest; totalMs: number | undefined; end: (result: SendResult) => void }[] = [];
   const messages: { message: WorkMessage; id: string }[] = [];
+  const givenUp: string[] = [];
   const send: Send = (request, totalMs) => new Promise((end) => calls.push({ request, totalMs, end }));
   const starter = makeStarter({
     config: { hostUrl: "http://baton", handleSecret: undefined, webhookSigningSecret: [] },
     policy: strict,
     lanes,
     send,
+    giveUp: (of) => givenUp.push(of),
     work: {
       publish: async (message, id) => {
         messages.push({ message, id });
@@ -63,7 +65,7 @@ function bench(options: { lanes?: Lanes; mayStart?: () => boolean; answered?: bo
     log: { debug() {}, error() {} },
     now: () => now,
   });
-  return { starter, lanes, told, calls, messages };
+  return { starter, lanes, told, calls, messages, givenUp };
 }
 
 describe("an answer", () => {
@@ -184,6 +186,34 @@ describe("a claim", () => {
     free.lanes.gate(new Map([[receiver, 1]]));
     free.starter.start(claim(5, { isProbe: true }));
     expect([free.calls.length, free.told]).toEqual([1, []]);
+  });
+
+  it("that is a probe, and makes no call, leaves the probe to another one; one that calls does not", async () => {
+    const probe = claim(1, { isProbe: true });
+    const ill = bench({ mayStart: () => false });
+    ill.starter.start(probe);
+    const going = bench({ lanes: new Lanes(1, 1) });
+    going.starter.start(claim(2, { receiver: "http://other:80" }));
+    going.starter.start(probe);
+    expect(going.givenUp).toEqual([]);
+    void going.starter.drain();
+    expect(going.givenUp).toEqual([receiver]);
+    going.starter.start(probe);
+    const senseless = bench();
+    senseless.starter.start({ ...probe, action: { kind: "Webhook", params: { url: "nonsense", verb: "Get" } } });
+    await until(() => senseless.told.length === 1);
+    expect([ill, going, senseless].map(({ givenUp }) => givenUp)).toEqual([
+      [receiver],
+      [receiver, receiver],
+      [receiver],
+    ]);
+    const well = bench();
+    well.starter.start(probe);
+    well.calls[0]?.end(answer({ ok: false, status: 500, error: "HTTP 500" }));
+    await until(() => well.told.length === 1);
+    const other = bench({ mayStart: () => false });
+    other.starter.start(claim(1));
+    expect([well.givenUp, other.givenUp, other.told.length]).toEqual([[], [], 1]);
   });
 
   it("of which no request can be made has failed", async () => {
