@@ -4,8 +4,8 @@ import type { Db } from "#store/client";
 import { eventsBy, type ListedEvent, placeOf } from "#store/events";
 
 export interface Heir {
-  /** The end of the log, with nothing uncommitted before it. */
-  settled(): Promise<number>;
+  /** The end of the log, with nothing uncommitted before it; null: the heir stops. */
+  settled(): Promise<number | null>;
   /** True: they have arrived. */
   tell(events: readonly ListedEvent[]): Promise<boolean>;
 }
@@ -21,6 +21,7 @@ export async function inherit(db: Db, limit: number, heir: Heir): Promise<boolea
   );
   if (owing.length === 0) return false;
   const end = await heir.settled();
+  if (end === null) return false;
   return db.tx(async (sql) => {
     const [dead] = await sql<{ id: number; told: number }[]>`
       select id, told from worker where told is not null and alive_until < now() - make_interval(secs => ${graceSecs})

@@ -29,8 +29,6 @@ export interface Telling {
   unknown(): void;
 }
 
-const openAgainMs = 50;
-
 export class Teller {
   readonly #parts: Parts;
   readonly #loop: Loop;
@@ -156,6 +154,7 @@ export class Teller {
     this.#behind = false;
     try {
       const upTo = await this.#settled();
+      if (upTo === null) return this.#fallBehind();
       let place = await db.use((sql) => log.placeOf(sql, this.#told));
       while (place.id < upTo && !this.#stopped) {
         const from = place;
@@ -177,14 +176,8 @@ export class Teller {
     return events.every((event) => wire.publish(event)) && (events.length === 0 || (await wire.flush()));
   }
 
-  /** The end of the log, once everything before it is committed or will never be. */
-  async #settled(): Promise<number> {
-    const { db } = this.#parts;
-    let drawn = await log.drawn(db);
-    while (drawn.open.size > 0 && !this.#stopped) {
-      await new Promise((resolve) => setTimeout(resolve, openAgainMs));
-      drawn = await log.stillOpen(db, drawn);
-    }
-    return drawn.upTo;
+  /** The end of the log, once everything before it is committed or will never be; null: this teller stops. */
+  #settled(): Promise<number | null> {
+    return log.settled(this.#parts.db, () => !this.#stopped);
   }
 }
