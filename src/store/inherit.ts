@@ -1,5 +1,6 @@
 // What dead workers have not told yet: one page of it after the other, each by one heir alone. The worker's row is locked
 // while its page is told, for as long as NATS takes to confirm; nobody else wants that row but a worker that was thought dead.
+import { limits } from "#config";
 import type { Db } from "#store/client";
 import { eventsBy, type ListedEvent, placeOf } from "#store/events";
 
@@ -10,8 +11,8 @@ export interface Heir {
   tell(events: readonly ListedEvent[]): Promise<boolean>;
 }
 
-/** What a dead worker has sent to Postgres may still wait there for a lock. */
-const graceSecs = 3;
+/** What a dead worker has sent to Postgres may still wait there. */
+const graceSecs = limits.eventDoubtMs / 1000;
 
 /** Tells the next page that some dead worker owes. False: there is none, or others are at it, or it cannot be told now. */
 export async function inherit(db: Db, limit: number, heir: Heir): Promise<boolean> {
