@@ -182,6 +182,8 @@ export const limits = {
   /** How often it is asked whether NATS has what it was told; how much may be on the way, beyond which it is read again from the log. */
   eventTellMs: 1_000,
   eventsOnWayMax: 20_000,
+  /** What was sent on a connection that broke may be begun so much later: after one more statement, and a wait for a lock. */
+  eventDoubtMs: 7_000,
 } as const;
 
 export type Settings = typeof settings;

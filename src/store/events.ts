@@ -2,6 +2,7 @@
 // that commit in another order, so whoever reads on from an id must know that nothing below will appear any more: `drawn` and
 // `stillOpen` tell. Partitions are found by time, so every reader brings a time; texts with values are planned each time they
 // are asked, because a plan made for any value locks every partition there is.
+import { limits } from "#config";
 import type { Db, Sql } from "#store/client";
 
 export interface ListedEvent {
@@ -51,7 +52,7 @@ export async function listEvents(db: Db, task: string): Promise<ListedEvent[] | 
 }
 const farFuture = new Date("9999-01-01T00:00:00Z");
 
-/** The end of the log as it is now. */
+/** The end of the log as it is now; what was drawn before it may be uncommitted, and appear later. */
 export function endOfLog(db: Db): Promise<Place> {
   return db.use(async (sql) => {
     const [row] = await sql.unsafe<{ id: number; now: Date }[]>(`select id, now() as now from (${lastId}) s`);
@@ -171,6 +172,19 @@ export function drawn(db: Db): Promise<Drawn> {
 /** Those of these transactions that still have not ended. When there is none, all that was drawn is committed or will never be. */
 export function stillOpen(db: Db, { upTo, open }: Drawn): Promise<Drawn> {
   return db.use(async (sql) => ({ upTo, open: open.intersection(await writers(sql)) }));
+}
+
+/**
+ * How far ids had been drawn when this was called, as soon as all of that is committed or will never be: mostly at once, at the
+ * latest when the longest transaction ends that was at it. Null: it is not `wanted` any more.
+ */
+export async function settled(db: Db, wanted: () => boolean): Promise<number | null> {
+  let seen = await drawn(db);
+  while (wanted() && seen.open.size > 0) {
+    await new Promise((resolve) => setTimeout(resolve, limits.eventPollMs));
+    if (wanted()) seen = await stillOpen(db, seen);
+  }
+  return wanted() ? seen.upTo : null;
 }
 
 /**

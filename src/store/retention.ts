@@ -94,12 +94,11 @@ async function deletePortion(sql: Sql, batches: readonly string[], tasksMax: num
   const tasks = idList(found.map(({ id }) => id));
   // Links go with their tasks. Tasks first: whoever looks after holders locks the task before them.
   const gone = await sql`delete from task where id = any(${tasks}::uuid[])`;
-  const [, , events, ofTasks] = await Promise.all([
+  const [, , ofTasks] = await Promise.all([
     sql`delete from task_spec where id = any(${tasks}::uuid[])`.execute(),
     sql`
       with gone as (delete from holder where task_id = any(${tasks}::uuid[]) returning key)
       insert into wake (key) select distinct key from gone`.execute(),
-    sql`delete from event where task_id = any(${tasks}::uuid[])`.execute(),
     sql<{ id: string }[]>`delete from delivery where task_id = any(${tasks}::uuid[]) returning id`.execute(),
   ]);
   const empty = await sql<{ id: string }[]>`
@@ -109,5 +108,7 @@ async function deletePortion(sql: Sql, batches: readonly string[], tasksMax: num
     delete from delivery where task_id is null and batch_id = any(${idList(empty.map(({ id }) => id))}::uuid[]) returning id`;
   const deliveries = [...ofTasks, ...ofBatches].map(({ id }) => id);
   await sql`delete from delivery_attempt where delivery_id = any(${idList(deliveries)}::uuid[])`;
+  // Last: from here to the commit readers of the log take this for somebody who writes events, and may wait.
+  const events = await sql`delete from event where task_id = any(${tasks}::uuid[])`;
   return { batches: empty.length, tasks: gone.count, deliveries: deliveries.length, events: events.count };
 }

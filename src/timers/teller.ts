@@ -29,13 +29,18 @@ export interface Telling {
   unknown(): void;
 }
 
-const openAgainMs = 50;
+/** What has not drawn its ids, as far as is known; `above`: an id below all of them. */
+interface Turn {
+  above: number;
+}
 
 export class Teller {
   readonly #parts: Parts;
   readonly #loop: Loop;
-  /** Turns under way, each with an id below all that it will draw. */
-  readonly #open = new Set<{ readonly above: number }>();
+  /** Turns under way. */
+  readonly #open = new Set<Turn>();
+  /** Turns of unknown outcome, oldest first: Postgres may begin to write their events only now, and nobody sees them until then. */
+  readonly #doubts: (Turn & { answers: number })[] = [];
   #begun = 0;
   /** The largest id that is known to be drawn. */
   #seen: number | null = null;
@@ -67,7 +72,7 @@ export class Teller {
 
   /** Tells one quiet time from another; null: a turn is under way. */
   quiet(): number | null {
-    return this.#open.size === 0 ? this.#begun : null;
+    return this.#isSure ? this.#begun : null;
   }
 
   /** The log ended at `drawn`, asked in that quiet time: if it still lasts, none of it is untold. */
@@ -84,6 +89,7 @@ export class Teller {
       nothing: end,
       unknown: () => {
         end();
+        this.#doubt(turn);
         this.#fallBehind();
       },
       done: (events, ids) => {
@@ -98,7 +104,7 @@ export class Teller {
     this.#stopped = true;
     await Promise.all([this.#loop.stop(), this.#inheriting]);
     if (this.#seen === null) return true;
-    return this.#open.size === 0 && !this.#behind && (await this.#parts.wire.flush()) && !this.#behind;
+    return this.#isSure && !this.#behind && (await this.#parts.wire.flush()) && !this.#behind;
   }
 
   /** Tells what workers that have died still owe. For those who may say who is dead. */
@@ -115,6 +121,29 @@ export class Teller {
     const { db, wire } = this.#parts;
     const heir = { settled: () => this.#settled(), tell: (events: readonly ToldEvent[]) => this.#tellPage(events) };
     while (wire.up && !this.#stopped && (await inherit(db, limits.eventPageRows, heir)));
+  }
+
+  get #isSure(): boolean {
+    return this.#open.size === 0 && this.#doubts.length === 0;
+  }
+
+  /** Those that come while Postgres does not answer are one: there may be many. */
+  #doubt({ above }: Turn): void {
+    const last = this.#doubts.at(-1);
+    if (last?.answers === 0) last.above = Math.min(last.above, above);
+    else this.#doubts.push({ above, answers: 0 });
+  }
+
+  /** A doubt is over when Postgres has answered for so long that it must have got to that turn; whatever it wrote is in the log. */
+  async #settleDoubts(): Promise<void> {
+    if (this.#doubts.length === 0) return;
+    const asked = [...this.#doubts];
+    await log.endOfLog(this.#parts.db);
+    for (const doubt of asked) doubt.answers++;
+    const over = asked.filter(({ answers }) => answers * limits.eventTellMs > limits.eventDoubtMs).length;
+    if (over === 0) return;
+    this.#doubts.splice(0, over);
+    this.#fallBehind();
   }
 
   #see(id: number): void {
@@ -135,7 +164,9 @@ export class Teller {
 
   async #tick(): Promise<number> {
     const { wire, actor } = this.#parts;
-    if (this.#seen === null || !wire.up) return limits.eventTellMs;
+    if (this.#seen === null) return limits.eventTellMs;
+    await this.#settleDoubts();
+    if (!wire.up) return limits.eventTellMs;
     if (this.#resting) this.#resting = false;
     else if (this.#behind) {
       await this.#catchUp(actor() as string);
@@ -144,7 +175,7 @@ export class Teller {
   }
 
   async #confirm(seen: number): Promise<void> {
-    const mark = Math.min(seen, ...[...this.#open].map(({ above }) => above));
+    const mark = Math.min(seen, ...[...this.#open, ...this.#doubts].map(({ above }) => above));
     if (!(await this.#parts.wire.flush()) || this.#behind) return;
     this.#told = this.#confirmed;
     this.#confirmed = mark;
@@ -156,6 +187,7 @@ export class Teller {
     this.#behind = false;
     try {
       const upTo = await this.#settled();
+      if (upTo === null) return this.#fallBehind();
       let place = await db.use((sql) => log.placeOf(sql, this.#told));
       while (place.id < upTo && !this.#stopped) {
         const from = place;
@@ -166,6 +198,8 @@ export class Teller {
       }
       if (this.#stopped) return this.#fallBehind();
       this.#confirmed = this.#told = upTo;
+      // Whoever had drawn up to there was waited for.
+      for (const turn of [...this.#open, ...this.#doubts]) turn.above = Math.max(turn.above, upTo);
     } catch (error) {
       this.#fallBehind();
       throw error;
@@ -177,14 +211,8 @@ export class Teller {
     return events.every((event) => wire.publish(event)) && (events.length === 0 || (await wire.flush()));
   }
 
-  /** The end of the log, once everything before it is committed or will never be. */
-  async #settled(): Promise<number> {
-    const { db } = this.#parts;
-    let drawn = await log.drawn(db);
-    while (drawn.open.size > 0 && !this.#stopped) {
-      await new Promise((resolve) => setTimeout(resolve, openAgainMs));
-      drawn = await log.stillOpen(db, drawn);
-    }
-    return drawn.upTo;
+  /** The end of the log, once everything before it is committed or will never be; null: this teller stops. */
+  #settled(): Promise<number | null> {
+    return log.settled(this.#parts.db, () => !this.#stopped);
   }
 }

@@ -17,6 +17,7 @@ export interface StreamStart {
 
 const reconnectMs = 1_000;
 const roomBytes = limits.eventBufferBytesMax / 2;
+const ping = Buffer.from(": ping\n\n");
 /** The last word to a client that does not listen is given up after this. */
 const goodbyeMs = 1_000;
 
@@ -28,6 +29,8 @@ export class Stream implements Listener {
   #sent: Place;
   #upTo = 0;
   #reading = false;
+  /** So many bytes has the next event that found no room. */
+  #next = 0;
   #wake = (): void => {};
   #ended = false;
   #written = 0;
@@ -47,8 +50,8 @@ export class Stream implements Listener {
       tail.leave(this);
       this.#wake();
     });
-    this.#write(`retry: ${reconnectMs}\n${isNew ? `id: ${place.id}\n` : ""}\n`);
-    if (dropped !== null) this.#write(`event: gap\ndata: ${JSON.stringify({ dropped_to: dropped })}\n\n`);
+    const gap = dropped === null ? "" : `event: gap\ndata: ${JSON.stringify({ dropped_to: dropped })}\n\n`;
+    this.#write(Buffer.from(`retry: ${reconnectMs}\n${isNew ? `id: ${place.id}\n` : ""}\n${gap}`));
     tail.join(this);
   }
 
@@ -61,14 +64,13 @@ export class Stream implements Listener {
 
   beat(now: number): void {
     if (this.#ended) return;
-    const waiting = this.#out.writableLength;
-    const taken = this.#written - waiting;
-    if (taken > this.#taken || waiting <= roomBytes) this.#movedAt = now;
+    const taken = this.#written - this.#out.writableLength;
+    if (taken > this.#taken || this.#hasRoom()) this.#movedAt = now;
     this.#taken = Math.max(taken, this.#taken);
     if (now - this.#movedAt > limits.eventSlowMs) this.end("dropped: the client reads too slowly");
     else if (now - this.#beatAt >= limits.eventBeatMs) {
       this.#beatAt = now;
-      this.#write(": ping\n\n");
+      this.#write(ping);
     }
   }
 
@@ -85,7 +87,8 @@ export class Stream implements Listener {
     this.#reading = true;
     try {
       while (!this.#ended && this.#sent.id < this.#upTo) {
-        while (!this.#ended && this.#out.writableLength >= roomBytes) await this.#moved();
+        while (!this.#ended && !this.#hasRoom()) await this.#moved();
+        if (this.#ended) return;
         const { lines, place } = await this.#tail.page(this.#sent, this.#upTo, this.#batch);
         if (!this.#ended && this.#add(lines)) this.#advance(place);
       }
@@ -94,6 +97,12 @@ export class Stream implements Listener {
     } finally {
       this.#reading = false;
     }
+  }
+
+  /** Whether reading on is worth it: at least one event will find room. */
+  #hasRoom(): boolean {
+    const waiting = this.#out.writableLength;
+    return waiting === 0 || (waiting < roomBytes && waiting + this.#next <= limits.eventBufferBytesMax);
   }
 
   /** Something was taken, or the stream is over. (`drain` comes only after more has waited than suits here.) */
@@ -106,19 +115,19 @@ export class Stream implements Listener {
   /** False: they are not all written, for want of room. */
   #add(lines: readonly Line[]): boolean {
     const mine = lines.filter(({ id, batch }) => id > this.#sent.id && (this.#batch ?? batch) === batch);
-    let room = limits.eventBufferBytesMax - this.#out.writableLength;
-    let n = 0;
-    // One that is larger than all the room goes alone.
-    while (n < mine.length && (room >= (mine[n] as Line).text.length || (n === 0 && this.#out.writableLength === 0)))
-      room -= (mine[n++] as Line).text.length;
+    const waiting = this.#out.writableLength;
+    let [n, bytes] = [0, 0];
+    for (const { text } of mine) {
+      // One that is larger than all the room goes alone.
+      if (waiting + bytes + text.length > limits.eventBufferBytesMax && waiting + bytes > 0) break;
+      bytes += text.length;
+      n++;
+    }
+    this.#next = mine[n]?.text.length ?? 0;
     const last = mine[n - 1];
     if (last === undefined) return mine.length === 0;
-    this.#write(
-      mine
-        .slice(0, n)
-        .map(({ text }) => text)
-        .join(""),
-    );
+    const texts = mine.slice(0, n).map(({ text }) => text);
+    this.#write(Buffer.concat(texts, bytes));
     if (n === mine.length) return true;
     this.#advance({ ...this.#sent, id: last.id });
     return false;
@@ -128,8 +137,9 @@ export class Stream implements Listener {
     if (to.id > this.#sent.id) this.#sent = to;
   }
 
-  #write(text: string): void {
-    this.#written += Buffer.byteLength(text);
+  /** Bytes, never text: what waits of a text would be counted in characters. */
+  #write(text: Buffer): void {
+    this.#written += text.length;
     this.#out.write(text, () => this.#wake());
   }
 }

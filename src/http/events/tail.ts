@@ -20,7 +20,8 @@ import type { Logger } from "#telemetry/log";
 export interface Line {
   readonly id: number;
   readonly batch: string;
-  readonly text: string;
+  /** UTF-8: encoded once for all clients, and what waits for one is counted in bytes. */
+  readonly text: Buffer;
 }
 
 export interface Listener {
@@ -161,5 +162,5 @@ export function reach(ids: readonly number[], from: number, decided: number, ful
 const lineOf = (event: ListedEvent): Line => ({
   id: event.id,
   batch: event.batch_id,
-  text: `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`,
+  text: Buffer.from(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`),
 });

@@ -6,7 +6,7 @@ import { Stream } from "#http/events/stream";
 import { Tail } from "#http/events/tail";
 import * as query from "#http/query";
 import type { Deps, RouteDoc } from "#http/route";
-import { endOfLog, resumeAfter } from "#store/events";
+import { endOfLog, resumeAfter, settled } from "#store/events";
 
 const filters = {
   batch_id: query.uuid("Events of this batch only."),
@@ -41,8 +41,9 @@ export function eventRoutes(app: FastifyInstance, { db, log }: Deps): void {
 
   app.get("/events", { config: { doc: docs.stream, right: "read" } }, async (request, out) => {
     const { batch_id: batch, after } = readAfter(request.query, request.headers["last-event-id"]);
-    const start = after === undefined ? await startNow() : await resume(after, batch);
-    if (tail.closed) throw new Unavailable("shutting down");
+    const wanted = () => !out.raw.destroyed && !tail.closed;
+    const start = after === undefined ? await startNow(wanted) : await resume(after, batch);
+    if (start === null || tail.closed) throw new Unavailable("shutting down");
     if (tail.size >= limits.eventStreamsMax) throw new TooMany("Too many streams of events are open");
     out.hijack();
     out.raw.writeHead(200, { ...out.getHeaders(), ...head } as Record<string, string>);
@@ -50,7 +51,11 @@ export function eventRoutes(app: FastifyInstance, { db, log }: Deps): void {
     else if (!out.raw.destroyed) new Stream(out.raw, tail, { ...start, batch });
   });
 
-  const startNow = async () => ({ place: await endOfLog(db), isNew: true, dropped: null });
+  // Whoever reads the state of tasks next sees all up to this place, and hears all after it.
+  const startNow = async (wanted: () => boolean) => {
+    const id = await settled(db, wanted);
+    return id === null ? null : { place: { ...(await endOfLog(db)), id }, isNew: true, dropped: null };
+  };
   const resume = async (after: number, batch: string | undefined) => {
     const { place, last, dropped } = await resumeAfter(db, after, batch);
     if (after > last) throw new Invalid("Invalid query", [`${lastEventId}: is an id that no event has yet`]);

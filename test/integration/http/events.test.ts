@@ -3,9 +3,11 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { settled } from "#store/events";
 import { seeded } from "#test/dags";
 import { freshDatabase } from "#test/services";
-import { stays, until } from "#test/until";
+import type { Heard } from "#test/sse";
+import { stays, until, within } from "#test/until";
 import { connect } from "../../../src/sdk/client.ts";
 import { startProxy } from "../store/proxy.ts";
 import { type Api, batches, begun, follow, idsOf, listen, makeBatch, type Open, openWriter } from "./log.ts";
@@ -51,6 +53,39 @@ describe("transactions that end in another order than they drew their ids", () =
       await until(() => heard.events.length === 1, 5_000);
     });
     expect(idsOf(heard)).toEqual((await writer.ids()).slice(-1));
+  });
+});
+
+describe("a stream that starts while a transaction is at it", () => {
+  it("starts when that has ended: what it says it is after can be read, and the rest is heard", async () => {
+    const writer = openWriter(url);
+    const open = await writer.begin(1);
+    let heard: Heard | undefined;
+    const opening = follow(apis[0]).then((stream) => {
+      heard = stream;
+    });
+    await stays(() => heard === undefined, 400, "no place that may still get something before it");
+    // Others that come and go meanwhile do not make it wait.
+    const later = await writer.begin(1);
+    await open.commit();
+    await opening;
+    const start = await begun(heard as Heard);
+    expect(await writer.ids()).toContain(start);
+    await later.commit();
+    await until(() => heard?.events.length === 1);
+    expect(idsOf(heard as Heard)).toEqual([start + 1]);
+  });
+
+  it("is let go when it is not wanted any more, or its process ends", async () => {
+    const going = await listen(url);
+    const writer = openWriter(url);
+    await writer.begin(1);
+    expect(await settled(going.db, () => false)).toBeNull();
+    const before = await going.connections();
+    const answer = fetch(`${going.url}/events`);
+    await until(async () => (await going.connections()) > before);
+    await within(() => going.close(), 3_000);
+    expect((await answer).status).toBe(503);
   });
 });
 

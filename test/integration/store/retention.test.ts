@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/client";
+import { drawn } from "#store/events";
 import { takeSettled } from "#store/replays";
 import { readEnded } from "#store/rerun";
 import { type Deleted, deleteOld, firstPlace } from "#store/retention";
+import { until } from "#test/until";
 import { openApi } from "../http/api.ts";
 
 const api = await openApi();
@@ -125,6 +127,20 @@ describe("a portion", () => {
       [2, 2],
       [1, 1],
     ]);
+    expect(await left()).toEqual({});
+  });
+
+  it("is not taken for a writer of events while it deletes the rest", async () => {
+    await write();
+    const portion = await db.tx(async (sql) => {
+      await sql`select from delivery_attempt for update`;
+      const deleting = deleteOld(db, { days: 30, tasksMax: 2 }, firstPlace);
+      const waits = () => sql`select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))`;
+      await until(async () => (await waits()).length > 0, 1_500);
+      expect((await drawn(db)).open.size).toBe(0);
+      return { deleting };
+    });
+    expect(await portion.deleting).toMatchObject({ deleted: { events: 2 } });
     expect(await left()).toEqual({});
   });
 

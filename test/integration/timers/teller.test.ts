@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import type { EventWire, ToldEvent } from "#bus/events";
+import { Unavailable } from "#domain/errors";
 import type { TaskEventRow } from "#domain/row";
 import type { Db } from "#store/client";
 import * as due from "#store/due";
@@ -13,7 +14,7 @@ import { log, openStage } from "../actor/stage.ts";
 
 vi.mock("#config", async (original) => {
   const config = await original<typeof import("#config")>();
-  return { ...config, limits: { ...config.limits, eventTellMs: 40, eventPageRows: 4 } };
+  return { ...config, limits: { ...config.limits, eventTellMs: 40, eventPageRows: 4, eventDoubtMs: 400 } };
 });
 
 let url: string;
@@ -48,9 +49,9 @@ function wire() {
 }
 
 /** A registered worker that tells. */
-async function start(own = wire()) {
+async function start(own = wire(), seen = db) {
   const { id, drawn } = await due.register(db, "w", 30);
-  const teller = new Teller({ db, log, wire: own, actor: () => `worker:${id}` });
+  const teller = new Teller({ db: seen, log, wire: own, actor: () => `worker:${id}` });
   onTestFinished(async () => void (await teller.stop()));
   teller.registered(drawn);
   return { id, teller, wire: own, drawn };
@@ -144,6 +145,37 @@ it("waits for a turn of unknown outcome that Postgres is still at", async () => 
   });
   await until(() => teller.told === later[2]);
   expect(new Set(wire.ids())).toEqual(new Set(later));
+});
+
+/** A worker with a turn of unknown outcome that wrote nothing as far as the log says; it has told all that is there. */
+async function inDoubt() {
+  const line = { isAway: false };
+  const use: Db["use"] = (...args) => (line.isAway ? Promise.reject(new Unavailable("away")) : db.use(...args));
+  const worker = await start(undefined, { use } as Db);
+  const { ids } = await turn(worker.id, 1);
+  worker.teller.begin().unknown();
+  await until(() => worker.teller.told === ids[0]);
+  // However long it takes now: Postgres may have stood still.
+  line.isAway = true;
+  return { ...worker, line, ids };
+}
+
+it("tells a turn of unknown outcome that Postgres begins only when others have been told", async () => {
+  const { id, teller, wire, line, ids } = await inDoubt();
+  const late = await turn(id, 2);
+  const next = await turn(id, 1);
+  next.tell(teller.begin());
+  await stays(() => teller.told === ids[0], 1_000);
+  expect(teller.quiet()).toBeNull();
+  line.isAway = false;
+  await until(() => teller.told === next.ids[0]);
+  expect(new Set(wire.ids())).toEqual(new Set([...ids, ...late.ids, ...next.ids]));
+  expect(teller.quiet()).not.toBeNull();
+});
+
+it("owes what a turn of unknown outcome may still write when it stops", async () => {
+  const { teller } = await inDoubt();
+  expect(await teller.stop()).toBe(false);
 });
 
 it("follows the end of the log while it has nothing to tell, unless a turn was under way", async () => {
