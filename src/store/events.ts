@@ -120,45 +120,54 @@ export function eventsAfter(db: Db, { id, since }: Place, limit: number): Promis
   );
 }
 
-/** The next events up to an id, of one batch or of all. */
-export function eventsUpTo(
-  db: Db,
-  { id, since }: Place,
-  upTo: number,
-  limit: number,
-  batch?: string,
-): Promise<ListedEvent[]> {
-  const range = "e.id > $1 and e.id <= $2 and e.at >= $3";
-  const values = [id, upTo, since, limit];
-  return db.use((sql) =>
-    batch === undefined
-      ? sql.unsafe<ListedEvent[]>(`select ${columns} from event e where ${range} order by e.id limit $4`, values)
-      : sql.unsafe<ListedEvent[]>(
-          // By its tasks, each by itself: the range may hold the events of a million others.
-          `select ${columns} from task_spec s cross join lateral (select * from event e where e.task_id = s.id and ${range} offset 0) e
-           where s.batch_id = $5 order by e.id limit $4`,
-          [...values, batch],
-        ),
-  );
+/** Some of the events that were asked for, in the order of their ids; there may be none though there are more beyond. */
+export interface Stretch {
+  readonly events: ListedEvent[];
+  /** All of them up to here are in it. */
+  readonly upTo: number;
 }
 
-/** The transitions that one actor wrote, among so many ids at most; and how far that reaches. */
-export async function eventsBy(
+/** The next events up to an id, of one batch or of all. */
+export function eventsUpTo(db: Db, place: Place, upTo: number, limit: number, batch?: string): Promise<Stretch> {
+  return db.use(async (sql) => {
+    if (batch === undefined) return stretch(sql, place, upTo, limit);
+    const [found] = await sql<{ total: number }[]>`select total from batch where id = ${batch}`;
+    if ((found?.total ?? 0) > fewTasks) return sift(sql, place, upTo, limit, "e.batch_id = $5", batch);
+    // By its tasks, each by itself: the range may hold the events of a million others.
+    const from = `task_spec s cross join lateral (select * from event e where e.task_id = s.id and ${range} offset 0) e`;
+    return stretch(sql, place, upTo, limit, from, "s.batch_id = $5", batch);
+  });
+}
+/** So many tasks can be looked up in each partition for every page that is read. */
+const fewTasks = 500;
+
+/** The transitions that one actor wrote. */
+export function eventsBy(sql: Sql, actor: string, place: Place, upTo: number, limit: number): Promise<Stretch> {
+  return sift(sql, place, upTo, limit, 'e.actor = $5 and e."from" <> e."to"', actor);
+}
+
+/** Those that a condition holds for, among so many ids at most: there is no index for it, and there may be many others. */
+function sift(sql: Sql, place: Place, upTo: number, limit: number, filter: string, value: string): Promise<Stretch> {
+  return stretch(sql, place, Math.min(upTo, place.id + idsAtOnce), limit, "event e", `${range} and ${filter}`, value);
+}
+const idsAtOnce = 50_000;
+
+const range = "e.id > $1 and e.id <= $2 and e.at >= $3";
+async function stretch(
   sql: Sql,
-  actor: string,
   { id, since }: Place,
   upTo: number,
   limit: number,
-): Promise<{ events: ListedEvent[]; upTo: number }> {
-  const end = Math.min(upTo, id + idsAtOnce);
+  from = "event e",
+  where = range,
+  ...values: string[]
+): Promise<Stretch> {
   const events = await sql.unsafe<ListedEvent[]>(
-    `select ${columns} from event e
-     where e.id > $1 and e.id <= $2 and e.at >= $3 and e.actor = $4 and e."from" <> e."to" order by e.id limit $5`,
-    [id, end, since, actor, limit],
+    `select ${columns} from ${from} where ${where} order by e.id limit $4`,
+    [id, upTo, since, limit, ...values],
   );
-  return { events, upTo: events.length < limit ? end : (events.at(-1)?.id ?? end) };
+  return { events, upTo: events.length < limit ? upTo : (events.at(-1)?.id ?? upTo) };
 }
-const idsAtOnce = 50_000;
 
 /** How far ids have been drawn, and by whom some of them may not be committed yet. */
 export function drawn(db: Db): Promise<Drawn> {

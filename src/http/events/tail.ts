@@ -81,8 +81,7 @@ export class Tail {
   /** The next page for a listener that is behind `upTo`; one at a time, so that others find a connection. */
   page(place: Place, upTo: number, batch?: string): Promise<Page> {
     const read = this.#reading.then(async () => {
-      const events = await eventsUpTo(this.#db, place, upTo, limits.eventPageRows, batch);
-      const end = events.length < limits.eventPageRows ? upTo : (events.at(-1) as ListedEvent).id;
+      const { events, upTo: end } = await eventsUpTo(this.#db, place, upTo, limits.eventPageRows, batch);
       return { lines: events.map(lineOf), place: placeAfter(place, events, end) };
     });
     this.#reading = read.catch(() => {});

@@ -117,6 +117,21 @@ it("gives a batch's events only, from its beginning where that is asked for", as
   expect(idsOf(part)).toEqual((await writer.ids(batch)).slice(2));
 });
 
+it("catches up with a large batch through all that others wrote", async () => {
+  const writer = openWriter(url);
+  const batch = randomUUID();
+  await makeBatch(writer.sql, batch, 3);
+  // Read by ids and not by tasks, and further than one page reaches.
+  await writer.sql`update batch set total = 100000 where id = ${batch}`;
+  await writer.write(2, batch);
+  await writer.sql`select setval('event_id_seq', (select last_value + 120000 from event_id_seq))`;
+  await writer.write(2, batches[0]);
+  await writer.write(1, batch);
+  const heard = await follow(apis[0], `?batch_id=${batch}&last_event_id=0`);
+  await until(() => heard.events.length === 3);
+  expect(idsOf(heard)).toEqual(await writer.ids(batch));
+});
+
 it("a hundred clients that come and go, over two processes: each has heard all, once, in order", async () => {
   const random = seeded("a hundred clients");
   const writer = openWriter(url);
