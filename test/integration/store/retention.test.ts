@@ -221,6 +221,8 @@ describe("among many others", () => {
       (sql) => sql`
         insert into batch (id, total, unfinished, completed_at) select gen_random_uuid(), 0, 0, now() from generate_series(1, 3000)`,
     );
+    // What the planner believes of the tables is what it was when autovacuum last came by, which may have been empty ones.
+    await db.use((sql) => sql`analyze`);
     const idle = await touched();
     expect(idle).toMatchObject({ done: { next: null }, whole: [] });
     expect(idle.rows).toBeLessThan(20);
