@@ -97,6 +97,8 @@ it("a server that is killed and started again: everything that was stored is sti
   await until(() => !stand.bus.up);
   for (const one of taker.asked.splice(0)) one.settle(done(one));
   await stand.nats.start();
+  // Whoever asked is back first: answers to nobody are lost, and what was answered does not come again.
+  await until(() => stand.nc.flush().then(() => true));
   // They come again, to be answered from memory.
   await until(() => {
     for (const one of taker.asked.splice(0)) one.settle(done(one));
