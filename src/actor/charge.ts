@@ -24,7 +24,9 @@ export async function charge(sql: Sql, scene: Scene): Promise<Charges> {
     enters: enters
       .filter((id) => !hasOther(id))
       .flatMap((task) => (scene.keys.get(task) ?? []).map((key) => ({ task, key }))),
-    leaves: changed.filter(({ row, before }) => isActive(before) && !isActive(row)).map(({ row }) => row.id),
+    leaves: scene.shaped
+      ? changed.filter(({ row, before }) => isActive(before) && !isActive(row)).map(({ row }) => row.id)
+      : [],
     moved: active.filter(({ row, before }) => loadOf(row) !== loadOf(before)).map(({ row }) => row.id),
     recharged: changed.filter(({ row }) => isActive(row) && hasOther(row.id)).map(({ row }) => row.id),
     relaned: changed.filter(({ row, before }) => isRelaned(scene, row, before)).map(({ row }) => row.id),

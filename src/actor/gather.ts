@@ -27,6 +27,8 @@ const pagesMax = 20;
 /** A round that has got something done does not look any further after this time: others wait for the next one. */
 const roundMs = 8;
 const spare = 64;
+/** Each receiver that is looked for by name costs a look, whether it has tasks or not. */
+const knownMax = 16;
 
 /** `awake`: there are lanes to look at. `shaped`: tasks hold keys. `beyond`: where the round before stopped. */
 export async function gather(
@@ -36,7 +38,8 @@ export async function gather(
   { awake, shaped }: { readonly awake: boolean; readonly shaped: boolean },
   beyond: Lane | null,
 ): Promise<Candidates> {
-  const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }]);
+  const known = rooms.rooms.slice(0, knownMax).map(({ receiver }) => receiver);
+  const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }], known);
   const ruled = awake ? await gatherRuled(sql, limit, rooms, beyond) : nothing;
   const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort((a, b) => byRank(a.row, b.row));
   const ids = found.map(({ row }) => row.id);

@@ -17,14 +17,13 @@ export interface Note {
 
 /** Lets `event` happen to the task if the machine accepts it now; says whether it did. */
 export function advance(scene: Scene, row: TaskRow, event: TaskEvent, note: Note = {}): boolean {
-  const before = taskMachine.resolveState({ value: row.status, context: contextOf(row) });
-  if (!before.can(event)) return false;
-  const { snapshot, actions } = transit(before, event);
+  const step = stepOf(row, event);
+  if (step === null) return false;
+  const { to, context, actions } = step;
   const from = row.status;
-  const to = snapshot.value as TaskRow["status"];
   const callOpen = from === "Claimed" && !note.answered;
   scene.touch(row);
-  restoreContext(scene, row, snapshot.context);
+  restoreContext(scene, row, context);
   row.status = to;
   if (to !== "Claimed") row.owner = null;
   for (const action of actions) carryOut(scene, row, action, callOpen);
@@ -113,11 +112,33 @@ function owe(scene: Scene, row: TaskRow, on: "success" | "failure" | "cancel", c
   scene.owed.push({ row, on, attempt: row.attempt, holdUntil });
 }
 
-type Snapshot = ReturnType<typeof taskMachine.resolveState>;
+/** What the machine makes of an event. */
+interface Step {
+  readonly to: TaskRow["status"];
+  readonly context: TaskContext;
+  readonly actions: readonly string[];
+}
+
+// The machine is pure, and nearly all tasks ask it the same few questions: what it decided once it need not decide again.
+const decided = new Map<string, Step | null>();
+const decidedMax = 1_000;
+
+/** Null where the machine refuses the event now. */
+function stepOf(row: TaskRow, event: TaskEvent): Step | null {
+  const context = contextOf(row);
+  const question = JSON.stringify([row.status, event, context]);
+  let step = decided.get(question);
+  if (step === undefined) {
+    step = transit(row.status, context, event);
+    if (decided.size >= decidedMax) decided.clear();
+    decided.set(question, step);
+  }
+  return step;
+}
 
 // `transition()` builds an inert actor for every call, at five times the cost; this one serves them all. It keeps
 // nothing between calls but the list of actions.
-const collected: string[] = [];
+let collected: string[] = [];
 const self = createActor(taskMachine);
 const scope = {
   self,
@@ -133,8 +154,10 @@ const scope = {
   },
 } as unknown as AnyActorScope;
 
-function transit(before: Snapshot, event: TaskEvent): { snapshot: Snapshot; actions: string[] } {
-  collected.length = 0;
-  const snapshot = taskMachine.transition(before, event, scope as never) as Snapshot;
-  return { snapshot, actions: collected.slice() };
+function transit(value: TaskRow["status"], context: TaskContext, event: TaskEvent): Step | null {
+  const before = taskMachine.resolveState({ value, context });
+  if (!before.can(event)) return null;
+  collected = [];
+  const after = taskMachine.transition(before, event, scope as never);
+  return { to: after.value as TaskRow["status"], context: after.context, actions: collected };
 }

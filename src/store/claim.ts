@@ -24,26 +24,34 @@ export interface Rooms {
 
 /**
  * Claimable tasks of these lanes, best first: priority, then creation, then position. Of each receiver at most as many as
- * there is room for; those of one that is full are not even looked at.
+ * there is room for; those of one that is full are not even looked at. `known`: receivers that are likely to have some.
  */
 export async function claimable(
   sql: Sql,
   limit: number,
   { rooms, roomMax }: Rooms,
   lanes: readonly LaneRoom[],
+  known: readonly string[] = [],
 ): Promise<Claimable[]> {
   const found = await rowsWith(sql`
     with recursive receiver (lane, room, name) as (
-      select u.lane, u.room, (
-        select coalesce(t.receiver, '') from task t where t.lane = u.lane and t.status = 'Pending' and t.due_at is null
-        order by t.lane, coalesce(t.receiver, '') limit 1)
+      select u.lane, u.room, ''
       from unnest(${array(lanes.map(({ lane }) => lane))}::int[], ${array(lanes.map(({ room }) => room))}::int[]) as u (lane, room)
       union all
-      -- the next one: each step is one look into the index, however many tasks a receiver has
-      select r.lane, r.room, (
-        select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
-          and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
-      from receiver r where r.name is not null),
+      -- The next one: each step is one look into the index, however many tasks a receiver has. One that is known is taken
+      -- unseen: what was claimed lately is in the index until the next vacuum, and would be passed here and once more below.
+      select r.lane, r.room, coalesce(
+        case when k.name is null then (
+          select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
+            and coalesce(t.receiver, '') > r.name order by t.lane, coalesce(t.receiver, '') limit 1)
+        else (
+          select coalesce(t.receiver, '') from task t where t.lane = r.lane and t.status = 'Pending' and t.due_at is null
+            and coalesce(t.receiver, '') > r.name and coalesce(t.receiver, '') < k.name
+          order by t.lane, coalesce(t.receiver, '') limit 1)
+        end, k.name)
+      from receiver r
+        cross join lateral (select min(n) as name from unnest(${array(known)}::text[]) n where n > r.name) k
+      where r.name is not null),
     known as materialized (
       select ${JSON.stringify(Object.fromEntries(rooms.map(({ receiver, room }) => [receiver, room])))}::text::jsonb as rooms)
     select ${columns(sql)}, s.start_action

@@ -2,7 +2,7 @@
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
 import type { LaterAction } from "#domain/action";
 import type { DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
-import { array, type Column, idList, type Scalar, unnest } from "#store/arrays";
+import { type Column, idList, type Scalar, type Shared, values } from "#store/arrays";
 import type { Sql } from "#store/client";
 import type { BatchRow } from "#store/load";
 
@@ -37,9 +37,8 @@ export function write(
   written: (ids: readonly number[]) => void,
 ): void {
   const { now } = changes;
-  if (changes.rows.length > 0) last(writeRows(sql, changes.rows));
-  if (changes.events.length > 0) last(writeEvents(sql, changes.events, now).then(written));
-  if (changes.batches.length > 0) last(writeBatches(sql, changes.batches, now));
+  if (changes.rows.length + changes.batches.length + changes.events.length > 0)
+    last(writeStates(sql, changes).then(written));
   if (changes.deliveries.length > 0) last(writeDeliveries(sql, changes.deliveries, now));
   if (changes.specs.length > 0) last(writeSpecs(sql, changes.specs));
   if (changes.ruled.size > 0) last(writeRules(sql, changes.ruled));
@@ -82,41 +81,69 @@ const rare: readonly Column<keyof TaskRow>[] = [
 
 const all = [...common, ...rare];
 
-/** Two statements: most rows have changed in the common columns only, and each column costs. */
-function writeRows(sql: Sql, changed: Changes["rows"]): Write {
+const ofEvent: readonly Column<keyof TaskEventRow>[] = [
+  ["task_id", "uuid", "task_id"],
+  ["batch_id", "uuid", "batch_id"],
+  ["from", "task_status", "from"],
+  ["to", "task_status", "to"],
+  ["event", "text", "event"],
+  ["attempt", "int", "attempt"],
+  ["reason", "text", "reason"],
+];
+/** In which columns rows are alike that were claimed, or ended, together; and their events. */
+const alike: readonly Shared<keyof TaskRow>[] = [
+  ["status", "waitFinished", "waitSuccess", "owner", "startedAt", "endedAt", "lastUpdated"],
+  ["waitFinished", "waitSuccess", "owner", "endedAt", "lastUpdated"],
+];
+const alikeEvents: readonly Shared<keyof TaskEventRow>[] = [
+  ["from", "to", "event", "attempt", "reason"],
+  ["attempt", "reason"],
+];
+const ofBatch: readonly Column<keyof BatchRow>[] = [
+  ["id", "uuid", "id"],
+  ["unfinished", "int", "unfinished"],
+];
+
+/** Rows, batches and events; gives the ids of the events. One statement: each by itself costs as much as some of the rows. */
+async function writeStates(sql: Sql, { rows, batches, events, now }: Changes): Promise<number[]> {
+  const params: (string | null)[] = [];
+  // Most rows have changed in the common columns only, and each column costs.
   const isRare = ({ row, before }: Changes["rows"][number]) => rare.some(([, , field]) => row[field] !== before[field]);
-  const full = changed.filter(isRare);
-  const short = full.length === 0 ? changed : changed.filter((change) => !isRare(change));
-  return Promise.all([
-    short.length > 0 ? update(sql, common, short) : null,
-    full.length > 0 ? update(sql, all, full) : null,
-  ]);
+  const full = rows.filter(isRare);
+  const short = full.length === 0 ? rows : rows.filter((change) => !isRare(change));
+  const updates: string[] = [];
+  if (short.length > 0) updates.push(updateRows(params, common, short, alike));
+  if (full.length > 0) updates.push(updateRows(params, all, full, []));
+  if (batches.length > 0) updates.push(updateBatches(params, batches, now));
+  const main = events.length > 0 ? insertEvents(params, events, now) : "select null as id where false";
+  const others = updates.map((update, i) => `u${i} as (${update})`);
+  const statement = others.length > 0 ? `with ${others.join(", ")} ${main}` : main;
+  const ids = await sql.unsafe<{ id: number }[]>(statement, params, { prepare: true }).execute();
+  return ids.map(({ id }) => id);
 }
 
-function update(sql: Sql, columns: readonly Column<keyof TaskRow>[], rows: Changes["rows"]): Write {
-  const params: string[] = [];
-  const values = unnest(params, columns, rows, ({ row }, field) => row[field] as Scalar);
-  const set = columns.slice(1).map(([name]) => `${name} = u.${name}`);
-  const statement = `update task t set ${set.join(", ")} from ${values} where t.id = u.id`;
-  return sql.unsafe(statement, params, { prepare: true }).execute();
+function updateRows(
+  params: (string | null)[],
+  columns: readonly Column<keyof TaskRow>[],
+  rows: Changes["rows"],
+  shared: readonly Shared<keyof TaskRow>[],
+): string {
+  const { names, from } = values(params, columns, rows, shared, ({ row }, field) => row[field] as Scalar);
+  const set = columns.map(([name], i) => `${name} = ${names[i]}`).slice(1);
+  return `update task t set ${set.join(", ")} from ${from} where t.id = u.id`;
 }
 
-async function writeEvents(sql: Sql, events: readonly TaskEventRow[], now: Date): Promise<number[]> {
-  const of = (field: keyof TaskEventRow) => array(events.map((event) => event[field]));
-  const rows = await sql<{ id: number }[]>`
-    insert into event (task_id, batch_id, "from", "to", event, attempt, reason, at, actor)
-    select u.*, ${now}::timestamptz, ${events[0]?.actor ?? ""}
-    from unnest(${of("task_id")}::uuid[], ${of("batch_id")}::uuid[], ${of("from")}::task_status[],
-      ${of("to")}::task_status[], ${of("event")}::text[], ${of("attempt")}::int[], ${of("reason")}::text[]) u
-    returning id`.execute();
-  return rows.map(({ id }) => id);
+function updateBatches(params: (string | null)[], batches: readonly BatchRow[], now: Date): string {
+  const { from } = values(params, ofBatch, batches, [], (batch, field) => batch[field]);
+  const completed = `case when u.unfinished = 0 then $${params.push(now.toISOString())}::timestamptz end`;
+  return `update batch b set unfinished = u.unfinished, completed_at = ${completed} from ${from} where b.id = u.id`;
 }
 
-function writeBatches(sql: Sql, batches: readonly BatchRow[], now: Date): Write {
-  const ids = idList(batches.map((batch) => batch.id));
-  return sql`
-    update batch b set unfinished = u.n, completed_at = case when u.n = 0 then ${now}::timestamptz end
-    from unnest(${ids}::uuid[], ${array(batches.map((batch) => batch.unfinished))}::int[]) as u (i, n) where b.id = u.i`.execute();
+function insertEvents(params: (string | null)[], events: readonly TaskEventRow[], now: Date): string {
+  const { names, from } = values(params, ofEvent, events, alikeEvents, (event, field) => event[field]);
+  const columns = ofEvent.map(([name]) => `"${name}"`);
+  const common = `$${params.push(now.toISOString())}::timestamptz, $${params.push(events[0]?.actor ?? "")}`;
+  return `insert into event (${columns.join(", ")}, at, actor) select ${names.join(", ")}, ${common} from ${from} returning id`;
 }
 
 function writeDeliveries(sql: Sql, deliveries: readonly DeliveryRow[], now: Date): Write {

@@ -2,7 +2,7 @@
 // Foreign keys are checked at its end, so the order of its parts does not matter; parts without rows are left out.
 import { receiverOf } from "#domain/action";
 import { type BatchPlan, completionOf, type PlannedLink, type PlannedSpec, type PlannedTask } from "#domain/batch";
-import { type Column, type Scalar, unnest } from "#store/arrays";
+import { type Column, type Scalar, type Shared, unnest, values } from "#store/arrays";
 import type { Sql } from "#store/client";
 import { type Lanes, lanesOf, wakesOf } from "#store/create-lanes";
 
@@ -15,7 +15,7 @@ export async function insertPlans(sql: Sql, plans: readonly BatchPlan[], now: nu
   const deliveries = plans.flatMap((plan) => (plan.tasks.length === 0 ? completionOf(plan, now) : []));
   const lanes = await lanesOf(sql, plans);
   const wakes = wakesOf(plans, lanes);
-  const params: string[] = [];
+  const params: (string | null)[] = [];
   const parts = [`b as (${intoBatch(params, plans)})`];
   if (described.length > 0) parts.push(`bs as (${intoBatchSpec(params, described)})`);
   if (tasks.length > 0) parts.push(`t as (${intoTask(params, tasks, lanes)})`, `s as (${intoTaskSpec(params, specs)})`);
@@ -33,7 +33,7 @@ const names = (columns: readonly Column<string>[]): string => columns.map(([name
 /** As the text of JSON; null is no value. */
 const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
-const intoBatch = (params: string[], plans: readonly BatchPlan[]) => `
+const intoBatch = (params: (string | null)[], plans: readonly BatchPlan[]) => `
   insert into batch (id, total, unfinished, completed_at)
   select id, n, n, case when n = 0 then now() end
   from ${unnest(
@@ -42,7 +42,7 @@ const intoBatch = (params: string[], plans: readonly BatchPlan[]) => `
     plans.map(({ id, tasks }) => ({ id, n: tasks.length })),
   )}`;
 
-const intoBatchSpec = (params: string[], plans: readonly BatchPlan[]) => `
+const intoBatchSpec = (params: (string | null)[], plans: readonly BatchPlan[]) => `
   insert into batch_spec (id, scope, metadata, on_complete)
   select id, scope, metadata, actions
   from ${unnest(
@@ -75,14 +75,37 @@ const taskColumns = [
 ] as const;
 const otherColumns = [own("lane", "int"), own("run_at", "timestamptz"), own("delay_secs", "int")] as const;
 
-const intoTask = (params: string[], tasks: readonly PlannedTask[], lanes: Lanes) => `
+const taskFields = [...taskColumns, ...otherColumns];
+type TaskField = (typeof taskFields)[number][2];
+/** In which columns the tasks of most batches are alike. */
+const alikeMostly = [
+  "priority",
+  "expected_count",
+  "timeout",
+  "retry",
+  "dead_end_barrier",
+  "lane",
+  "run_at",
+  "delay_secs",
+] as const;
+const alikeTasks: readonly Shared<TaskField>[] = [
+  ["status", "kind", "receiver", "wait_finished", "wait_success", "kids", "acts", ...alikeMostly],
+  alikeMostly,
+];
+
+function intoTask(params: (string | null)[], tasks: readonly PlannedTask[], lanes: Lanes): string {
+  const read = (task: PlannedTask, field: TaskField) => taskValue(task, field, lanes);
+  const { names: all, from } = values(params, taskFields, tasks, alikeTasks, read);
+  const of = (field: TaskField) => all[taskFields.findIndex(([name]) => name === field)];
+  return `
   insert into task (${names(taskColumns)}, lane, last_updated, run_at, due_at)
-  select ${taskColumns.map(([name]) => `u.${name}`).join(", ")}, u.lane, t.created, r.run_at,
+  select ${all.slice(0, taskColumns.length).join(", ")}, ${of("lane")}, t.created, r.run_at,
     -- the timer of Pending; a Waiting task gets it when it becomes Pending
-    case when u.status = 'Pending' and r.run_at > t.created then r.run_at end
-  from ${unnest(params, [...taskColumns, ...otherColumns], tasks, (task, field) => taskValue(task, field, lanes))}
+    case when ${of("status")} = 'Pending' and r.run_at > t.created then r.run_at end
+  from ${from}
     cross join (select date_trunc('milliseconds', now()) as created) t
-    cross join lateral (select coalesce(u.run_at, t.created + u.delay_secs * interval '1 second') as run_at) r`;
+    cross join lateral (select coalesce(${of("run_at")}, t.created + ${of("delay_secs")} * interval '1 second') as run_at) r`;
+}
 
 function taskValue(task: PlannedTask, field: keyof PlannedTask | "lane", lanes: Lanes): Scalar {
   if (field === "lane") return lanes.get(task.id) ?? 0;
@@ -91,7 +114,7 @@ function taskValue(task: PlannedTask, field: keyof PlannedTask | "lane", lanes: 
 
 const wakeColumns = [own("lane", "int"), own("priority", "smallint"), own("pos", "int")] as const;
 
-const intoWake = (params: string[], wakes: ReturnType<typeof wakesOf>) => `
+const intoWake = (params: (string | null)[], wakes: ReturnType<typeof wakesOf>) => `
   insert into wake (${names(wakeColumns)}) select ${names(wakeColumns)} from ${unnest(params, wakeColumns, wakes)}`;
 
 const plainSpec = [own("id", "uuid"), own("batch_id", "uuid"), own("local_id", "text"), own("name", "text")] as const;
@@ -105,9 +128,17 @@ const jsonSpec = [
 const specColumns = [...plainSpec, ...jsonSpec];
 const jsonFields: ReadonlySet<string> = new Set(jsonSpec.map(([name]) => name));
 
-const intoTaskSpec = (params: string[], specs: readonly PlannedSpec[]) => `
-  insert into task_spec (${names(specColumns)}) select ${names(specColumns)}
-  from ${unnest(params, specColumns, specs, (spec, field) => (jsonFields.has(field) ? json(spec[field]) : (spec[field] as string)))}`;
+const alikeSpecs: readonly Shared<keyof PlannedSpec>[] = [
+  ["metadata", "rules", "dedupe", "start_action", "actions"],
+  ["metadata", "rules", "dedupe"],
+];
+
+function intoTaskSpec(params: (string | null)[], specs: readonly PlannedSpec[]): string {
+  const read = (spec: PlannedSpec, field: keyof PlannedSpec) =>
+    jsonFields.has(field) ? json(spec[field]) : (spec[field] as string);
+  const { names: all, from } = values(params, specColumns, specs, alikeSpecs, read);
+  return `insert into task_spec (${names(specColumns)}) select ${all.join(", ")} from ${from}`;
+}
 
 const linkColumns = [
   own("parent_id", "uuid"),
@@ -116,7 +147,7 @@ const linkColumns = [
   own("condition", "text"),
 ] as const;
 
-const intoLink = (params: string[], links: readonly PlannedLink[]) => `
+const intoLink = (params: (string | null)[], links: readonly PlannedLink[]) => `
   insert into link (${names(linkColumns)}) select ${names(linkColumns)} from ${unnest(params, linkColumns, links)}`;
 
 const deliveryColumns = [
@@ -128,7 +159,7 @@ const deliveryColumns = [
   own("counts", "jsonb"),
 ] as const;
 
-const intoDelivery = (params: string[], deliveries: ReturnType<typeof completionOf>) => `
+const intoDelivery = (params: (string | null)[], deliveries: ReturnType<typeof completionOf>) => `
   insert into delivery (id, key, batch_id, trigger, action, receiver, facts)
   select u.id, u.key, u.batch_id, 'end', u.action, u.receiver, jsonb_build_object('batch_id', u.batch_id, 'counts', u.counts,
     'completed_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))

@@ -25,17 +25,19 @@ export interface Moment {
   readonly mayHold: boolean;
   /** A claim round has rules to look at. */
   readonly awake: boolean;
-  /** Some rule names fields: active tasks hold keys. */
+  /** Some rule names fields, or may soon: active tasks hold keys. */
   readonly shaped: boolean;
 }
 
-/** The clock that all times are written by; ask after the lock. */
+/** The clock that all times are written by; ask after the lock. Shapes are looked for once none can be made any more. */
 export const moment = async (sql: Sql, isBulk = false): Promise<Moment> => {
   const [row] = await sql<Moment[]>`
-    select clock_timestamp() as now, ${
+    select clock_timestamp() as now, l."mayHold", ${isAwake(sql)} as awake,
+      case when l."mayHold" then has_shapes() else true end as shaped
+    from (select ${
       // One that takes long would keep a new shape waiting, and everybody else behind that.
       isBulk ? sql`false` : sql`pg_try_advisory_xact_lock_shared(${shapeLock})`
-    } as "mayHold", ${isAwake(sql)} as awake, exists (select from shape) as shaped`.execute();
+    } as "mayHold" offset 0) l`.execute();
   return row as Moment;
 };
 

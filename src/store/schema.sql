@@ -26,6 +26,14 @@ exception when check_violation then
 end
 $function$
 ;
+CREATE OR REPLACE FUNCTION public.has_shapes()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  return exists (select from shape);
+end $function$
+;
 CREATE OR REPLACE FUNCTION public.lane_for(wanted jsonb)
  RETURNS integer
  LANGUAGE plpgsql

@@ -5,6 +5,7 @@ import { ClaimRound, type Slots } from "#actor/claim";
 import type { Item } from "#actor/mailbox";
 import { type Decided, turn } from "#actor/turn";
 import type { ClientCommand } from "#domain/command";
+import { claimable } from "#store/claim";
 import type { Db } from "#store/client";
 import { stays, until, within } from "#test/until";
 import { gated } from "./line.ts";
@@ -39,6 +40,23 @@ async function begun(tasks: object[]): Promise<string[]> {
   await turn(db, ground, "row", [], roundOf({ n: 1000, roomMax: 1000, room: () => 1000 }));
   return ids;
 }
+
+it.each([
+  ["nobody", []],
+  ["one in the middle", ["http://b:1"]],
+  ["the first and the last", ["http://a:1", "http://d:1"]],
+  ["some that have nothing to do", ["http://a:0", "http://c:1", "http://z:1"]],
+  ["all of them", ["http://d:1", "http://c:1", "http://b:1", "http://a:1"]],
+])("a look finds the best of all receivers, where it knows of %s", async (_what, known) => {
+  const tasks = ["d:1", "b:1", null, "a:1", "c:1", "b:1", "d:1", null].map((host, i) => ({
+    ...(host === null ? {} : { on_start: to(host) }),
+    priority: i,
+  }));
+  const { ids } = await create(db, tasks as never);
+  const rooms = known.map((receiver) => ({ receiver, room: receiver === "http://d:1" ? 1 : 5 }));
+  const found = await db.use((sql) => claimable(sql, 6, { rooms, roomMax: 5 }, [{ lane: 0, room: 6 }], known));
+  expect(found.map(({ row }) => ids.indexOf(row.id))).toEqual([7, 6, 5, 4, 3, 2]);
+});
 
 describe("a task that a turn made ready", () => {
   it("is claimed in the same transaction, with its action", async () => {

@@ -68,6 +68,34 @@ it("answers what a GET of each task answers, and writes what each waits for", as
   expect((await rows("batch", batch))[0]).toMatchObject({ total: 3, unfinished: 3, completed_at: null });
 });
 
+it("writes what many tasks have in common as it writes it for each", async () => {
+  const rule = { type: "Concurrency", max_concurrency: 2, matcher: { kind: "k", status: "Running", fields: ["p"] } };
+  const common = {
+    ...{ on_start: hook, on_failure: [hook], metadata: { p: 'a "quoted" \\ text' }, rules: [rule] },
+    ...{ retry: { max_retries: 2 }, dead_end_barrier: true, priority: 3, expected_count: 2 ** 40, timeout: 5 },
+    run_at: new Date(Date.now() + 86_400_000).toISOString(),
+  };
+  const read = async (sent: object[]) => {
+    const answer = await api.post(sent);
+    expect(answer.statusCode).toBe(201);
+    const own = ["id", "batch_id", "created_at", "last_updated", "pos", "local_id", "name"];
+    const found = await rows("task", answer.headers["x-batch-id"] as string);
+    const whole = await Promise.all(found.map(async (row) => ({ ...(await rows("task_spec", row.id))[0], ...row })));
+    return whole.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !own.includes(name))));
+  };
+  const alike = await read([task("a", common), task("b", common)]);
+  const [first, plain] = await read([task("a", common), task("b")]);
+  expect(alike).toEqual([first, first]);
+  const [one, other] = await read([task("a"), task("b")]);
+  expect([one, other]).toEqual([plain, plain]);
+  expect(first).toMatchObject({
+    dead_end_barrier: true,
+    metadata: { p: 'a "quoted" \\ text' },
+    expected_count: 2 ** 40,
+  });
+  expect(plain).toMatchObject({ dead_end_barrier: false, metadata: null, run_at: null });
+});
+
 it("sets the timer of a Pending task only", async () => {
   const past = "2020-01-01T00:00:00Z";
   const answer = await api.post([

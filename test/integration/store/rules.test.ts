@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/client";
 import { fromStart, repairRules } from "#store/repair";
+import { until } from "#test/until";
 import { openStage } from "../actor/stage.ts";
 
 let db: Db;
@@ -65,6 +66,24 @@ describe("terms", () => {
     expect(new Set(await Promise.all(asked)).size).toBe(1);
     expect(await ask((sql) => sql`select lane_for(null)`)).toBe(0);
   });
+});
+
+it("has shapes that were made while somebody waited for the lock, though the statement began before", async () => {
+  const lock = 4_711;
+  let waiting: Promise<readonly object[]> | undefined;
+  await db.tx(async (sql) => {
+    await sql`select pg_advisory_xact_lock(${lock})`;
+    await sql`delete from shape`;
+    await sql`insert into shape (kind, fields) values ('made meanwhile', '{}')`;
+    waiting = db.use(
+      (other) => other`
+      select exists (select from shape where kind = 'made meanwhile') as before, has_shapes() as now
+      from (select pg_advisory_xact_lock(${lock}) offset 0) l`,
+    );
+    await until(async () => (await sql`select from pg_locks where not granted and locktype = 'advisory'`).length > 0);
+  });
+  expect(await waiting).toEqual([{ before: false, now: true }]);
+  await db.use((sql) => sql`delete from shape`);
 });
 
 describe("the sweep", () => {

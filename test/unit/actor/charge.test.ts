@@ -14,9 +14,10 @@ async function charged(
   before: Partial<TaskRow>,
   after: Partial<TaskRow>,
   more: { metadata?: object; rules?: [] } = {},
+  shaped = true,
 ) {
   const row = task({ id: "a", ...before });
-  const scene = sceneOf([row]);
+  const scene = sceneOf([row], [], { shaped });
   Object.assign(row, after);
   scene.changed.add(row);
   scene.keys.set("a", ["k1", "k2"]);
@@ -77,4 +78,8 @@ it.each<[string, Partial<TaskRow>, Partial<TaskRow>, { metadata?: object; rules?
   ["a lower priority", { status: "Pending", lane: 2 }, { priority: -1 }, {}, {}],
 ])("%s", async (_, before, after, more, expected) => {
   expect(await charged(before, after, more)).toEqual(expected);
+});
+
+it("nothing is left, and nobody asked, where no rule names fields", async () => {
+  expect(await charged({ status: "Running" }, { status: "Success" }, {}, false)).toEqual({});
 });

@@ -72,7 +72,7 @@ export function task(over: Partial<TaskRow> = {}): TaskRow {
 export function sceneOf(rows: readonly TaskRow[], links: readonly Link[] = [], more: Partial<Stage> = {}): Scene {
   const scene = new Scene(
     { ...ground, ...more.ground },
-    { now: more.now ?? later(10), mayHold: true, awake: false, shaped: false },
+    { now: more.now ?? later(10), mayHold: true, awake: false, shaped: more.shaped ?? false },
   );
   scene.add(rows);
   const open = rows.filter((row) => !isFinal(row.status));
@@ -94,6 +94,7 @@ export function sceneOf(rows: readonly TaskRow[], links: readonly Link[] = [], m
 }
 
 interface Stage {
+  readonly shaped: boolean;
   readonly now: Date;
   readonly ground: Partial<Ground>;
 }
