@@ -4,7 +4,7 @@ import { slackOf, type Term, type Usage, type UsageByKey } from "#domain/admit";
 import { byRank } from "#domain/row";
 import { type Claimable, claimable, keysOf, type Rooms } from "#store/claim";
 import type { Sql } from "#store/client";
-import { type Lane, type LanePage, openLanes, readyLanes, usageOf } from "#store/lanes";
+import { isRankOf, type Lane, type LanePage, openLanes, overranked, readyLanes, usageOf } from "#store/lanes";
 
 export interface Candidates {
   /** Best first. */
@@ -14,7 +14,7 @@ export interface Candidates {
   /** The lanes that were looked at. */
   readonly lanes: ReadonlyMap<number, readonly Term[]>;
   readonly usage: UsageByKey;
-  /** More lanes were woken than it opened. */
+  /** More lanes were woken than it opened, or some of those came too soon. */
   readonly more: boolean;
   /** Where a round stopped that did not come to the last lane. */
   readonly reached: Lane | null;
@@ -64,6 +64,7 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
   const shut = rooms.rooms.filter(({ room }) => room <= 0).map(({ receiver }) => receiver);
   const began = performance.now();
   let isProgress = false;
+  let isMore = woken.more;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     if (page === pagesMax / 2 && beyond !== null && isBefore(last, beyond)) last = beyond;
@@ -77,14 +78,37 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
     const open = here
       .map(({ id, terms }) => ({ lane: id, room: Math.min(limit, slackOf(terms, usage)) }))
       .filter(({ room }) => room > 0);
-    if (open.length > 0) found.push(...(await claimable(sql, enough, rooms, open)));
+    if (open.length > 0) {
+      const some = await claimable(sql, enough, rooms, open);
+      const over = await falselyFirst(sql, here, some);
+      isMore ||= over.size > 0;
+      found.push(...some.filter(({ row }) => !over.has(row.lane)));
+    }
     for (const { id, terms } of here) lanes.set(id, terms);
     last = next;
-    if (last === null) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
+    if (last === null) return { found, lanes, usage, more: isMore, reached: null, busy: false };
     isProgress ||= found.length > 0 || open.length < here.length;
     if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }
-  return { found, lanes, usage, more: woken.more, reached: last, busy: false };
+  return { found, lanes, usage, more: isMore, reached: last, busy: false };
+}
+
+/**
+ * Lanes that came before others by a rank that is no longer theirs: better ones may still be waiting. Nothing is taken from
+ * them now; this round ranks them anew, and the next one has the others beside them.
+ */
+async function falselyFirst(
+  sql: Sql,
+  lanes: readonly Lane[],
+  found: readonly Claimable[],
+): Promise<ReadonlySet<number>> {
+  const best = new Map(found.toReversed().map(({ row }) => [row.lane, row]));
+  const isSuspect = (lane: Lane) => {
+    const row = best.get(lane.id);
+    return row !== undefined && !isRankOf(lane, row);
+  };
+  const suspects = lanes.filter(isSuspect).map(({ id }) => id);
+  return suspects.length === 0 ? new Set() : overranked(sql, suspects);
 }
 
 /** In the order in which lanes are looked at; times as Postgres writes them sort as texts. */

@@ -3,8 +3,10 @@
 // wake for the next round.
 import type { Fragment } from "postgres";
 import type { Term, Usage } from "#domain/admit";
+import type { TaskRow } from "#domain/row";
 import { array, idList } from "#store/arrays";
 import type { Sql } from "#store/client";
+import { readTimestamp } from "#store/time";
 
 export interface Lane {
   readonly id: number;
@@ -14,6 +16,13 @@ export interface Lane {
   readonly since: string;
   readonly pos: number;
 }
+
+/** Whether this task is the one that the rank of its lane stands for, by the millisecond. */
+export const isRankOf = (
+  { priority, since, pos }: Lane,
+  task: Pick<TaskRow, "priority" | "createdAt" | "pos">,
+): boolean =>
+  task.priority === priority && task.pos === pos && task.createdAt.getTime() === readTimestamp(since).getTime();
 
 /** Advisory locks: one of ruled rounds, and one that a new shape takes against every transaction that may make holders. */
 const roundLock = 7_227_868;
@@ -155,6 +164,20 @@ export interface Judged {
 
 const noKey = "00000000-0000-0000-0000-000000000000";
 
+const bestOf = (sql: Sql, lane: Fragment) => sql`
+  select t.priority, t.created_at, t.pos from task t
+  where t.lane = ${lane} and t.lane <> 0 and t.status = 'Pending' and t.due_at is null
+  order by t.lane, t.priority desc, t.created_at, t.pos limit 1`;
+
+/** Those of these lanes that are not as good as their rank says: their best task left, or became less urgent, since. */
+export async function overranked(sql: Sql, lanes: readonly number[]): Promise<Set<number>> {
+  const found = await sql<{ id: number }[]>`
+    select l.id from lane l left join lateral (${bestOf(sql, sql`l.id`)}) best on true
+    where l.id = any(${idList(lanes.map(String))}::int[])
+      and (best.pos is null or (-best.priority, best.created_at, best.pos) > (-l.priority, l.since, l.pos))`;
+  return new Set(found.map(({ id }) => id));
+}
+
 /** After the claims are written: who waits for what, whose tasks have all been taken, and how good the best one is. */
 export function writeLanes(sql: Sql, judged: readonly Judged[]): Promise<unknown> {
   const of = (value: (term: Term) => string | number) =>
@@ -167,10 +190,7 @@ export function writeLanes(sql: Sql, judged: readonly Judged[]): Promise<unknown
       from unnest(${array(judged.map(({ id }) => id))}::int[], ${of(({ key }) => key ?? noKey)}::uuid[],
         ${of(({ key, type }) => (key === null ? "missing" : type))}::text[],
         ${of(({ limit }) => limit)}::bigint[]) as u (id, key, type, max)
-      left join lateral (
-        select t.priority, t.created_at, t.pos from task t
-        where t.lane = u.id and t.lane <> 0 and t.status = 'Pending' and t.due_at is null
-        order by t.lane, t.priority desc, t.created_at, t.pos limit 1) best on true) n
+      left join lateral (${bestOf(sql, sql`u.id`)}) best on true) n
     where l.id = n.id
       and (l.waiting_on, l.ready, l.priority, l.since, l.pos) is distinct from (n.key, n.priority is not null,
         coalesce(n.priority, l.priority), coalesce(n.created_at, l.since), coalesce(n.pos, l.pos))`.execute();

@@ -23,7 +23,7 @@ beforeAll(async () => {
   service = await startReceiver();
   cluster = await startCluster({
     workers: 3,
-    env: { WORKER_LOOP_INTERVAL_MS: "60000", DEAD_END_CANCEL_ENABLED: "0", CIRCUIT_BREAKER_ENABLED: "0" },
+    env: { WORKER_LOOP_INTERVAL_MS: "60000", DEAD_END_CANCEL_ENABLED: "0" },
   });
   rig = makeRig();
   service.answer("*", (call) => {

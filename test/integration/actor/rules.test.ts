@@ -175,3 +175,40 @@ it("counts the work of a key also where lanes before only asked how many hold it
   expect(rig.started.map(({ task }) => task)).toEqual([holds]);
   await rig.stop();
 });
+
+/** One place, and lanes of one rule more each that never binds. */
+const inLane = (lane: number, priority: number) => ({
+  kind: "k",
+  priority,
+  rules: [limit("k", 1), limit("k", 1_000 + lane)],
+});
+
+/** One after the other, in the order in which they are started. */
+async function run(rig: Rig, ids: readonly string[]): Promise<string[]> {
+  const called = rig.started.length;
+  for (const [n] of ids.entries()) {
+    rig.look();
+    await until(() => rig.started.length === called + n + 1);
+    await rig.ask({ verb: "succeed", target: rig.started[called + n]?.task as string });
+  }
+  return rig.started.slice(called).map(({ task }) => task);
+}
+/** A worker with one slot, whose one place is taken, and all others wait for it. */
+async function waitingFor(first: string): Promise<Rig> {
+  const rig = startRig(db, 1, 1);
+  rig.look();
+  await until(async () => rig.started.length === 1 && (await waking(0)).length + (await waking(1)).length === 0);
+  expect(rig.started[0]?.task).toBe(first);
+  return rig;
+}
+
+it("goes by what a lane has, not by what it had before a priority was lowered", async () => {
+  const [first] = (await make([{ kind: "k", priority: 9 }])) as [string];
+  const [lowered] = (await make([inLane(1, 5)])) as [string];
+  const rest = await make([inLane(0, 1), inLane(2, 1), inLane(1, 1)]);
+  const rig = await waitingFor(first);
+  await rig.ask({ verb: "update", target: lowered, fields: { priority: 0 } });
+  await rig.ask({ verb: "succeed", target: first });
+  expect(await run(rig, [...rest, lowered])).toEqual([...rest, lowered]);
+  await rig.stop();
+});

@@ -19,7 +19,7 @@ const doors = ["HTTP", "NATS"] as const;
 const open = (name: (typeof doors)[number], cluster: Cluster): Promise<Door> =>
   name === "HTTP" ? Promise.resolve(httpDoor(cluster)) : natsDoor(cluster);
 // One slot for each service, for the gates; a service that always fails must not be spared its calls.
-const env = { WEBHOOK_HOST_CONCURRENCY: "1", CIRCUIT_BREAKER_ENABLED: "0", WORKER_LOOP_INTERVAL_MS: "100" };
+const env = { WEBHOOK_HOST_CONCURRENCY: "1", WORKER_LOOP_INTERVAL_MS: "100" };
 
 describe("while all workers live", () => {
   let cluster: Cluster;

@@ -36,8 +36,6 @@ beforeAll(async () => {
       WEBHOOK_SIGNING_SECRET: secrets.join(","),
       WEBHOOK_MAX_ATTEMPTS: "2",
       WEBHOOK_RETRY_BACKOFF_BASE_SECS: "1",
-      // Its receivers fail on purpose, and an open circuit would have its deliveries wait for the recovery time.
-      CIRCUIT_BREAKER_ENABLED: "0",
     },
   });
   nc = await connect({ servers: cluster.nats.url });
