@@ -4,7 +4,7 @@ import { slackOf, type Term, type Usage, type UsageByKey } from "#domain/admit";
 import { byRank } from "#domain/row";
 import { type Claimable, claimable, keysOf, type Rooms } from "#store/claim";
 import type { Sql } from "#store/client";
-import { isRankOf, type Lane, type LanePage, openLanes, overranked, readyLanes, usageOf } from "#store/lanes";
+import { areOverranked, isRankOf, type Lane, type LanePage, openLanes, readyLanes, usageOf } from "#store/lanes";
 
 export interface Candidates {
   /** Best first. */
@@ -41,6 +41,7 @@ export async function gather(
   const known = rooms.rooms.slice(0, knownMax).map(({ receiver }) => receiver);
   const free = await claimable(sql, limit, rooms, [{ lane: 0, room: limit }], known);
   const ruled = awake ? await gatherRuled(sql, limit, rooms, beyond) : nothing;
+  if (ruled.isFalse) return { ...ruled, keys: new Map() };
   const found = ruled.found.length === 0 ? free : [...free, ...ruled.found].sort((a, b) => byRank(a.row, b.row));
   const ids = found.map(({ row }) => row.id);
   // In a statement after the rows were locked: from then on their metadata stay as they are.
@@ -48,7 +49,8 @@ export async function gather(
   return { ...ruled, found, keys };
 }
 
-type Ruled = Omit<Candidates, "keys">;
+/** `isFalse`: lanes came in an order that is not theirs any more. */
+type Ruled = Omit<Candidates, "keys"> & { readonly isFalse?: true };
 const nothing: Ruled = { found: [], lanes: new Map(), usage: new Map(), more: false, reached: null, busy: false };
 
 async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane | null): Promise<Ruled> {
@@ -64,7 +66,7 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
   const shut = rooms.rooms.filter(({ room }) => room <= 0).map(({ receiver }) => receiver);
   const began = performance.now();
   let isProgress = false;
-  let isMore = woken.more;
+  let isFalse = false;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     if (page === pagesMax / 2 && beyond !== null && isBefore(last, beyond)) last = beyond;
@@ -80,35 +82,31 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
       .filter(({ room }) => room > 0);
     if (open.length > 0) {
       const some = await claimable(sql, enough, rooms, open);
-      const over = await falselyFirst(sql, here, some);
-      isMore ||= over.size > 0;
-      found.push(...some.filter(({ row }) => !over.has(row.lane)));
+      found.push(...some);
+      isFalse = await isFalselyFirst(sql, here, some);
     }
     for (const { id, terms } of here) lanes.set(id, terms);
+    if (isFalse) return { ...nothing, lanes, usage, more: true, isFalse };
     last = next;
-    if (last === null) return { found, lanes, usage, more: isMore, reached: null, busy: false };
+    if (last === null) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
     isProgress ||= found.length > 0 || open.length < here.length;
     if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }
-  return { found, lanes, usage, more: isMore, reached: last, busy: false };
+  return { found, lanes, usage, more: woken.more, reached: last, busy: false };
 }
 
 /**
- * Lanes that came before others by a rank that is no longer theirs: better ones may still be waiting. Nothing is taken from
- * them now; this round ranks them anew, and the next one has the others beside them.
+ * Whether a lane came before others by a rank that is no longer its own: better ones may still be waiting. Nothing is taken
+ * then; this round ranks anew whom it has looked at, and the next one has the others beside them.
  */
-async function falselyFirst(
-  sql: Sql,
-  lanes: readonly Lane[],
-  found: readonly Claimable[],
-): Promise<ReadonlySet<number>> {
+async function isFalselyFirst(sql: Sql, lanes: readonly Lane[], found: readonly Claimable[]): Promise<boolean> {
   const best = new Map(found.toReversed().map(({ row }) => [row.lane, row]));
   const isSuspect = (lane: Lane) => {
     const row = best.get(lane.id);
     return row !== undefined && !isRankOf(lane, row);
   };
   const suspects = lanes.filter(isSuspect).map(({ id }) => id);
-  return suspects.length === 0 ? new Set() : overranked(sql, suspects);
+  return suspects.length > 0 && (await areOverranked(sql, suspects));
 }
 
 /** In the order in which lanes are looked at; times as Postgres writes them sort as texts. */

@@ -169,13 +169,14 @@ const bestOf = (sql: Sql, lane: Fragment) => sql`
   where t.lane = ${lane} and t.lane <> 0 and t.status = 'Pending' and t.due_at is null
   order by t.lane, t.priority desc, t.created_at, t.pos limit 1`;
 
-/** Those of these lanes that are not as good as their rank says: their best task left, or became less urgent, since. */
-export async function overranked(sql: Sql, lanes: readonly number[]): Promise<Set<number>> {
-  const found = await sql<{ id: number }[]>`
-    select l.id from lane l left join lateral (${bestOf(sql, sql`l.id`)}) best on true
+/** Whether one of these lanes is not as good as its rank says: its best task left, or became less urgent, since. */
+export async function areOverranked(sql: Sql, lanes: readonly number[]): Promise<boolean> {
+  const found = await sql`
+    select from lane l left join lateral (${bestOf(sql, sql`l.id`)}) best on true
     where l.id = any(${idList(lanes.map(String))}::int[])
-      and (best.pos is null or (-best.priority, best.created_at, best.pos) > (-l.priority, l.since, l.pos))`;
-  return new Set(found.map(({ id }) => id));
+      and (best.pos is null or (-best.priority, best.created_at, best.pos) > (-l.priority, l.since, l.pos))
+    limit 1`;
+  return found.length > 0;
 }
 
 /** After the claims are written: who waits for what, whose tasks have all been taken, and how good the best one is. */

@@ -193,22 +193,32 @@ async function run(rig: Rig, ids: readonly string[]): Promise<string[]> {
   }
   return rig.started.slice(called).map(({ task }) => task);
 }
-/** A worker with one slot, whose one place is taken, and all others wait for it. */
-async function waitingFor(first: string): Promise<Rig> {
-  const rig = startRig(db, 1, 1);
+/** A worker whose one place is taken, and all others wait for it. */
+async function waitingFor(first: string, slots: number): Promise<Rig> {
+  const rig = startRig(db, 1, slots);
   rig.look();
   await until(async () => rig.started.length === 1 && (await waking(0)).length + (await waking(1)).length === 0);
   expect(rig.started[0]?.task).toBe(first);
   return rig;
 }
 
-it("goes by what a lane has, not by what it had before a priority was lowered", async () => {
+it.each([1, 64])("goes by what a lane has, not by what it had before a priority was lowered: %i slots", async (n) => {
   const [first] = (await make([{ kind: "k", priority: 9 }])) as [string];
   const [lowered] = (await make([inLane(1, 5)])) as [string];
   const rest = await make([inLane(0, 1), inLane(2, 1), inLane(1, 1)]);
-  const rig = await waitingFor(first);
+  const rig = await waitingFor(first, n);
   await rig.ask({ verb: "update", target: lowered, fields: { priority: 0 } });
   await rig.ask({ verb: "succeed", target: first });
   expect(await run(rig, [...rest, lowered])).toEqual([...rest, lowered]);
+  await rig.stop();
+});
+
+it.each([1, 64])("leaves a lane its place that is the best although it was better: %i slots", async (n) => {
+  const [first] = (await make([{ kind: "k", priority: 9 }])) as [string];
+  const rest = await make([inLane(0, 2), inLane(1, 0), inLane(2, 0)]);
+  const rig = await waitingFor(first, n);
+  await rig.ask({ verb: "update", target: rest[0] as string, fields: { priority: 0 } });
+  await rig.ask({ verb: "succeed", target: first });
+  expect(await run(rig, rest)).toEqual(rest);
   await rig.stop();
 });
