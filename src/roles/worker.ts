@@ -29,6 +29,7 @@ import { eventPartitions } from "#timers/partitions";
 import { pruning } from "#timers/prune";
 import { retention } from "#timers/retention";
 import { ruleSweep } from "#timers/rules";
+import { stalledSweep } from "#timers/stalled";
 import { Teller } from "#timers/teller";
 import { Deliverer } from "#webhook/deliverer";
 import { guarded } from "#webhook/guard";
@@ -174,6 +175,7 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
     return config.workerLoopIntervalMs;
   });
   const rules = ruleSweep(db, look, log);
+  const stalled = stalledSweep(db, log);
   const forget = pruning(db, () => appliedUntil(bus), log);
   const old = config.retentionEnabled ? retention(db, config, log) : null;
   const days = eventPartitions(db, config, log);
@@ -182,7 +184,7 @@ function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: ()
     armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
     async stop() {
       unlisten();
-      await Promise.all([due.stop(), sweep.stop(), rules.stop(), forget.stop(), old?.stop(), days.stop()]);
+      await Promise.all([due, sweep, rules, stalled, forget, old, days].map((timer) => timer?.stop()));
     },
   };
 }

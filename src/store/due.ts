@@ -95,3 +95,18 @@ export function orphans(db: Db, limit: number): Promise<Claim[]> {
       where t.owner is not null and (w.id is null or w.alive_until < now()) limit ${limit}`,
   );
 }
+
+/**
+ * Ends sessions of processes that have stood still for so long in the middle of a statement; how many there were. Postgres waits
+ * for the next message of the statement then, neither idle nor at work: its time-outs do not reach such a session, and what it
+ * has locked stays locked.
+ */
+export async function endStalled(db: Db, afterMs: number): Promise<number> {
+  const ended = await db.use(
+    (sql) => sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and usename = current_user and application_name = 'baton'
+        and state = 'active' and wait_event = 'ClientRead' and state_change < now() - ${afterMs}::float8 * interval '1 ms'`,
+  );
+  return ended.length;
+}

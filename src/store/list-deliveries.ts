@@ -1,5 +1,6 @@
 // What clients may read of deliveries: end, cancel and batch-complete notifications, how far each has come, and how.
 // Reads only; throws `Unavailable` as all of the store does.
+import type { Fragment } from "postgres";
 import type { Db, Sql } from "#store/client";
 import { offsetOf, type Page } from "#store/list";
 
@@ -19,7 +20,7 @@ export interface ListedDelivery {
 }
 
 export interface DeliveryFilter extends Page {
-  readonly status?: string;
+  readonly status?: ListedDelivery["status"];
   readonly taskId?: string;
 }
 
@@ -61,9 +62,20 @@ export async function listDeliveries(db: Db, filter: DeliveryFilter): Promise<Li
     const source = taskId ? sql`(select * from delivery where task_id = ${taskId} offset 0) d` : sql`delivery d`;
     return sql<ListedDelivery[]>`
       select ${columns(sql)}
-      from ${source} where true ${status ? sql`and status = ${status}::delivery_status` : sql``}
+      from ${source} where true ${ofStatus(sql, status)}
       order by created_at desc, id limit ${filter.size} offset ${offset}`;
   });
+}
+
+/** A constant, not a parameter: one plan serves all values of a parameter, and only a few deliveries are exhausted. */
+function ofStatus(sql: Sql, status: DeliveryFilter["status"]): Fragment {
+  if (status === undefined) return sql``;
+  const is = {
+    pending: sql`and status = 'pending'`,
+    success: sql`and status = 'success'`,
+    exhausted: sql`and status = 'exhausted'`,
+  };
+  return is[status];
 }
 
 const columns = (sql: Sql) =>

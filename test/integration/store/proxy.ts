@@ -7,8 +7,11 @@ export interface NetworkLine {
   readonly accepted: number;
   /** How many are connected now. */
   readonly open: number;
-  /** `swallow`: what is open stays open, nothing passes, and newcomers are not answered. `refuse`: newcomers are hung up on. */
-  mode: "pass" | "swallow" | "refuse";
+  /**
+   * `swallow`: what is open stays open, nothing passes, and newcomers are not answered. `refuse`: newcomers are hung up on.
+   * `deafen`: nothing comes back any more from the server.
+   */
+  mode: "pass" | "swallow" | "refuse" | "deafen";
   /** Hangs up on everybody. */
   cut(): void;
   close(): Promise<void>;
@@ -36,7 +39,7 @@ export async function startProxy(to: number): Promise<NetworkLine> {
       .on("error", end)
       .on("close", end);
     far
-      .on("data", (data) => pair.muted || near.write(data))
+      .on("data", (data) => pair.muted || mode === "deafen" || near.write(data))
       .on("error", end)
       .on("close", end);
   });
