@@ -66,7 +66,6 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
   const shut = rooms.rooms.filter(({ room }) => room <= 0).map(({ receiver }) => receiver);
   const began = performance.now();
   let isProgress = false;
-  let isFalse = false;
   let last: Lane | null = null;
   for (let page = 0; page < pagesMax; page++) {
     if (page === pagesMax / 2 && beyond !== null && isBefore(last, beyond)) last = beyond;
@@ -80,13 +79,10 @@ async function gatherRuled(sql: Sql, limit: number, rooms: Rooms, beyond: Lane |
     const open = here
       .map(({ id, terms }) => ({ lane: id, room: Math.min(limit, slackOf(terms, usage)) }))
       .filter(({ room }) => room > 0);
-    if (open.length > 0) {
-      const some = await claimable(sql, enough, rooms, open);
-      found.push(...some);
-      isFalse = await isFalselyFirst(sql, here, some);
-    }
     for (const { id, terms } of here) lanes.set(id, terms);
-    if (isFalse) return { ...nothing, lanes, usage, more: true, isFalse };
+    const some = open.length > 0 ? await claimable(sql, enough, rooms, open) : [];
+    if (await isFalselyFirst(sql, here, some)) return { ...nothing, lanes, usage, more: true, isFalse: true };
+    found.push(...some);
     last = next;
     if (last === null) return { found, lanes, usage, more: woken.more, reached: null, busy: false };
     isProgress ||= found.length > 0 || open.length < here.length;

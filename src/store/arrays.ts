@@ -34,9 +34,9 @@ export type Shared<Field extends string> = readonly Field[];
 
 /**
  * The same, where many rows are alike: the first of `shared` in whose columns all rows agree has them sent once, as a parameter
- * each. To parse the text of an array costs Postgres as much as some of its writes. There are few of `shared`, so that there
- * are few statements. Gives what each column is called, and where the others come from. All are
- * sent as text, as arrays are, and read once, not once for each row.
+ * each: as text, as arrays are, and read once, not once for each row. To parse the text of an array costs Postgres as much as
+ * some of its writes. There are few of `shared`, so that there are few statements. Gives what each column is called, and where
+ * the others come from.
  */
 export function values<Row, Field extends string>(
   params: (string | null)[],

@@ -2,7 +2,7 @@
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
 import type { LaterAction } from "#domain/action";
 import type { DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
-import { type Column, idList, type Scalar, type Shared, values } from "#store/arrays";
+import { type Column, idList, type Scalar, type Shared, unnest, values } from "#store/arrays";
 import type { Sql } from "#store/client";
 import type { BatchRow } from "#store/load";
 
@@ -134,7 +134,7 @@ function updateRows(
 }
 
 function updateBatches(params: (string | null)[], batches: readonly BatchRow[], now: Date): string {
-  const { from } = values(params, ofBatch, batches, [], (batch, field) => batch[field]);
+  const from = unnest(params, ofBatch, batches);
   const completed = `case when u.unfinished = 0 then $${params.push(now.toISOString())}::timestamptz end`;
   return `update batch b set unfinished = u.unfinished, completed_at = ${completed} from ${from} where b.id = u.id`;
 }

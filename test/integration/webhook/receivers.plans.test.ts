@@ -6,6 +6,7 @@ import { ClaimRound } from "#actor/claim";
 import { turn } from "#actor/turn";
 import type { Db } from "#store/client";
 import { lease, nextDue } from "#store/deliveries";
+import { listDeliveries } from "#store/list-deliveries";
 import { ground, openStage } from "../actor/stage.ts";
 import { inside, measured } from "../actor/turn.blocked.meter.ts";
 
@@ -95,3 +96,20 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
     });
   },
 );
+
+it("a list of the few that are exhausted reads none of the many others", async () => {
+  const { db: own } = await openStage();
+  await own.use(
+    (sql) => sql`
+    insert into delivery (id, key, batch_id, trigger, action, facts, status, done_at, created_at)
+    select gen_random_uuid(), 'k' || n, gen_random_uuid(), 'end', '{}', '{}',
+      (case when n % 1000 = 0 then 'exhausted' else 'success' end)::delivery_status, now(), now() - n * interval '1 s'
+    from generate_series(1, 5000) n`,
+  );
+  await own.use((sql) => sql`analyze delivery`);
+  const found = await measured(own, (sql) =>
+    listDeliveries(inside(own, sql), { status: "exhausted", page: 0, size: 50 }),
+  );
+  expect(found.result).toHaveLength(5);
+  expect(found.entries, found.where).toBeLessThan(50);
+});
