@@ -116,7 +116,10 @@ export const limits = {
   /** The caller of a command waits so long; one that was not begun so long after it was stored is dropped. */
   commandDeadlineMs: 10_000,
   commandBeginMs: 6_000,
+  /** Counter updates in one message of the door; in one transaction; and waiting for one in a process. */
   progressUpdatesMax: 1_000,
+  progressTurnMax: 2_000,
+  countersMax: 8_000,
   /** An update of counters waits so long for a look at its task; then Postgres counts as away. */
   counterLookMs: 2_000,
   /** Keys of accepted updates that a process remembers until they are surely applied. */

@@ -1,10 +1,12 @@
 // Which counter updates count, on which sums, and what each is told. Pure, but that it adds to the sums of the rows.
 import type { Answer, Progress } from "#domain/command";
-import { beyond, countsOf } from "#domain/counts";
+import { type Bundle, beyond, countsOf } from "#domain/counts";
 import type { CountRow } from "#store/counters";
 
 export interface CounterItem {
   readonly update: Progress;
+  readonly bundle: Bundle;
+  readonly place: number;
   /** Counts only if it was stored (ms) before the task ended; null: it was accepted already. */
   readonly storedAt: number | null;
   readonly settle: (answer: Answer | null) => void;
@@ -22,10 +24,10 @@ export interface Judged {
   readonly refused: readonly string[];
 }
 
-/** What the table knows of ids: those that it keeps from now on, and what it has kept for others. */
+/** What the table knows: which of these it counts from now on, and what keys stand for that it has kept before. */
 export interface Known {
-  readonly isFresh: (id: string) => boolean;
-  readonly before: ReadonlyMap<string, string | null>;
+  readonly fresh: ReadonlySet<CounterItem>;
+  readonly before: ReadonlyMap<string, { readonly counts: string | null }>;
 }
 
 export type Rows = ReadonlyMap<string, CountRow>;
@@ -35,28 +37,25 @@ export function isInTime({ storedAt }: CounterItem, row: CountRow | undefined): 
   return storedAt === null || row.endedAt === null || storedAt <= row.endedAt.getTime();
 }
 
-export function judge(items: readonly CounterItem[], rows: Rows, { isFresh, before }: Known): Judged {
+export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before }: Known): Judged {
   const verdicts = new Map<CounterItem, Verdict>();
   const changed = new Set<CountRow>();
   const refused = new Map<string, Verdict>();
-  const taken = new Map<string, string>();
+  const taken = new Map<string, { readonly counts: string | null }>();
   for (const item of items) {
-    const { update } = item;
-    const { id, task } = update;
-    const row = rows.get(task);
-    const isKnown = taken.has(id) || before.has(id);
-    if (row === undefined) verdicts.set(item, no({ status: 404, id: task, error: "Task not found" }));
-    else if (isKnown) verdicts.set(item, again(item, row, taken.get(id) ?? before.get(id) ?? null));
-    else if (!isInTime(item, row)) verdicts.set(item, no(tooLate(row)));
-    else if (!isFresh(id)) verdicts.set(item, again(item, row, null));
-    else {
-      const verdict = refused.get(id) ?? add(row, update);
-      if (verdict.outcome === "done") {
-        taken.set(id, countsOf(update));
-        changed.add(row);
-      } else refused.set(id, verdict);
+    const { update, bundle } = item;
+    const row = rows.get(update.task);
+    const first = bundle.isKey ? (taken.get(bundle.id) ?? before.get(bundle.id)) : undefined;
+    if (row === undefined) verdicts.set(item, no({ status: 404, id: update.task, error: "Task not found" }));
+    else if (fresh.has(item)) {
+      const verdict = add(row, update);
       verdicts.set(item, verdict);
-    }
+      if (verdict.outcome === "done") changed.add(row);
+      if (bundle.isKey && verdict.outcome === "done") taken.set(bundle.id, { counts: countsOf(update) });
+      else if (bundle.isKey) refused.set(bundle.id, verdict);
+    } else if (first !== undefined) verdicts.set(item, again(item, row, first.counts));
+    else if (!isInTime(item, row)) verdicts.set(item, no(tooLate(row)));
+    else verdicts.set(item, refused.get(bundle.id) ?? again(item, row, null));
   }
   return { verdicts, changed: [...changed], refused: [...refused.keys()] };
 }
@@ -71,7 +70,7 @@ function add(row: CountRow, update: Progress): Verdict {
   return { answer: counted(row), outcome: "done" };
 }
 
-/** It was counted before, under this id: the first answer again, unless the id stood for something else. */
+/** It was counted before: the first answer again, unless its id stood for something else. */
 function again({ update }: CounterItem, row: CountRow, counts: string | null): Verdict {
   if (counts !== null && counts !== countsOf(update))
     return no({ status: 422, id: row.id, error: "This idempotency key was used with another request" });

@@ -1,14 +1,11 @@
 // Applies counter updates, each exactly once, many in one transaction: they wait for company up to BATCH_FLUSH_INTERVAL_MS.
 // What was answered 202 counts whatever became of the task; a message of a client counts if it was stored before the end.
 // A turn that fails leaves no trace and is taken again; what the process loses comes again from JetStream.
-import { type CounterItem, isInTime, type Judged, judge, type Rows } from "#actor/count";
+import type { CounterItem, Judged } from "#actor/count";
+import { count } from "#actor/count-turn";
 import { limits } from "#config";
-import { countsOf } from "#domain/counts";
-import type { Db, Sql } from "#store/client";
-import { countedBefore, countRows, forgetIds, keepIds, writeCounts } from "#store/counters";
+import type { Db } from "#store/client";
 import { isTransient } from "#store/faults";
-import { wakeKeysOf } from "#store/holders";
-import * as load from "#store/load";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -20,12 +17,11 @@ interface Parts {
   readonly log: Logger;
 }
 
-/** `misses`: how often another transaction held its task. */
-type Waiting = CounterItem & { misses: number };
-
 export class Counters {
   readonly #parts: Parts;
-  #waiting: Waiting[] = [];
+  #waiting: CounterItem[] = [];
+  /** How often another transaction held the task of one that waits. */
+  readonly #misses = new Map<CounterItem, number>();
   #running: Promise<void> | null = null;
   #full: (() => void) | null = null;
 
@@ -34,7 +30,7 @@ export class Counters {
   }
 
   put(item: CounterItem): void {
-    this.#waiting.push({ ...item, misses: 0 });
+    this.#waiting.push(item);
     if (this.#isFull()) this.#full?.();
     this.#running ??= this.#run();
   }
@@ -51,15 +47,15 @@ export class Counters {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       if (!this.#isFull()) await this.#company();
-      const late = this.#waiting.find(({ misses }) => misses >= limits.busyTriesMax);
-      if (late) await this.#attempt(this.#takeOf(late.update.task), true);
-      else await this.#attempt(this.#waiting.splice(0, limits.progressUpdatesMax));
+      const late = this.#misses.entries().find(([, misses]) => misses >= limits.busyTriesMax);
+      if (late) await this.#attempt(this.#takeOf(late[0].update.task), true);
+      else await this.#attempt(this.#waiting.splice(0, limits.progressTurnMax));
     }
     this.#running = null;
   }
 
   #isFull(): boolean {
-    return this.#waiting.length >= limits.progressUpdatesMax;
+    return this.#waiting.length >= limits.progressTurnMax;
   }
 
   /** The time is up, or there are as many as one transaction takes. */
@@ -75,17 +71,16 @@ export class Counters {
   }
 
   /** All that wait for this task: they wait together, and others are next if that is in vain. */
-  #takeOf(task: string): Waiting[] {
-    const mine = this.#waiting.filter(({ update }) => update.task === task).slice(0, limits.progressUpdatesMax);
+  #takeOf(task: string): CounterItem[] {
+    const mine = this.#waiting.filter(({ update }) => update.task === task).slice(0, limits.progressTurnMax);
     const taken = new Set(mine);
     this.#waiting = this.#waiting.filter((item) => !taken.has(item));
-    for (const item of mine) item.misses = 0;
+    for (const item of mine) this.#misses.delete(item);
     return mine;
   }
 
   /** Again what is nobody's fault; where it is an update's own, the batch is halved until that one is alone, and dropped. */
-  async #attempt(items: readonly Waiting[], patient = false): Promise<void> {
-    const { log } = this.#parts;
+  async #attempt(items: readonly CounterItem[], patient = false): Promise<void> {
     try {
       await this.#apply(items, patient);
     } catch (error) {
@@ -96,77 +91,52 @@ export class Counters {
         const half = items.length >> 1;
         await this.#attempt(items.slice(0, half), patient);
         await this.#attempt(items.slice(half), patient);
-      } else {
-        metrics.poison.add(1);
-        log.error({ err: error, update: items[0]?.update }, "a counter update could not be applied");
-        items[0]?.settle({ status: 503, id: items[0].update.task, error: "The update could not be applied" });
-      }
+      } else for (const item of items) this.#drop(item, error);
     }
   }
 
-  async #apply(items: readonly Waiting[], patient: boolean): Promise<void> {
+  #drop(item: CounterItem, err: unknown): void {
+    this.#misses.delete(item);
+    metrics.poison.add(1);
+    this.#parts.log.error({ err, ...told(item) }, "a counter update could not be applied");
+    item.settle({ status: 503, id: item.update.task, error: "The update could not be applied" });
+  }
+
+  async #apply(items: readonly CounterItem[], patient: boolean): Promise<void> {
     const started = performance.now();
     const { judged, busy, woken } = await this.#parts.db.tx((sql, last) => count(sql, last, items, patient));
     if (woken !== null && (await woken).count > 0) this.#parts.woken();
     metrics.turns.add(1, "counters");
     metrics.turnSeconds.observe((performance.now() - started) / 1000, "counters");
-    for (const item of items) if (!busy.has(item.update.task)) this.#settle(item, judged);
     const missed = items.filter(({ update }) => busy.has(update.task));
-    for (const item of missed) item.misses++;
+    for (const item of missed) this.#misses.set(item, (this.#misses.get(item) ?? 0) + 1);
+    for (const item of items) if (!busy.has(item.update.task)) this.#settle(item, judged);
     this.#waiting.push(...missed);
     // Nobody but another transaction can change anything about it.
     if (missed.length === items.length) await pause(busyPauseMs);
   }
 
-  #settle(item: Waiting, { verdicts }: Judged): void {
+  #settle(item: CounterItem, { verdicts }: Judged): void {
     const verdict = verdicts.get(item);
+    this.#misses.delete(item);
     if (verdict === undefined) throw new Error("an update was not judged");
     const { answer, outcome } = verdict;
     metrics.commands.add(1, "progress", outcome);
     if (item.storedAt === null && outcome === "rejected") {
       metrics.countsLost.add(1, whyLost[answer.status] ?? "other");
-      this.#parts.log.error({ update: item.update, answer }, "an update that was accepted could not be counted");
+      this.#parts.log.error({ ...told(item), answer }, "an update that was accepted could not be counted");
     }
     item.settle(answer);
   }
 }
 
+/** What is said of an update in the log: with its counts, and what it would have counted under. */
+const told = ({ update, bundle: { id, size }, place }: CounterItem) => ({
+  update,
+  id: size === 1 ? id : `${id}.${place}`,
+});
+
 const busyPauseMs = 5;
 const whyLost: Readonly<Record<number, string>> = { 400: "sum", 404: "task", 422: "key" };
-
-/** One transaction: rows first, then ids, then the sums. `busy`: tasks that another one holds. */
-async function count(sql: Sql, last: (write: Promise<unknown>) => void, items: readonly Waiting[], patient: boolean) {
-  if (patient) await sql.unsafe(`set local lock_timeout = ${limits.patienceMs}`);
-  const tasks = [...new Set(items.map(({ update }) => update.task))].sort();
-  const rows: Rows = new Map((await countRows(sql, tasks, patient)).map((row) => [row.id, row]));
-  const missing = tasks.filter((id) => !rows.has(id));
-  const busy = missing.length > 0 ? await load.batchesOf(sql, missing) : new Map<string, string>();
-  const known = await know(sql, items, rows);
-  const judged = judge(items, rows, known);
-  if (judged.refused.length > 0) last(forgetIds(sql, judged.refused));
-  if (judged.changed.length === 0) return { judged, busy, woken: null };
-  last(writeCounts(sql, judged.changed));
-  const woken = wakeKeysOf(
-    sql,
-    judged.changed.map(({ id }) => id),
-  );
-  last(woken);
-  return { judged, busy, woken };
-}
-
-/** Keeps the ids of what is in time, and looks up what is not new. */
-async function know(sql: Sql, items: readonly Waiting[], rows: Rows) {
-  const here = items.filter(({ update }) => rows.has(update.task));
-  const counting = new Map<string, string>();
-  for (const item of here) {
-    const { update } = item;
-    if (isInTime(item, rows.get(update.task)) && !counting.has(update.id)) counting.set(update.id, countsOf(update));
-  }
-  const ids = [...counting].map(([id, counts]) => ({ id, counts }));
-  const stale = ids.length > 0 ? await keepIds(sql, ids) : new Set<string>();
-  const isFresh = (id: string) => counting.has(id) && !stale.has(id);
-  const others = [...new Set(here.map(({ update }) => update.id))].filter((id) => !isFresh(id));
-  return { isFresh, before: others.length > 0 ? await countedBefore(sql, others) : new Map<string, string | null>() };
-}
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

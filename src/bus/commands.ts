@@ -44,6 +44,8 @@ export interface AskedDelivery {
 /** A counter update that was published by itself. */
 export interface AskedProgress {
   readonly update: Progress;
+  /** What makes it count once. */
+  readonly id: string;
   readonly storedAt: number;
   readonly settle: (answer: Answer | null) => void;
 }
@@ -165,7 +167,7 @@ function readMessage(
   message: JsMsg,
 ):
   | { readonly command: ClientCommand }
-  | { readonly update: Progress }
+  | { readonly id: string; readonly update: Progress }
   | { readonly refused: Answer; readonly reason: string } {
   const [, , id = "", verb = "", more] = message.subject.split(".");
   const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
@@ -181,7 +183,7 @@ function readMessage(
   const unique = `${message.seq}-${message.timestampNanos}`;
   const read = readPayload(message.data, verb);
   if ("faults" in read) return refuse(target, read.error ?? "Validation failed", read.faults);
-  if ("counts" in read) return { update: { id: `${target}:${key ?? unique}`, task: target, ...read.counts } };
+  if ("counts" in read) return { id: `${target}:${key ?? unique}`, update: { task: target, ...read.counts } };
   return { command: { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) } };
 }
 

@@ -4,6 +4,7 @@
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { progressApplied } from "#bus/applied";
 import type { Bus } from "#bus/client";
+import { ProgressDoor } from "#bus/progress-door";
 import { subjects } from "#bus/subjects";
 import { tellTimer } from "#bus/timer";
 import { limits } from "#config";
@@ -154,74 +155,6 @@ function readAnswers(message: Msg): [string, Answer][] {
     return Array.isArray(read) ? read.filter((one) => Array.isArray(one) && typeof one[1]?.status === "number") : [];
   } catch {
     return [];
-  }
-}
-
-interface PendingUpdate {
-  readonly update: Progress;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-class ProgressDoor {
-  readonly #bus: Bus;
-  readonly #capacity: number;
-  /** Beyond the capacity: accepted only when an update before it is stored. */
-  readonly #outside: PendingUpdate[] = [];
-  #gathered: PendingUpdate[] = [];
-  #accepted = 0;
-  #publishing = false;
-
-  constructor(bus: Bus, capacity: number) {
-    this.#bus = bus;
-    this.#capacity = capacity;
-  }
-
-  put(update: Progress): Promise<void> {
-    if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
-    return new Promise((resolve, reject) => {
-      this.#outside.push({ update, resolve, reject });
-      this.#admit();
-    });
-  }
-
-  #admit(): void {
-    while (this.#accepted < this.#capacity && this.#outside.length > 0) {
-      this.#gathered.push(this.#outside.shift() as PendingUpdate);
-      this.#accepted++;
-    }
-    if (this.#publishing || this.#gathered.length === 0) return;
-    this.#publishing = true;
-    setImmediate(() => void this.#publish());
-  }
-
-  async #publish(): Promise<void> {
-    while (this.#gathered.length > 0) {
-      const batch = this.#gathered.splice(0, limits.progressUpdatesMax);
-      try {
-        // Those that waited for others would else each wait for a time-out of their own.
-        if (!this.#bus.up) throw new Error("NATS is away");
-        await this.#store(JSON.stringify(batch.map(({ update }) => update)));
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(new Unavailable("NATS did not store the update", [], { cause: error }));
-      }
-      this.#accepted -= batch.length;
-      this.#admit();
-    }
-    this.#publishing = false;
-  }
-
-  /** A connection that is lost brings no answer any more: nobody waits for it in vain. */
-  async #store(payload: string): Promise<void> {
-    const lost = Promise.withResolvers<never>();
-    const unwatch = this.#bus.onLost(() => lost.reject(new Error("the connection was lost")));
-    try {
-      const stored = this.#bus.js.publish(subjects.progress, payload, { timeout: limits.publishTimeoutMs });
-      await Promise.race([stored, lost.promise]);
-    } finally {
-      unwatch();
-    }
   }
 }
 

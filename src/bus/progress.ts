@@ -1,13 +1,20 @@
 // Takes counter updates that the HTTP door has stored. A message is acked when its last update has been applied.
-
-import type { JsMsg } from "@nats-io/jetstream";
 import type { Bus } from "#bus/client";
 import { consume, InHand } from "#bus/consume";
 import { park } from "#bus/dead";
+import { readPayload } from "#bus/progress-message";
 import { consumers } from "#bus/subjects";
 import type { Progress } from "#domain/command";
-import { isUuid } from "#domain/schema/text";
+import { type Bundle, single } from "#domain/counts";
 import type { Logger } from "#telemetry/log";
+
+/** An update, what makes it count once, and its place there. */
+export interface Brought {
+  readonly update: Progress;
+  readonly bundle: Bundle;
+  readonly place: number;
+  readonly settle: () => void;
+}
 
 export interface ProgressSource {
   stop(): Promise<void>;
@@ -17,7 +24,7 @@ export interface ProgressSource {
 
 export function takeProgress(
   bus: Bus,
-  put: (update: Progress, settled: () => void) => void,
+  put: (brought: Brought) => void,
   room: () => Promise<void>,
   log: Logger,
 ): ProgressSource {
@@ -29,30 +36,21 @@ export function takeProgress(
     log,
     ahead: 64,
     take: async (message) => {
-      const updates = readUpdates(message);
-      if (updates === null) park(bus, message, "not a list of counter updates", log);
-      let open = updates?.length ?? 0;
+      const read = readPayload(message.string());
+      if (read === null) park(bus, message, "not a list of counter updates", log);
+      const updates = read?.updates ?? [];
+      const bundle = { id: read?.id ?? "", size: updates.length, isKey: false };
+      let open = updates.length;
       if (open === 0) inHand.ack(message);
-      const settled = () => {
+      const settle = () => {
         if (--open === 0) inHand.ack(message);
       };
-      for (const update of updates ?? []) put(update, settled);
+      for (const [n, update] of updates.entries()) {
+        const { id } = update;
+        put(id === undefined ? { update, bundle, place: n, settle } : { update, bundle: single(id), place: 0, settle });
+      }
       await room();
     },
   });
   return { stop: () => intake.stop(), close: () => inHand.close() };
 }
-
-/** What only our own door should have sent; null: somebody else did. */
-function readUpdates(message: JsMsg): Progress[] | null {
-  try {
-    const updates = message.json<Progress[]>();
-    return Array.isArray(updates) && updates.every(isUpdate) ? updates : null;
-  } catch {
-    return null;
-  }
-}
-
-const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
-const isUpdate = (update: Progress): boolean =>
-  typeof update?.id === "string" && isUuid(update.task) && isCount(update.success) && isCount(update.failures);

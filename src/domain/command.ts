@@ -61,9 +61,10 @@ export interface Answer {
   readonly counts?: Readonly<Record<string, number>>;
 }
 
-/** One counter update; `id` makes it count once. */
+/** One counter update. */
 export interface Progress {
-  readonly id: string;
+  /** Makes it count once, whatever message brings it. Without one it counts once with the message it came in. */
+  readonly id?: string | undefined;
   readonly task: string;
   readonly success: number;
   readonly failures: number;

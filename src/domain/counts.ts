@@ -17,3 +17,14 @@ export function beyond(sums: Sums, update: Pick<Progress, "success" | "failures"
     faults.push("new_failures: the sum would exceed 2^53-1");
   return faults;
 }
+
+/** Updates that one id makes count once, each by its place: those of a message from the door, or a single one. */
+export interface Bundle {
+  readonly id: string;
+  readonly size: number;
+  /** A client knows the id: it stands for its update, and for no other. */
+  readonly isKey: boolean;
+}
+
+/** The bundle of an update that has an id of its own. */
+export const single = (id: string): Bundle => ({ id, size: 1, isKey: true });

@@ -6,7 +6,6 @@ import { limits } from "#config";
 import { beyond, countsOf, type Sums } from "#domain/counts";
 import { Unavailable } from "#domain/errors";
 import { isFinal } from "#domain/row";
-import { uuidv7 } from "#domain/uuid";
 import { type Reply, reply } from "#http/errors";
 import type { Db } from "#store/client";
 import { type CountersSeen, seeCounters } from "#store/list";
@@ -38,10 +37,10 @@ export class Counting {
   }
 
   async #accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
-    if (key === undefined) return this.#store(task, counts, uuidv7(Date.now()), null);
+    if (key === undefined) return this.#store(task, counts, undefined);
     const id = `${task}:${key}`;
     const first = this.#latest.get(id);
-    if (first === undefined) return this.#remember(id, countsOf(counts), this.#store(task, counts, id, id));
+    if (first === undefined) return this.#remember(id, countsOf(counts), this.#store(task, counts, id));
     if (first.counts !== countsOf(counts)) return otherRequest();
     const answer = await first.answer;
     // What was stored may have been lost with the server's disk: the repetition makes that good, and counts once.
@@ -59,19 +58,19 @@ export class Counting {
     return answer;
   }
 
-  async #store(task: string, counts: Sums, id: string, key: string | null): Promise<Reply> {
-    const seen = await this.#looks.at(task, key);
-    const early = seen === null ? undefined : answerEarly(seen, task, counts, key);
-    if (early?.status === 409 && key !== null) return this.#lookAgain(task, counts, key);
+  async #store(task: string, counts: Sums, id: string | undefined): Promise<Reply> {
+    const seen = await this.#looks.at(task, id);
+    const early = seen === null ? undefined : answerEarly(seen, task, counts, id);
+    if (early?.status === 409 && id !== undefined) return this.#lookAgain(task, counts, id);
     if (early !== undefined) return early;
     await this.#door.progress({ id, task, ...counts });
     return accepted(task);
   }
 
   /** The task has ended; but another process may have accepted this update before, and it is on its way. */
-  async #lookAgain(task: string, counts: Sums, key: string): Promise<Reply> {
-    const seen = (await this.#door.counted()) ? await this.#looks.at(task, key) : null;
-    const answer = seen === null ? undefined : answerEarly(seen, task, counts, key);
+  async #lookAgain(task: string, counts: Sums, id: string): Promise<Reply> {
+    const seen = (await this.#door.counted()) ? await this.#looks.at(task, id) : null;
+    const answer = seen === null ? undefined : answerEarly(seen, task, counts, id);
     if (answer === undefined) throw new Unavailable("earlier updates are not counted yet");
     return answer;
   }
@@ -82,9 +81,9 @@ function answerEarly(
   { special, counted }: CountersSeen,
   task: string,
   counts: Sums,
-  key: string | null,
+  id: string | undefined,
 ): Reply | undefined {
-  const before = key === null ? undefined : counted.get(key);
+  const before = id === undefined ? undefined : counted.get(id);
   if (before !== undefined) return before === null || before === countsOf(counts) ? accepted(task) : otherRequest();
   const state = special.get(task);
   if (state === undefined) return undefined;
@@ -110,7 +109,8 @@ const fading = 0.98;
 
 interface Look {
   readonly task: string;
-  readonly key: string | null;
+  /** Of the update, where a client's key gives it one. */
+  readonly id: string | undefined;
   readonly resolve: (seen: CountersSeen | null) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -129,9 +129,9 @@ class Looks {
   }
 
   /** Null while Postgres is away. */
-  at(task: string, key: string | null): Promise<CountersSeen | null> {
+  at(task: string, id: string | undefined): Promise<CountersSeen | null> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, key, resolve, reject });
+      this.#waiting.push({ task, id, resolve, reject });
       if (this.#waiting.length >= this.#crowd) this.#gathered?.();
       if (this.#looking) return;
       this.#looking = true;
@@ -168,10 +168,10 @@ class Looks {
 
   async #see(looks: readonly Look[]): Promise<CountersSeen | null> {
     if (!this.#db.up) return null;
-    const keys = looks.map(({ key }) => key).filter((key) => key !== null);
+    const ids = looks.map(({ id }) => id).filter((id) => id !== undefined);
     try {
       const tasks = [...new Set(looks.map(({ task }) => task))];
-      return await seeCounters(this.#db, tasks, keys, limits.counterLookMs);
+      return await seeCounters(this.#db, tasks, ids, limits.counterLookMs);
     } catch (error) {
       if (error instanceof Unavailable) return null;
       throw error;

@@ -10,13 +10,13 @@ import type { Bus } from "#bus/client";
 import { type CommandSource, takeCommands } from "#bus/commands";
 import { Bell } from "#bus/door";
 import { openEventWire } from "#bus/events";
-import { takeProgress } from "#bus/progress";
+import { type Brought, takeProgress } from "#bus/progress";
 import { onTimerArmed } from "#bus/timer";
 import { makeWork } from "#bus/work";
 import { type Config, limits } from "#config";
 import { listenToBell } from "#dispatch/bell";
 import { Dispatcher } from "#dispatch/dispatcher";
-import type { Progress } from "#domain/command";
+import { single } from "#domain/counts";
 import { makePolicy } from "#domain/guard";
 import { uuidv7 } from "#domain/uuid";
 import { openCircuits } from "#roles/circuits";
@@ -204,22 +204,23 @@ function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, { woken,
     park: (command, reason) => commands.park(command, reason),
   });
   let stopping = false;
-  const isFull = () => mailbox.total + counters.size + replays.size > limits.mailboxMax;
-  const room = async () => {
-    while (!stopping && (isFull() || !db.up)) await pause(20);
+  const areCountersFull = () => counters.size > limits.countersMax;
+  const isFull = () => areCountersFull() || mailbox.total + replays.size > limits.mailboxMax;
+  const room = async (full: () => boolean) => {
+    while (!stopping && (full() || !db.up)) await pause(20);
   };
   const commands: CommandSource = takeCommands(
     bus,
     {
       command: (asked) => mailbox.put({ from: "client", busy: 0, ...asked }),
       delivery: (asked) => replays.put(asked),
-      progress: (asked) => counters.put(asked),
-      room,
+      progress: ({ id, ...asked }) => counters.put({ ...asked, bundle: single(id), place: 0 }),
+      room: () => room(isFull),
     },
     log,
   );
-  const put = (update: Progress, settled: () => void) => counters.put({ update, storedAt: null, settle: settled });
-  const progress = takeProgress(bus, put, room, log);
+  const put = (brought: Brought) => counters.put({ ...brought, storedAt: null });
+  const progress = takeProgress(bus, put, () => room(areCountersFull), log);
   return {
     commands,
     idle: () => Promise.all([counters.idle(), replays.idle()]),

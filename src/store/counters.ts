@@ -19,30 +19,47 @@ export const countRows = (sql: Sql, ids: readonly string[], patient: boolean): P
     select id, status, attempt, ended_at as "endedAt", success, failures from task
     where id = any(${idList(ids)}::uuid[]) order by id for no key update ${patient ? sql`` : sql`skip locked`}`;
 
-/** An id and what it stands for. */
-export interface Counted {
+/** What is kept of an id. */
+export interface Kept {
   readonly id: string;
-  readonly counts: string;
+  /** What it stands for, where a client knows it; null also where nobody knows any more. */
+  readonly counts: string | null;
+  /** The places of updates of its message that are not counted yet. */
+  readonly open: readonly number[];
 }
 
-/** Keeps these ids, each once, with what they stand for. Gives those that had been counted before. */
-export async function keepIds(sql: Sql, ids: readonly Counted[]): Promise<Set<string>> {
+/** Keeps these ids, each once. Gives those that were kept before, which stay as they are. */
+export async function keepIds(sql: Sql, ids: readonly Kept[]): Promise<Set<string>> {
   const sorted = ids.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const of = (read: (kept: Kept) => string | null) => array(sorted.map(read));
   const rows = await sql<{ id: string }[]>`
     with asked as materialized (
-      select * from unnest(${array(sorted.map(({ id }) => id))}::text[], ${array(sorted.map(({ counts }) => counts))}::text[])
-        as u (id, counts)),
-    kept as (insert into counter_update (id, counts) select id, counts from asked on conflict do nothing returning id)
+      select * from unnest(
+        ${of(({ id }) => id)}::text[], ${of(({ counts }) => counts)}::text[], ${of(({ open }) => placesOf(open))}::text[]
+      ) as u (id, counts, open)),
+    kept as (
+      insert into counter_update (id, counts, open) select id, counts, open::int[] from asked
+      on conflict do nothing returning id)
     select id from asked where id not in (select id from kept)`;
   return new Set(rows.map((row) => row.id));
 }
 
-/** What ids stand for that were counted before; those that were not are missing. */
-export async function countedBefore(sql: Sql, ids: readonly string[]): Promise<Map<string, string | null>> {
-  const rows = await sql<{ id: string; counts: string | null }[]>`
-    select id, counts from counter_update where id = any(${array(ids)}::text[])`;
-  return new Map(rows.map(({ id, counts }) => [id, counts]));
+/** Those of these ids that are kept, locked. */
+export async function keptBefore(sql: Sql, ids: readonly string[]): Promise<Map<string, Kept>> {
+  const rows = await sql<Kept[]>`
+    select id, counts, coalesce(to_jsonb(open), '[]') as open from counter_update where id = any(${array(ids)}::text[])
+    order by id for update`;
+  return new Map(rows.map((row) => [row.id, row]));
 }
+
+/** Of ids that are kept, what is still open. */
+export const leaveOpen = (sql: Sql, ids: readonly Pick<Kept, "id" | "open">[]): Promise<unknown> =>
+  sql`
+    update counter_update c set open = u.open::int[]
+    from unnest(${array(ids.map(({ id }) => id))}::text[], ${array(ids.map(({ open }) => placesOf(open)))}::text[]) as u (id, open)
+    where c.id = u.id`.execute();
+
+const placesOf = (open: readonly number[]): string | null => (open.length > 0 ? `{${open.join()}}` : null);
 
 /** These were refused after all: whoever repeats them is refused again. */
 export const forgetIds = (sql: Sql, ids: readonly string[]): Promise<unknown> =>

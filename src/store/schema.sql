@@ -136,6 +136,7 @@ create table counter_update (
   id text not null,
   at timestamp(3) with time zone default now() not null,
   counts text,
+  open integer[],
   constraint counter_update_pkey PRIMARY KEY (id)
 );
 

@@ -68,7 +68,8 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   answered: [128, (sql) => load.answered(sql, ["c5", "c700", ...tasks(0, 60)])],
   countRows: [128, (sql) => counters.countRows(sql, tasks(4_000, 64), false)],
   keepIds: [128, (sql) => counters.keepIds(sql, [one("c5"), one("c700")])],
-  countedBefore: [128, (sql) => counters.countedBefore(sql, ["c5", "c700"])],
+  keptBefore: [128, (sql) => counters.keptBefore(sql, ["c5", "c700"])],
+  leaveOpen: [128, (sql) => counters.leaveOpen(sql, [one("c5"), one("c700")])],
   forgetIds: [128, (sql) => counters.forgetIds(sql, ["c5", "c700"])],
   writeCounts: [
     32,
@@ -78,7 +79,7 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
       ]),
   ],
 };
-const one = (id: string) => ({ id, counts: "1/0" });
+const one = (id: string) => ({ id, counts: "1/0", open: [1, 2] });
 /** These take a batch as a whole, and may touch all of its tasks. */
 const whole: typeof statements = { unfinishedOf: [4 * width, (sql) => load.unfinishedOf(sql, id("b", 7))] };
 

@@ -61,9 +61,9 @@ it("all streams at once: the same, for counters and bells as well", async () => 
   const counted: string[] = [];
   const source = takeProgress(
     stand.bus,
-    ({ id }, settled) => {
-      counted.push(id);
-      settled();
+    ({ bundle, settle }) => {
+      counted.push(bundle.id);
+      settle();
     },
     async () => {},
     log,

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Counters } from "#actor/counters";
 import type { Bus } from "#bus/client";
 import { type Door, openDoor } from "#bus/door";
-import { takeProgress } from "#bus/progress";
+import { type Brought, takeProgress } from "#bus/progress";
 import type { Progress } from "#domain/command";
 import type { Db } from "#store/client";
 import { until } from "#test/until";
@@ -19,7 +19,7 @@ const name = "BATON_PROGRESS";
 const stores = ({ nats }: Stand) => join(nats.dir, "jetstream", "$G", "streams");
 
 let made = 0;
-const update = (task: string = crypto.randomUUID()): Progress => ({ id: `u${made++}`, task, success: 1, failures: 0 });
+const update = (task: string = crypto.randomUUID()) => ({ id: `u${made++}`, task, success: 1, failures: 0 });
 const many = (n: number) => Array.from({ length: n }, () => update());
 /** Stored, however often that takes. */
 const insist = (door: Door, one: Progress) => until(() => door.progress(one).then(() => true), healMs, "it is stored");
@@ -30,10 +30,10 @@ function hold(bus: Bus) {
   let settles: (() => void)[] | null = [];
   const source = takeProgress(
     bus,
-    ({ id }, settled) => {
-      ids.push(id);
-      if (settles === null) settled();
-      else settles.push(settled);
+    ({ bundle, settle }) => {
+      ids.push(bundle.id);
+      if (settles === null) settle();
+      else settles.push(settle);
     },
     async () => {},
     log,
@@ -113,7 +113,7 @@ async function work(stand: Stand, db: Db) {
     const bus = await openTestBus(stand.nats.url);
     takeAll(bus, done);
     const counters = new Counters({ db, flushMs: 5, log, woken: () => {} });
-    const put = (one: Progress, settle: () => void) => counters.put({ update: one, storedAt: null, settle });
+    const put = (brought: Brought) => counters.put({ ...brought, storedAt: null });
     const source = takeProgress(bus, put, async () => {}, log);
     onTestFinished(async () => {
       source.close();
@@ -132,7 +132,7 @@ it.each(losses)(
     await work(stand, db);
     const doorBus = await openTestBus(stand.nats.url);
     const door = openDoor(doorBus, { channelCapacity: 100, decidable: () => true });
-    const sent: Progress[] = [];
+    const sent: ReturnType<typeof update>[] = [];
     let isOver = false;
     const client = async (n: number) => {
       while (!isOver) {

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { Bus } from "#bus/client";
 import { Bell, openDoor } from "#bus/door";
+import { readPayload } from "#bus/progress-message";
 import { subjects } from "#bus/subjects";
 import { Unavailable } from "#domain/errors";
 import { until } from "#test/until";
@@ -31,8 +32,8 @@ const command = (n: number) => ({ id: `c${n}`, verb: "succeed", target: "t" }) a
 const update = (n: number) => ({ id: `u${n}`, task: "t", success: 1, failures: 0 });
 const sizes = (sent: readonly { body: string }[]) =>
   sent.map(({ body }) => {
-    const read = JSON.parse(body) as { commands?: unknown[] } | unknown[];
-    return Array.isArray(read) ? read.length : read.commands?.length;
+    const { commands, updates } = JSON.parse(body) as { commands?: unknown[]; updates?: unknown[] };
+    return (commands ?? updates)?.length;
   });
 
 it("sends what waits in one message when the last is stored, 128 at most", async () => {
@@ -87,6 +88,23 @@ it("has never more updates on their way than its capacity", async () => {
     await until(() => stored === after);
   }
   expect(sizes(sent)).toEqual([3, 3, 2]);
+});
+
+it("sends updates so that they are read as they were, under an id for each message", async () => {
+  const { sent, door } = rig(2);
+  const task = crypto.randomUUID();
+  const updates = [
+    { id: undefined, task, success: 1, failures: 0 },
+    { id: `${task}:"\\,]\u{1f600}`, task, success: 0, failures: 2 ** 31 - 1 },
+    { id: undefined, task, success: 7, failures: 8 },
+  ];
+  for (const one of updates) void door.progress(one);
+  await until(() => sent.length === 1);
+  sent[0]?.stored();
+  await until(() => sent.length === 2);
+  const read = sent.map(({ body }) => readPayload(body));
+  expect(read.flatMap((message) => message?.updates)).toEqual(updates);
+  expect(new Set(read.map((message) => message?.id)).size).toBe(2);
 });
 
 it("frees its capacity where an update could not be stored", async () => {
