@@ -17,39 +17,29 @@ interface PendingUpdate {
 
 export class ProgressDoor {
   readonly #bus: Bus;
-  readonly #capacity: number;
-  /** Beyond the capacity: accepted only when an update before it is stored. */
-  readonly #outside: PendingUpdate[] = [];
-  #gathered: PendingUpdate[] = [];
-  #accepted = 0;
+  /** In one message. The next is sent when it is stored, so that no more are on their way. */
+  readonly #most: number;
+  #waiting: PendingUpdate[] = [];
   #publishing = false;
 
   constructor(bus: Bus, capacity: number) {
     this.#bus = bus;
-    this.#capacity = capacity;
+    this.#most = Math.min(capacity, limits.progressUpdatesMax);
   }
 
   put(update: Progress): Promise<void> {
     if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
     return new Promise((resolve, reject) => {
-      this.#outside.push({ text: textOf(update), resolve, reject });
-      this.#admit();
+      this.#waiting.push({ text: textOf(update), resolve, reject });
+      if (this.#publishing) return;
+      this.#publishing = true;
+      setImmediate(() => void this.#publish());
     });
   }
 
-  #admit(): void {
-    while (this.#accepted < this.#capacity && this.#outside.length > 0) {
-      this.#gathered.push(this.#outside.shift() as PendingUpdate);
-      this.#accepted++;
-    }
-    if (this.#publishing || this.#gathered.length === 0) return;
-    this.#publishing = true;
-    setImmediate(() => void this.#publish());
-  }
-
   async #publish(): Promise<void> {
-    while (this.#gathered.length > 0) {
-      const batch = this.#gathered.splice(0, limits.progressUpdatesMax);
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#most);
       try {
         // Those that waited for others would else each wait for a time-out of their own.
         if (!this.#bus.up) throw new Error("NATS is away");
@@ -59,8 +49,6 @@ export class ProgressDoor {
       } catch (error) {
         for (const { reject } of batch) reject(new Unavailable("NATS did not store the update", [], { cause: error }));
       }
-      this.#accepted -= batch.length;
-      this.#admit();
     }
     this.#publishing = false;
   }

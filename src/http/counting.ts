@@ -3,6 +3,7 @@
 // and everything is accepted; the actor settles it later. A key stands for one update, also before that was applied.
 import type { Door } from "#bus/door";
 import { limits } from "#config";
+import type { Progress } from "#domain/command";
 import { beyond, countsOf, type Sums } from "#domain/counts";
 import { Unavailable } from "#domain/errors";
 import { isFinal } from "#domain/row";
@@ -23,28 +24,23 @@ export class Counting {
 
   constructor({ db, door }: Parts) {
     this.#door = door;
-    this.#looks = new Looks(db);
+    this.#looks = new Looks(db, (update, seen) => this.#settle(update, seen));
   }
 
   /** Fails with `Unavailable` where it is not known whether the update was stored: repeating under the same key is safe. */
-  async accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
-    this.#looks.underWay++;
-    try {
-      return await this.#accept(task, counts, key);
-    } finally {
-      this.#looks.underWay--;
-    }
+  accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
+    if (key === undefined) return this.#looks.at({ task, ...counts, id: undefined });
+    return this.#acceptOnce(task, counts, `${task}:${key}`);
   }
 
-  async #accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
-    if (key === undefined) return this.#store(task, counts, undefined);
-    const id = `${task}:${key}`;
+  async #acceptOnce(task: string, counts: Sums, id: string): Promise<Reply> {
+    const update = { task, ...counts, id };
     const first = this.#latest.get(id);
-    if (first === undefined) return this.#remember(id, countsOf(counts), this.#store(task, counts, id));
+    if (first === undefined) return this.#remember(id, countsOf(counts), this.#looks.at(update));
     if (first.counts !== countsOf(counts)) return otherRequest();
     const answer = await first.answer;
     // What was stored may have been lost with the server's disk: the repetition makes that good, and counts once.
-    if (answer.status === 202) await this.#door.progress({ id, task, ...counts });
+    if (answer.status === 202) await this.#door.progress(update);
     return answer;
   }
 
@@ -58,39 +54,33 @@ export class Counting {
     return answer;
   }
 
-  async #store(task: string, counts: Sums, id: string | undefined): Promise<Reply> {
-    const seen = await this.#looks.at(task, id);
-    const early = seen === null ? undefined : answerEarly(seen, task, counts, id);
-    if (early?.status === 409 && id !== undefined) return this.#lookAgain(task, counts, id);
-    if (early !== undefined) return early;
-    await this.#door.progress({ id, task, ...counts });
-    return accepted(task);
+  /** `seen`: null while Postgres is away. */
+  #settle(update: Progress, seen: CountersSeen | null): Reply | Promise<Reply> {
+    const early = seen === null ? undefined : answerEarly(seen, update);
+    if (early?.status === 409 && update.id !== undefined) return this.#lookAgain(update);
+    return early ?? this.#door.progress(update).then(() => accepted(update.task));
   }
 
   /** The task has ended; but another process may have accepted this update before, and it is on its way. */
-  async #lookAgain(task: string, counts: Sums, id: string): Promise<Reply> {
-    const seen = (await this.#door.counted()) ? await this.#looks.at(task, id) : null;
-    const answer = seen === null ? undefined : answerEarly(seen, task, counts, id);
+  async #lookAgain(update: Progress): Promise<Reply> {
+    const seen = (await this.#door.counted()) ? await this.#looks.see([update]) : null;
+    const answer = seen === null ? undefined : answerEarly(seen, update);
     if (answer === undefined) throw new Unavailable("earlier updates are not counted yet");
     return answer;
   }
 }
 
 /** The answer to an update that was counted before, or cannot be. */
-function answerEarly(
-  { special, counted }: CountersSeen,
-  task: string,
-  counts: Sums,
-  id: string | undefined,
-): Reply | undefined {
+function answerEarly({ special, counted }: CountersSeen, update: Progress): Reply | undefined {
+  const { task, id } = update;
   const before = id === undefined ? undefined : counted.get(id);
-  if (before !== undefined) return before === null || before === countsOf(counts) ? accepted(task) : otherRequest();
+  if (before !== undefined) return before === null || before === countsOf(update) ? accepted(task) : otherRequest();
   const state = special.get(task);
   if (state === undefined) return undefined;
   if (state === null) return reply(404, { error: "No such task", details: [] });
   if (isFinal(state.status))
     return reply(409, { error: `The task has ended: ${state.status}`, current_status: state.status, allowed: [] });
-  const details = beyond(state, counts);
+  const details = beyond(state, update);
   return details.length > 0 ? reply(400, { error: "Validation failed", details }) : undefined;
 }
 
@@ -108,44 +98,52 @@ const gatherMs = 4;
 const fading = 0.98;
 
 interface Look {
-  readonly task: string;
-  /** Of the update, where a client's key gives it one. */
-  readonly id: string | undefined;
-  readonly resolve: (seen: CountersSeen | null) => void;
+  readonly update: Progress;
+  readonly resolve: (answer: Reply | Promise<Reply>) => void;
   readonly reject: (error: unknown) => void;
 }
 
+type Settle = (update: Progress, seen: CountersSeen | null) => Reply | Promise<Reply>;
+
 class Looks {
   readonly #db: Db;
+  readonly #settle: Settle;
   #waiting: Look[] = [];
   #looking = false;
   /** Updates that have no answer yet, and how many these were at most, lately. */
-  underWay = 0;
+  #underWay = 0;
   #crowd = 0;
   #gathered: (() => void) | null = null;
 
-  constructor(db: Db) {
+  constructor(db: Db, settle: Settle) {
     this.#db = db;
+    this.#settle = settle;
   }
 
-  /** Null while Postgres is away. */
-  at(task: string, id: string | undefined): Promise<CountersSeen | null> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, id, resolve, reject });
-      if (this.#waiting.length >= this.#crowd) this.#gathered?.();
-      if (this.#looking) return;
+  /** The answer to an update whose task was looked at. */
+  at(update: Progress): Promise<Reply> {
+    const answer = new Promise<Reply>((resolve, reject) => this.#waiting.push({ update, resolve, reject }));
+    this.#underWay++;
+    answer.then(this.#over, this.#over);
+    if (this.#waiting.length >= this.#crowd) this.#gathered?.();
+    if (!this.#looking) {
       this.#looking = true;
       // What the same pass of the event loop brings goes along.
       setImmediate(() => void this.#look());
-    });
+    }
+    return answer;
   }
+
+  readonly #over = () => {
+    this.#underWay--;
+  };
 
   async #look(): Promise<void> {
     while (this.#waiting.length > 0) {
       const looks = this.#waiting.splice(0, limits.progressUpdatesMax);
       try {
-        const seen = await this.#see(looks);
-        for (const { resolve } of looks) resolve(seen);
+        const seen = await this.see(looks.map(({ update }) => update));
+        for (const { update, resolve } of looks) resolve(this.#settle(update, seen));
       } catch (error) {
         for (const { reject } of looks) reject(error);
       }
@@ -155,7 +153,7 @@ class Looks {
   }
 
   async #gather(): Promise<void> {
-    this.#crowd = Math.max(this.#crowd * fading, this.underWay);
+    this.#crowd = Math.max(this.#crowd * fading, this.#underWay);
     if (this.#crowd < crowdMin || this.#waiting.length >= this.#crowd) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -166,11 +164,12 @@ class Looks {
     this.#gathered = null;
   }
 
-  async #see(looks: readonly Look[]): Promise<CountersSeen | null> {
+  /** Null while Postgres is away. */
+  async see(updates: readonly Progress[]): Promise<CountersSeen | null> {
     if (!this.#db.up) return null;
-    const ids = looks.map(({ id }) => id).filter((id) => id !== undefined);
+    const ids = updates.map(({ id }) => id).filter((id) => id !== undefined);
     try {
-      const tasks = [...new Set(looks.map(({ task }) => task))];
+      const tasks = [...new Set(updates.map(({ task }) => task))];
       return await seeCounters(this.#db, tasks, ids, limits.counterLookMs);
     } catch (error) {
       if (error instanceof Unavailable) return null;
