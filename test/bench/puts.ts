@@ -9,48 +9,89 @@ import { startPart } from "./processes.ts";
 
 /** Updates per second of each run, over so many tasks. */
 export interface PutRates {
+  readonly client: keyof typeof clients;
   readonly tasks: number;
   readonly bare: readonly number[];
   readonly baton: readonly number[];
 }
 
+interface Target {
+  readonly url: string;
+  readonly pool: Pool;
+}
+
 export async function runPuts(url: string, say: (line: string) => void): Promise<PutRates[]> {
   const part = startPart("floor-put.ts");
   const bareUrl = await part.hear((m: FloorApiTell) => m.url, startLimitMs, "starting the bare route");
-  const pools = {
-    bare: new Pool(bareUrl, { connections: putClients }),
-    baton: new Pool(url, { connections: putClients }),
-  };
+  const targetOf = (of: string): Target => ({ url: of, pool: new Pool(of, { connections: putClients }) });
+  const [bare, baton] = [targetOf(bareUrl), targetOf(url)];
   try {
     const rates: PutRates[] = [];
     for (const tasks of putSpreads) {
-      say(`updates of counters, ${tasks.toLocaleString("en-US")} task(s) ...`);
-      const { batches, ids } = await createTasks(pools.baton, tasks);
-      let sum = 0;
-      const bare = () => send(pools.bare, ids, puts);
-      const baton = async (n = puts) => {
-        const began = performance.now();
-        await send(pools.baton, ids, n);
-        sum += n;
-        await until(async () => (await summed(pools.baton, batches)) === sum, runLimitMs, `${sum} are counted`);
-        return (n / (performance.now() - began)) * 1000;
-      };
-      await Promise.all([bare(), baton(putWarmUp)]);
-      const found = { tasks, bare: [] as number[], baton: [] as number[] };
-      for (let run = 0; run < putRuns; run++) {
-        found.bare.push(await bare());
-        found.baton.push(await baton());
+      const made = await createTasks(baton.pool, tasks);
+      for (const client of ["fetch", "undici"] as const) {
+        say(`updates of counters, ${tasks.toLocaleString("en-US")} task(s), ${client} ...`);
+        rates.push({ client, tasks, ...(await compare(bare, baton, made, client)) });
       }
-      rates.push(found);
     }
     return rates;
   } finally {
-    await Promise.all([pools.bare.close(), pools.baton.close(), part.end()]);
+    await Promise.all([bare.pool.close(), baton.pool.close(), part.end()]);
   }
 }
 
+async function compare(bare: Target, baton: Target, { batches, ids }: Made, client: keyof typeof clients) {
+  let sum = await summed(baton.pool, batches);
+  const answered = (n = puts) => send(clients[client](bare), ids, n);
+  const applied = async (n = puts) => {
+    const began = performance.now();
+    await send(clients[client](baton), ids, n);
+    sum += n;
+    await until(async () => (await summed(baton.pool, batches)) === sum, runLimitMs, `${sum} are counted`);
+    return (n / (performance.now() - began)) * 1000;
+  };
+  await Promise.all([answered(putWarmUp), applied(putWarmUp)]);
+  const found = { bare: [] as number[], baton: [] as number[] };
+  for (let run = 0; run < putRuns; run++) {
+    found.bare.push(await answered());
+    found.baton.push(await applied());
+  }
+  return found;
+}
+
+const request = {
+  method: "PUT",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ new_success: 1 }),
+} as const;
+
+/** Sends one update; gives the status of the answer. */
+type Put = (path: string) => Promise<number>;
+
+const clients = {
+  fetch:
+    ({ url }: Target): Put =>
+    async (path) => {
+      const answer = await fetch(url + path, request);
+      await answer.text();
+      return answer.status;
+    },
+  undici:
+    ({ pool }: Target): Put =>
+    async (path) => {
+      const { statusCode, body } = await pool.request({ path, ...request });
+      await body.dump();
+      return statusCode;
+    },
+};
+
+interface Made {
+  readonly batches: readonly string[];
+  readonly ids: readonly string[];
+}
+
 /** Tasks that wait for a time far away, so that nothing but updates happens to them. */
-async function createTasks(pool: Pool, n: number): Promise<{ batches: string[]; ids: string[] }> {
+async function createTasks(pool: Pool, n: number): Promise<Made> {
   const batches: string[] = [];
   const ids: string[] = [];
   for (let made = 0; made < n; made += batchSize) {
@@ -67,17 +108,13 @@ async function createTasks(pool: Pool, n: number): Promise<{ batches: string[]; 
 }
 
 /** Sends `n` updates, round and round the tasks; gives how many a second were answered. */
-async function send(pool: Pool, ids: readonly string[], n: number): Promise<number> {
-  const headers = { "content-type": "application/json" };
-  const body = JSON.stringify({ new_success: 1 });
+async function send(put: Put, ids: readonly string[], n: number): Promise<number> {
   const began = performance.now();
   let sent = 0;
   const client = async () => {
     while (sent < n) {
-      const path = `/task/${ids[sent++ % ids.length]}`;
-      const answer = await pool.request({ method: "PUT", path, headers, body });
-      if (answer.statusCode !== 202) throw new Error(`PUT answered ${answer.statusCode}: ${await answer.body.text()}`);
-      await answer.body.dump();
+      const status = await put(`/task/${ids[sent++ % ids.length]}`);
+      if (status !== 202) throw new Error(`PUT answered ${status}`);
     }
   };
   await Promise.all(Array.from({ length: putClients }, client));
