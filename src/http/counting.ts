@@ -24,19 +24,19 @@ export class Counting {
 
   constructor({ db, door }: Parts) {
     this.#door = door;
-    this.#looks = new Looks(db, (update, seen) => this.#settle(update, seen));
+    this.#looks = new Looks(db);
   }
 
   /** Fails with `Unavailable` where it is not known whether the update was stored: repeating under the same key is safe. */
   accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
-    if (key === undefined) return this.#looks.at({ task, ...counts, id: undefined });
+    if (key === undefined) return this.#looks.at({ task, ...counts, id: undefined }, this.#settle);
     return this.#acceptOnce(task, counts, `${task}:${key}`);
   }
 
   async #acceptOnce(task: string, counts: Sums, id: string): Promise<Reply> {
     const update = { task, ...counts, id };
     const first = this.#latest.get(id);
-    if (first === undefined) return this.#remember(id, countsOf(counts), this.#looks.at(update));
+    if (first === undefined) return this.#remember(id, countsOf(counts), this.#looks.at(update, this.#settle));
     if (first.counts !== countsOf(counts)) return otherRequest();
     const answer = await first.answer;
     // What was stored may have been lost with the server's disk: the repetition makes that good, and counts once.
@@ -54,21 +54,23 @@ export class Counting {
     return answer;
   }
 
-  /** `seen`: null while Postgres is away. */
-  #settle(update: Progress, seen: CountersSeen | null): Reply | Promise<Reply> {
+  readonly #settle: Settle = (update, seen) => {
     const early = seen === null ? undefined : answerEarly(seen, update);
     if (early?.status === 409 && update.id !== undefined) return this.#lookAgain(update);
     return early ?? this.#door.progress(update).then(() => accepted(update.task));
-  }
+  };
 
   /** The task has ended; but another process may have accepted this update before, and it is on its way. */
   async #lookAgain(update: Progress): Promise<Reply> {
-    const seen = (await this.#door.counted()) ? await this.#looks.see([update]) : null;
-    const answer = seen === null ? undefined : answerEarly(seen, update);
-    if (answer === undefined) throw new Unavailable("earlier updates are not counted yet");
-    return answer;
+    if (await this.#door.counted()) return this.#looks.at(update, settleAgain);
+    throw notYet();
   }
 }
+
+const settleAgain: Settle = (update, seen) =>
+  (seen === null ? undefined : answerEarly(seen, update)) ?? Promise.reject(notYet());
+
+const notYet = () => new Unavailable("earlier updates are not counted yet");
 
 /** The answer to an update that was counted before, or cannot be. */
 function answerEarly({ special, counted }: CountersSeen, update: Progress): Reply | undefined {
@@ -97,17 +99,18 @@ const gatherMs = 4;
 /** How fast a wave that was larger is forgotten, from look to look. */
 const fading = 0.98;
 
+/** What becomes of an update, by what was seen: null while Postgres is away. */
+type Settle = (update: Progress, seen: CountersSeen | null) => Reply | Promise<Reply>;
+
 interface Look {
   readonly update: Progress;
+  readonly settle: Settle;
   readonly resolve: (answer: Reply | Promise<Reply>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Settle = (update: Progress, seen: CountersSeen | null) => Reply | Promise<Reply>;
-
 class Looks {
   readonly #db: Db;
-  readonly #settle: Settle;
   #waiting: Look[] = [];
   #looking = false;
   /** Updates that have no answer yet, and how many these were at most, lately. */
@@ -115,14 +118,13 @@ class Looks {
   #crowd = 0;
   #gathered: (() => void) | null = null;
 
-  constructor(db: Db, settle: Settle) {
+  constructor(db: Db) {
     this.#db = db;
-    this.#settle = settle;
   }
 
   /** The answer to an update whose task was looked at. */
-  at(update: Progress): Promise<Reply> {
-    const answer = new Promise<Reply>((resolve, reject) => this.#waiting.push({ update, resolve, reject }));
+  at(update: Progress, settle: Settle): Promise<Reply> {
+    const answer = new Promise<Reply>((resolve, reject) => this.#waiting.push({ update, settle, resolve, reject }));
     this.#underWay++;
     answer.then(this.#over, this.#over);
     if (this.#waiting.length >= this.#crowd) this.#gathered?.();
@@ -142,8 +144,8 @@ class Looks {
     while (this.#waiting.length > 0) {
       const looks = this.#waiting.splice(0, limits.progressUpdatesMax);
       try {
-        const seen = await this.see(looks.map(({ update }) => update));
-        for (const { update, resolve } of looks) resolve(this.#settle(update, seen));
+        const seen = await this.#see(looks.map(({ update }) => update));
+        for (const { update, settle, resolve } of looks) resolve(settle(update, seen));
       } catch (error) {
         for (const { reject } of looks) reject(error);
       }
@@ -165,7 +167,7 @@ class Looks {
   }
 
   /** Null while Postgres is away. */
-  async see(updates: readonly Progress[]): Promise<CountersSeen | null> {
+  async #see(updates: readonly Progress[]): Promise<CountersSeen | null> {
     if (!this.#db.up) return null;
     const ids = updates.map(({ id }) => id).filter((id) => id !== undefined);
     try {

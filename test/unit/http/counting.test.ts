@@ -129,6 +129,14 @@ describe("a key", () => {
     expect(await status(one)).toBe(409);
   });
 
+  it("asks again together with the others that find the task ended", async () => {
+    const { state, status } = rig();
+    state.special = [{ sent: task, id: task, status: "Success", success: 0, failures: 0 }];
+    const all = Array.from({ length: 50 }, (_, n) => status(one, `k${n}`));
+    expect(new Set(await Promise.all(all))).toEqual(new Set([409]));
+    expect(state.looks).toBe(2);
+  });
+
   it("is refused with another update: counted, not yet counted, and on its way", async () => {
     const { state, stored, status } = rig();
     const storing = Promise.withResolvers<void>();
