@@ -31,8 +31,9 @@ test("a malformed counter message stops neither counters nor time-outs", async (
   await expectGoesOn(cluster, service.url, async () => {
     const nats = await connect({ servers: cluster.nats.url });
     const js = jetstream(nats);
-    for (const payload of ["garbage", "null", "{}", '[{"id":"x","task":"no-uuid","success":1,"failures":0}]', "[null]"])
-      await js.publish("baton.progress", payload);
+    const id = "0190aaaa-0000-7000-8000-000000000001";
+    const wrong = [["no-uuid", 1, 0], [id, "1", 0], null].map((update) => JSON.stringify({ id, updates: [update] }));
+    for (const payload of ["garbage", "null", "{}", "[null]", ...wrong]) await js.publish("baton.progress", payload);
     await nats.close();
   });
 });

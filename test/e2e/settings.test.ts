@@ -122,7 +122,9 @@ test("BATCH_CHANNEL_CAPACITY=1: one counter update at a time is on its way, the 
 
   const nats = await connect({ servers: cluster.nats.url });
   const stored: number[] = [];
-  nats.subscribe("baton.progress", { callback: (_, message) => void stored.push(message.json<unknown[]>().length) });
+  nats.subscribe("baton.progress", {
+    callback: (_, message) => void stored.push(message.json<{ updates: unknown[] }>().updates.length),
+  });
   await nats.flush();
   const puts = (url: string, n: number) =>
     Promise.all(Array.from({ length: n }, () => cluster.call("PUT", `${url}/task/${t}`, { new_success: 1 })));

@@ -104,7 +104,10 @@ function forge(nc: NatsConnection, target: string): void {
   const command = { id: `c-${target}`, verb: random.pick(verbs.slice(0, 6)), target, fields: {}, attempt: 0, key: "k" };
   const rules = { ...command, verb: "set_rules", rules: { kind: "k", rules: [] } };
   const whole = { ...command, verb: random.pick(["stop_batch", "pause_batch", "resume_batch"]) };
-  const update = { id: `u-${target}`, task: target, success: 1, failures: 0 };
+  const updates = [
+    [target, 1, 0],
+    [target, 0, 1, `u-${target}`],
+  ];
   const forged: readonly (readonly [string, unknown])[] = [
     ["baton.door", { inbox, commands: [command] }],
     [
@@ -112,8 +115,8 @@ function forge(nc: NatsConnection, target: string): void {
       { inbox, commands: [{ ...command, fields: { metadata: { a: 1 }, priority: 1, result: 1 } }, whole] },
     ],
     ["baton.door", { inbox, commands: [rules, command] }],
-    ["baton.progress", [update]],
-    ["baton.progress", [update, { ...update, id: `v-${target}` }]],
+    ["baton.progress", { id: target, updates: updates.slice(1) }],
+    ["baton.progress", { id: target, updates: [...updates, ...updates] }],
     ["baton.start.bell", "x"],
     ["baton.timer", 5],
     [`baton.dead.task.${target}`, {}],
