@@ -1,4 +1,5 @@
 // Which counter updates count, on which sums, and what each is told. Pure, but that it adds to the sums of the rows.
+import { isInTime } from "#actor/bundles";
 import type { Answer, Progress } from "#domain/command";
 import { type Bundle, beyond, countsOf } from "#domain/counts";
 import type { CountRow } from "#store/counters";
@@ -32,11 +33,6 @@ export interface Known {
 
 export type Rows = ReadonlyMap<string, CountRow>;
 
-export function isInTime({ storedAt }: CounterItem, row: CountRow | undefined): boolean {
-  if (row === undefined) return false;
-  return storedAt === null || row.endedAt === null || storedAt <= row.endedAt.getTime();
-}
-
 export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before }: Known): Judged {
   const verdicts = new Map<CounterItem, Verdict>();
   const changed = new Set<CountRow>();
@@ -50,9 +46,10 @@ export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before
     else if (fresh.has(item)) {
       const verdict = add(row, update);
       verdicts.set(item, verdict);
-      if (verdict.outcome === "done") changed.add(row);
-      if (bundle.isKey && verdict.outcome === "done") taken.set(bundle.id, { counts: countsOf(update) });
-      else if (bundle.isKey) refused.set(bundle.id, verdict);
+      const isDone = verdict.outcome === "done";
+      if (isDone) changed.add(row);
+      if (bundle.isKey && isDone) taken.set(bundle.id, { counts: countsOf(update) });
+      if (bundle.isKey && !isDone) refused.set(bundle.id, verdict);
     } else if (first !== undefined) verdicts.set(item, again(item, row, first.counts));
     else if (!isInTime(item, row)) verdicts.set(item, no(tooLate(row)));
     else verdicts.set(item, refused.get(bundle.id) ?? again(item, row, null));

@@ -5,6 +5,7 @@ import type { Bus } from "#bus/client";
 import { consume, InHand, type Intake } from "#bus/consume";
 import { park } from "#bus/dead";
 import type { DoorMessage } from "#bus/door";
+import type { Brought } from "#bus/progress";
 import { consumers, headers, isInbox, subjects } from "#bus/subjects";
 import {
   type Answer,
@@ -12,10 +13,10 @@ import {
   type ClientCommand,
   type DeliveryCommand,
   deliveryVerbs,
-  type Progress,
   type TaskVerb,
   taskVerbs,
 } from "#domain/command";
+import { single } from "#domain/counts";
 import { Invalid } from "#domain/errors";
 import { parseExactJson } from "#domain/json";
 import { Faults } from "#domain/schema/decode";
@@ -42,10 +43,7 @@ export interface AskedDelivery {
 }
 
 /** A counter update that was published by itself. */
-export interface AskedProgress {
-  readonly update: Progress;
-  /** What makes it count once. */
-  readonly id: string;
+export interface AskedProgress extends Omit<Brought, "settle"> {
   readonly storedAt: number;
   readonly settle: (answer: Answer | null) => void;
 }
@@ -167,7 +165,7 @@ function readMessage(
   message: JsMsg,
 ):
   | { readonly command: ClientCommand }
-  | { readonly id: string; readonly update: Progress }
+  | Pick<Brought, "update" | "bundle" | "place">
   | { readonly refused: Answer; readonly reason: string } {
   const [, , id = "", verb = "", more] = message.subject.split(".");
   const known = more === undefined && ([...taskVerbs, "progress"] as string[]).includes(verb);
@@ -183,7 +181,8 @@ function readMessage(
   const unique = `${message.seq}-${message.timestampNanos}`;
   const read = readPayload(message.data, verb);
   if ("faults" in read) return refuse(target, read.error ?? "Validation failed", read.faults);
-  if ("counts" in read) return { id: `${target}:${key ?? unique}`, update: { task: target, ...read.counts } };
+  if ("counts" in read)
+    return { update: { task: target, ...read.counts }, bundle: single(`${target}:${key ?? unique}`), place: 0 };
   return { command: { id: unique, verb: verb as TaskVerb, target, ...read, ...(key === undefined ? {} : { key }) } };
 }
 

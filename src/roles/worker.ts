@@ -16,7 +16,6 @@ import { makeWork } from "#bus/work";
 import { type Config, limits } from "#config";
 import { listenToBell } from "#dispatch/bell";
 import { Dispatcher } from "#dispatch/dispatcher";
-import { single } from "#domain/counts";
 import { makePolicy } from "#domain/guard";
 import { uuidv7 } from "#domain/uuid";
 import { openCircuits } from "#roles/circuits";
@@ -214,7 +213,7 @@ function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, { woken,
     {
       command: (asked) => mailbox.put({ from: "client", busy: 0, ...asked }),
       delivery: (asked) => replays.put(asked),
-      progress: ({ id, ...asked }) => counters.put({ ...asked, bundle: single(id), place: 0 }),
+      progress: (asked) => counters.put(asked),
       room: () => room(isFull),
     },
     log,

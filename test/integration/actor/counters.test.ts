@@ -88,6 +88,9 @@ it("counts those whose task is free; the others when it is, however long somebod
 const tries = (): number =>
   Number(/baton_turns_total\{kind="counters"\} (\d+)/.exec(metrics.turns.samples().join("\n"))?.[1] ?? 0);
 
+const lost = (): number =>
+  Number(/baton_counts_lost_total\{reason="task"\} (\d+)/.exec(metrics.countsLost.samples().join("\n"))?.[1] ?? 0);
+
 it("gathers for its interval, but no longer than until a transaction is full", async () => {
   const { told, put } = counting(600_000);
   for (let n = 0; n < limits.progressTurnMax - 1; n++) put(ids[n % ids.length] as string);
@@ -175,8 +178,10 @@ describe("a message of many updates", () => {
   it("of which a task is gone counts the others, and says what was lost", async () => {
     const { counters, told, bring } = counting();
     const id = randomUUID();
+    const before = lost();
     bring(id, [ids[0] as string, randomUUID(), ids[1] as string]);
     await counters.idle();
+    expect(lost()).toBe(before + 1);
     expect(told.toSorted()).toEqual([202, 202, 404]);
     expect(await sums()).toEqual([1, 1, 0, 0]);
   });

@@ -9,7 +9,6 @@ import { openDoor } from "#bus/door";
 import { takeProgress } from "#bus/progress";
 import { headers, subjects } from "#bus/subjects";
 import type { Progress } from "#domain/command";
-import { single } from "#domain/counts";
 import type { Db } from "#store/client";
 import { stays, until } from "#test/until";
 import { create, openStage } from "../actor/stage.ts";
@@ -45,8 +44,7 @@ function count(bus: Bus, settles = true) {
       {
         command: () => {},
         delivery: () => {},
-        progress: ({ id, settle, ...asked }) =>
-          counters.put({ ...asked, bundle: single(id), place: 0, settle: (answer) => acking(() => settle(answer))() }),
+        progress: (asked) => counters.put({ ...asked, settle: (answer) => acking(() => asked.settle(answer))() }),
         room,
       },
       log,
@@ -213,10 +211,16 @@ describe("what is no update", () => {
     const door = doorOf(stand);
     count(stand.bus);
     for (const data of wrong) await stand.publish(subjects.progress, data);
-    for (const own of unkeepable) await stand.publish(subjects.progress, sent([ids[1], 1, 0, own], [ids[0], 1, 0]));
+    for (const own of unkeepable) {
+      const updates = [
+        [ids[1], 1, 0, own],
+        [ids[0], 1, 0],
+      ];
+      await stand.publish(subjects.progress, JSON.stringify({ id: randomUUID(), updates }));
+    }
     await Promise.all(Array.from({ length: 8 }, (_, n) => door.progress(update(n))));
     await until(async () => (await left(stand)) === 0, 15_000);
-    expect((await sums()).map((sum) => sum?.[0])).toEqual([3, 2, 2, 2]);
+    expect((await sums()).map((sum) => sum?.[0])).toEqual([4, 2, 2, 2]);
     const dead = await stand.dead();
     expect(dead.map(({ data }) => data)).toEqual(expect.arrayContaining([...wrong]));
     for (const { subject, reason } of dead)

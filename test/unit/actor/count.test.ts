@@ -1,6 +1,7 @@
 // Which updates count: each id once, whole or not at all, in time, and for what it first stood for.
 import { expect, it } from "vitest";
-import { type CounterItem, isInTime, judge } from "#actor/count";
+import { freshOf, isInTime, sortOut } from "#actor/bundles";
+import { type CounterItem, judge } from "#actor/count";
 import { countsOf, single } from "#domain/counts";
 import type { CountRow } from "#store/counters";
 
@@ -21,14 +22,9 @@ function decide(
   before: [string, string | null][] = [],
   gone: string[] = [],
 ) {
-  const known = new Map(before.map(([id, counts]) => [id, { counts }]));
-  const fresh = new Set<CounterItem>();
-  for (const [n, one] of items.entries()) {
-    const { id } = one.bundle;
-    const isFirst = items.findIndex(({ bundle }) => bundle.id === id) === n;
-    if (isFirst && !known.has(id) && !gone.includes(id) && isInTime(one, of)) fresh.add(one);
-  }
+  const known = new Map(before.map(([id, counts]) => [id, { id, counts, open: [] }]));
   const rows = new Map(of ? [["t", of]] : []);
+  const { fresh } = freshOf(sortOut(items, rows).bundles, new Set([...known.keys(), ...gone]), known);
   const judged = judge(items, rows, { fresh, before: known });
   const told = items.map((one) => [judged.verdicts.get(one)?.answer.status, judged.verdicts.get(one)?.outcome]);
   return { told, sums: of && countsOf(of), changed: judged.changed.length, refused: judged.refused };
@@ -38,9 +34,8 @@ it("answers as every command is answered", () => {
   const given = [item("a"), item("late", 1, 0, ended.getTime() + 1)];
   const [counted, late] = [row(), row({ status: "Success", endedAt: ended })].map((of, n) => {
     const one = given[n] as CounterItem;
-    return judge([one], new Map([["t", of]]), { fresh: new Set(n === 0 ? [one] : []), before: new Map() }).verdicts.get(
-      one,
-    )?.answer;
+    const fresh = new Set([one].filter(() => isInTime(one, of)));
+    return judge([one], new Map([["t", of]]), { fresh, before: new Map() }).verdicts.get(one)?.answer;
   });
   expect(counted).toEqual({ status: 202, id: "t", state: "Running", attempt: 3 });
   expect(late).toMatchObject({ status: 409, id: "t", state: "Success", attempt: 3, allowed: [] });
