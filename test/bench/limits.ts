@@ -31,7 +31,7 @@ export const startTries = 50;
 /**
  * Counter updates accepted and applied a second, as a share of what a bare Fastify route answers that parses the same body. The
  * client shares the two cores with everything else, so what it costs is in both figures: with `fetch`, by which the SDK sends
- * them, the ratio is 0.66 to 0.73. A pool of undici, the leanest client there is for Node, leaves 0.44 to 0.55, so that this is
+ * them, the ratio is 0.65 to 0.74. A pool of undici, the leanest client there is for Node, leaves 0.44 to 0.55, so that this is
  * missed at times: of 60 µs of CPU an update it takes 18, the API 24 (the bare one 14), Postgres 7, the worker 5, NATS 5; and a
  * quarter of the two cores is idle, since fifty clients wait for groups that pass four processes.
  */
