@@ -1,5 +1,15 @@
 # Owns the image of one Baton process: `ROLES` says what it does, DATABASE_URL, NATS_URL and HOST_URL are required.
 # A wrong setting ends it at once with exit code 78 and one line per fault; SIGTERM drains and exits 0.
+FROM node:24-slim AS console
+
+WORKDIR /baton
+COPY package.json package-lock.json ./
+# Vite's own parts are optional packages.
+RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
+COPY scripts scripts
+COPY src src
+RUN node scripts/console.mjs --best
+
 FROM node:24-slim
 
 WORKDIR /baton
@@ -9,6 +19,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && npm cache clean --force
 COPY machines machines
 COPY src src
+COPY --from=console /baton/dist dist
 
 USER node
 EXPOSE 8085

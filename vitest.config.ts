@@ -1,4 +1,4 @@
-// Owns how tests run: three projects, one after the other, so that what measures time is not disturbed by the rest.
+// Owns how tests run: four projects, one after the other, so that what measures time is not disturbed by the rest.
 // `unit` needs no service and starts none; the others share one Postgres that global-setup.ts starts and ends.
 import { defineConfig } from "vitest/config";
 
@@ -15,7 +15,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["test/*.test.ts", "test/{machines,unit}/**/*.test.ts"],
+          include: ["test/*.test.ts", "test/{machines,model,unit}/**/*.test.ts"],
           testTimeout: 10_000,
           sequence: { groupOrder: 0 },
         },
@@ -28,6 +28,18 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 30_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...needsServices,
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
       {

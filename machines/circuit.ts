@@ -1,6 +1,6 @@
 // The whole life of the circuit of one receiver: closed while it answers, open after too many failures in a row, half-open
 // while single calls probe it. Pure: no clock, no I/O. Times are milliseconds and come with the events; what is due after
-// some time is asked for by whoever wants to call, never done by itself.
+// some time is asked for by the process that wants to call; it never happens by itself.
 import { assign, setup } from "xstate";
 
 /** What a circuit is decided by, the same for all. */
@@ -24,7 +24,7 @@ export interface CircuitContext {
   readonly successes: number;
   /** Not probed before, also where a probe was asked to come later; null while it is closed. */
   readonly openUntil: number | null;
-  /** A probe is under way, and nobody else may take one before. */
+  /** A probe is under way, and no other may be taken before it is over. */
   readonly probeUntil: number | null;
   readonly policy: CircuitPolicy;
 }

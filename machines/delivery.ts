@@ -1,5 +1,5 @@
 // The whole life of one delivery: an end, cancel or batch-complete notification, kept until it arrives or is exhausted.
-// Pure: no clock, no I/O. How long a failed one waits is computed by whoever asked, from `attempts`.
+// Pure: no clock, no I/O. How long a failed one waits is computed by the caller, from `attempts`.
 import { assign, setup } from "xstate";
 
 export interface DeliveryContext {
@@ -11,7 +11,7 @@ export interface DeliveryContext {
 export type DeliveryEvent =
   | { readonly type: "arrived" }
   | { readonly type: "failed" }
-  /** Somebody asks for an exhausted one to be tried again, with all its attempts. */
+  /** Somebody asks for one that is settled to be sent again, with all its attempts. */
   | { readonly type: "replay" };
 
 const initialContext: DeliveryContext = { attempts: 0, maxAttempts: 1 };
@@ -24,7 +24,7 @@ export const deliveryMachine = setup({
   actions: {
     countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
     forgetAttempts: assign({ attempts: 0 }),
-    // The rest is carried out by whoever asked for the transition.
+    // The caller carries out the rest.
     armBackoff: () => {},
     armNow: () => {},
   },
@@ -42,9 +42,9 @@ export const deliveryMachine = setup({
         ],
       },
     },
-    // Not final: a person may replay it.
+    // Neither is final: a person may replay it. What arrived may have been lost by its receiver.
     exhausted: { on: { replay: { target: "pending", actions: ["forgetAttempts", "armNow"] } } },
-    success: { type: "final" },
+    success: { on: { replay: { target: "pending", actions: ["forgetAttempts", "armNow"] } } },
   },
 });
 

@@ -79,7 +79,7 @@ async function install() {
   });
 }
 
-// A directory is made by one process only. A lock whose holder is gone is taken away.
+// A directory is made by one process only. A lock whose owner is gone is taken away.
 async function locked(work) {
   mkdirSync(dirname(LOCK), { recursive: true });
   for (let waited = 0; ; waited += 1) {
@@ -92,8 +92,8 @@ async function locked(work) {
     if (asked) throw new Error("interrupted");
     if (waited === 0) say("another process is installing the dependencies; waiting for it");
     await sleep(200);
-    const holder = Number(read(join(LOCK, "pid")));
-    if (holder ? !alive(holder) : waited > 25) rmSync(LOCK, { recursive: true, force: true });
+    const owner = Number(read(join(LOCK, "pid")));
+    if (owner ? !alive(owner) : waited > 25) rmSync(LOCK, { recursive: true, force: true });
   }
   try {
     writeFileSync(join(LOCK, "pid"), `${process.pid}`);

@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const steps = [
   ["lint", "node_modules/@biomejs/biome/bin/biome", "check", "."],
   ["types", "node_modules/typescript/bin/tsc", "-p", "."],
+  ["types of the console", "node_modules/typescript/bin/tsc", "-p", "src/web"],
   ["tests", "node_modules/vitest/vitest.mjs", "run", "--project", "unit"],
 ];
 

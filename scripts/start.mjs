@@ -1,15 +1,15 @@
 // Owns `npm start`: an embedded Postgres and nats-server (or those of DATABASE_URL and NATS_URL), one API process and two
 // workers, all on this machine, until Ctrl-C or SIGTERM, which stops what it started and nothing else, and exits 0.
 // Starts nothing when a port is taken. A second Ctrl-C does not wait for work in flight. Data stays in .baton/.
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { portFree, sleep } from "./process.mjs";
+import { join } from "node:path";
+import { BATON, isInstalled, MAIN, ROOT } from "./home.mjs";
+import { ended, launch, portFree, sleep } from "./process.mjs";
+import { authority, reachable, reachLines } from "./reach.mjs";
 import { startNats, startPostgres } from "./services.mjs";
 import { CONFIG_ERROR, keep, startProcess } from "./supervise.mjs";
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const BATON = join(ROOT, ".baton");
-const READY_HINT_MS = 30_000;
+const [startCommand, demoCommand] = isInstalled ? ["baton dev", "baton demo"] : ["npm start", "npm run demo"];
+const READY_NOTICE_MS = 30_000;
 // The same Ctrl-C may arrive twice, from the terminal and from the process that started this one.
 const SECOND_SIGNAL_AFTER_MS = 1_000;
 
@@ -35,7 +35,7 @@ try {
 
 async function start({ ports, env, embedded }) {
   await checkPorts(ports);
-  allowLoopback(env);
+  const built = buildConsole();
   if (embedded.postgres) {
     const service = await run(
       "Postgres",
@@ -52,26 +52,30 @@ async function start({ ports, env, embedded }) {
     );
     env.NATS_URL = service.url;
   }
+  await built;
   const started = Object.entries(ports).filter(([, { roles }]) => roles);
   for (const [name, { port, roles }] of started) {
     const options = {
       name,
-      entry: join(ROOT, "src/main.ts"),
+      entry: MAIN,
       env: { ...env, ROLES: roles, PORT: `${port}` },
       logFile: join(BATON, "logs", `${name}.log`),
       show: print,
     };
     await run(name, async () => startProcess(options), processes);
   }
-  await Promise.all(started.map(([name, { port }]) => ready(name, port)));
+  await Promise.all(started.map(([name, { port }]) => ready(name, urlOf(env, port))));
   if (!stopping) summary(ports, env, embedded);
 }
 
-// For development, services and Baton share this machine, which its guard would not let actions call.
-function allowLoopback(env) {
-  if (env.ALLOWED_CIDRS || env.SKIP_SSRF_VALIDATION) return;
-  env.ALLOWED_CIDRS = "127.0.0.0/8";
-  say("actions may call 127.0.0.0/8 (ALLOWED_CIDRS), as this is for development; npm run serve does not allow it");
+// In a process of its own: a build takes half a gigabyte for two seconds. Everything but the console works without. An installed
+// package brings it built.
+async function buildConsole() {
+  if (isInstalled) return;
+  const { code } = await ended(
+    launch(process.execPath, [join(ROOT, "scripts/console.mjs")], { stdio: ["ignore", 2, 2] }),
+  );
+  if (code !== 0 && !stopping) say("the console could not be built; what it said is above. The API works without it.");
 }
 
 async function run(name, begin, list) {
@@ -92,14 +96,15 @@ function settings() {
     faults.push(`${name}=${text}: must be a whole number from 1 to ${max}`);
     return fallback;
   };
+  const host = process.env.LISTEN_HOST || "127.0.0.1";
   const api = number("PORT", 8085, 65_533);
   const postgres = number("BATON_POSTGRES_PORT", 5439, 65_535);
   const nats = number("BATON_NATS_PORT", 4229, 65_535);
   const embedded = { postgres: !process.env.DATABASE_URL, nats: !process.env.NATS_URL };
   const ports = {
-    api: { port: api, roles: "api", what: "the API", choose: "PORT" },
-    "worker-1": { port: api + 1, roles: "worker", what: "worker 1 (PORT + 1)", choose: "PORT" },
-    "worker-2": { port: api + 2, roles: "worker", what: "worker 2 (PORT + 2)", choose: "PORT" },
+    api: { port: api, roles: "api", what: "the API", choose: "PORT", host },
+    "worker-1": { port: api + 1, roles: "worker", what: "worker 1 (PORT + 1)", choose: "PORT", host },
+    "worker-2": { port: api + 2, roles: "worker", what: "worker 2 (PORT + 2)", choose: "PORT", host },
     ...(embedded.postgres
       ? { postgres: { port: postgres, what: "Postgres", choose: "BATON_POSTGRES_PORT", host: "127.0.0.1" } }
       : {}),
@@ -113,7 +118,7 @@ function settings() {
     seen.set(port, what);
   }
   if (faults.length) throw Object.assign(new Error(faults.join("\n")), { exitCode: CONFIG_ERROR });
-  return { ports, embedded, env: { ...process.env, HOST_URL: process.env.HOST_URL || `http://127.0.0.1:${api}` } };
+  return { ports, embedded, env: reachable(process.env, api) };
 }
 
 async function checkPorts(ports) {
@@ -129,30 +134,34 @@ async function checkPorts(ports) {
   throw new Error(
     [
       ...taken,
-      `Nothing was started. Stop what uses them (is npm start running in another terminal?), or: ${example} npm start`,
+      `Nothing was started. Stop what uses them (is ${startCommand} running in another terminal?), or: ${example} ${startCommand}`,
     ].join("\n"),
   );
 }
 
-async function ready(name, port) {
-  const hintAt = Date.now() + READY_HINT_MS;
-  for (let hinted = false; !stopping; await sleep(100)) {
+async function ready(name, url) {
+  const noticeAt = Date.now() + READY_NOTICE_MS;
+  for (let noticed = false; !stopping; await sleep(100)) {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) });
+      const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2_000) });
       await answer.arrayBuffer();
       if (answer.ok) return;
     } catch {}
-    if (hinted || Date.now() < hintAt) continue;
-    hinted = true;
-    say(`${name} is still not ready; waiting on. See .baton/logs/${name}.log, and http://127.0.0.1:${port}/health`);
+    if (noticed || Date.now() < noticeAt) continue;
+    noticed = true;
+    say(`${name} is still not ready; waiting on. See .baton/logs/${name}.log, and ${url}/health`);
   }
+}
+
+function urlOf(env, port) {
+  return `http://${authority(env.LISTEN_HOST)}:${port}`;
 }
 
 function summary(ports, env, embedded) {
   const pid = (name) => [...services, ...processes].find((one) => one.name === name)?.kept.pid;
   const rows = Object.entries(ports)
     .filter(([, { roles }]) => roles)
-    .map(([name, { port }]) => [name, `http://127.0.0.1:${port}`, `process ${pid(name)}`]);
+    .map(([name, { port }]) => [name, urlOf(env, port), `process ${pid(name)}`]);
   rows.push([
     "Postgres",
     embedded.postgres ? env.DATABASE_URL : "yours (DATABASE_URL)",
@@ -164,11 +173,14 @@ function summary(ports, env, embedded) {
     embedded.nats ? `process ${pid("nats-server")}` : "",
   ]);
   rows.push(["logs", ".baton/logs/", ""]);
+  rows.splice(1, 0, ["console", `${urlOf(env, ports.api.port)}/view`, ""]);
   const width = Math.max(...rows.map(([, where]) => where.length));
   print("\nBaton runs.\n");
   for (const [name, where, who] of rows) print(`  ${name.padEnd(10)} ${where.padEnd(width)}  ${who}`.trimEnd());
+  print("");
+  for (const [what, whom] of reachLines(env)) print(`  ${what}: ${whom}.`);
   const other = env.PORT && env.PORT !== "8085" ? `PORT=${env.PORT} ` : "";
-  print(`\n  Watch a pipeline run:   ${`${other}npm run demo`.padEnd(25)} (in another terminal)`);
+  print(`\n  Watch a pipeline run:   ${`${other}${demoCommand}`.padEnd(25)} (in another terminal)`);
   print(`  Kill a worker:          kill -9 ${`${pid("worker-1")}`.padEnd(17)} (its tasks go on elsewhere)`);
   print("  Stop everything:        Ctrl-C\n");
 }
@@ -195,8 +207,8 @@ function asked() {
 function stop(exitCode) {
   stopAsked ||= Date.now();
   stopping ??= (async () => {
-    const patience = (Number(process.env.SHUTDOWN_TIMEOUT_SECS) || 30) * 1_000 + 5_000;
-    await Promise.all(processes.map(({ kept }) => kept.end(patience)));
+    const endMs = (Number(process.env.SHUTDOWN_TIMEOUT_SECS) || 30) * 1_000 + 5_000;
+    await Promise.all(processes.map(({ kept }) => kept.end(endMs)));
     await Promise.all(services.map(({ kept }) => kept.end()));
     if (exitCode === 0) say("stopped");
     process.exit(exitCode);

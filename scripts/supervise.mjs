@@ -17,7 +17,7 @@ const PINO_ERROR = 50;
 /**
  * Starts a program by `start`, which resolves with `{pid, exited, stop, kill}`, and starts it again whenever it ends, until
  * `end` is called. Rejects if the first start fails. `fatal` hears of an end that must not be retried.
- * @returns {Promise<{pid, end(patienceMs?), force()}>} `end` resolves when it is gone; after `patienceMs` it is killed.
+ * @returns {Promise<{pid, end(endMs?), force()}>} `end` resolves when it is gone; after `endMs` it is killed.
  */
 export async function keep(name, start, { say, fatal }) {
   let current = await start();
@@ -51,13 +51,13 @@ export async function keep(name, start, { say, fatal }) {
     get pid() {
       return current.pid;
     },
-    async end(patienceMs = 30_000) {
+    async end(endMs = 30_000) {
       ending = true;
       const late = setTimeout(() => {
-        say(`${name} did not end within ${Math.round(patienceMs / 1000)} s; killing it`);
+        say(`${name} did not end within ${Math.round(endMs / 1000)} s; killing it`);
         current.kill();
-      }, patienceMs);
-      await Promise.race([current.stop(), sleep(patienceMs + 5_000)]);
+      }, endMs);
+      await Promise.race([current.stop(), sleep(endMs + 5_000)]);
       clearTimeout(late);
       await Promise.race([loop, sleep(1_000)]);
     },

@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect";
 import { openBus } from "#bus/client";
 import { type Config, ConfigError, describeConfig, loadConfig } from "#config";
 import { serve } from "#roles/api";
+import { startPresence } from "#roles/presence";
 import { startWorker } from "#roles/worker";
-import { openDb } from "#store/client";
-import { withSchema } from "#store/migrate";
+import { withSchema } from "#store/maintenance/migrate";
+import { openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 
 const configFault = 78;
@@ -24,16 +25,18 @@ const program = (config: Config) =>
       () => openBus(config, `baton ${process.pid}`, log),
       (it) => it.close(),
     );
-    const db = withSchema(pool, log);
+    const db = withSchema(pool, log, ({ message }) => {
+      log.fatal(message);
+      process.exit(configFault);
+    });
     const server = yield* held(
       () => serve(config, db, bus, log),
       (it) => it.stop(graceMs / 2),
     );
-    if (config.roles.has("worker"))
-      yield* held(
-        () => startWorker(config, db, bus, log),
-        (it) => it.stop(graceMs / 2),
-      );
+    yield* held<{ stop(graceMs: number): Promise<void> }>(
+      () => (config.roles.has("worker") ? startWorker(config, db, bus, log) : startPresence(config, db, log)),
+      (it) => it.stop(graceMs / 2),
+    );
     log.info({ url: server.url, roles: [...config.roles] }, "serving");
     const signal = yield* stopSignal;
     log.info({ signal }, "stopping");
@@ -59,6 +62,14 @@ try {
     for (const fault of error.faults) console.error(fault);
     process.exit(configFault);
   }
-  console.error(error);
-  process.exit(1);
+  const { code, syscall } = error as { readonly code?: string; readonly syscall?: string };
+  if (syscall !== "listen" && syscall !== "getaddrinfo") {
+    console.error(error);
+    process.exit(1);
+  }
+  const { LISTEN_HOST: host = "0.0.0.0", PORT: port = "8085" } = process.env;
+  // A port may become free; an address of another machine does not become one of this one.
+  if (code === "EADDRINUSE") console.error(`PORT=${port} is taken on ${host}`);
+  else console.error(`LISTEN_HOST=${JSON.stringify(host)}: must be an IP address or a name of this machine (${code})`);
+  process.exit(code === "EADDRINUSE" ? 1 : configFault);
 }

@@ -1,221 +1,171 @@
-// The mailbox of a worker: what waits for the next turn. The rim puts outcomes here and never touches a row itself.
-// Nothing in it is precious: whatever is lost with the process is found again by a sweep over Postgres.
+// The mailbox of a worker: what waits for the next turn. Commands come into one of two queues, by the kind of turn that decides
+// them. Those that found their batch locked, or whose turn failed alone, wait in the box of that batch, by themselves and with
+// growing pauses: other batches never queue behind them. Nothing in it is precious: what is lost with the process is found
+// again by a sweep over Postgres.
+
 import { limits } from "#config";
-import type { Action } from "#domain/action";
-import type { Answer, ClientCommand } from "#domain/command";
+import { type Item, kindOf, type LocalCommand, type TurnKind, targetOf } from "#domain/turn/items";
+import { RestingStarts } from "#flow/resting-starts";
 
-/** What this worker can recompute from a row: outcomes of start calls, timers, leases. `claimId` fences: a late word of an earlier claim is refused. */
-export type LocalCommand =
-  | {
-      readonly type: "started";
-      readonly task: string;
-      readonly claimId: number;
-      readonly cancelAction?: Action;
-      /** Why an action in the answer was not taken. */
-      readonly ignored?: string;
-    }
-  | { readonly type: "start_deferred"; readonly task: string; readonly claimId: number; readonly waitMs: number }
-  | { readonly type: "start_failed"; readonly task: string; readonly claimId: number; readonly reason: string }
-  /** The call was not made: back to Pending at once, without doubt. */
-  | { readonly type: "released"; readonly task: string; readonly claimId: number }
-  | { readonly type: "lease_expired"; readonly task: string; readonly claimId: number }
-  /** A task without start action was claimed: it succeeds by itself. */
-  | { readonly type: "joined"; readonly task: string; readonly claimId: number }
-  /** The call's answer is the report. */
-  | {
-      readonly type: "answered";
-      readonly task: string;
-      readonly claimId: number;
-      readonly result: Readonly<Record<string, unknown>> | null;
-    }
-  | { readonly type: "due"; readonly task: string; readonly ends: boolean };
+/** A timer or a sweep found it, and would find it again. */
+const isOfSweep = ({ from, command }: Item): boolean =>
+  from === "local" && ["due", "lease_expired", "deadline"].includes(command.type);
 
-/** What a command has met so far. */
-interface Fate {
-  /** How often its row or batch was held by another turn; and which batch that was. */
-  busy: number;
-  batch?: string;
-  /** It reaches so far that it has to run alone, with more time. */
-  bulk?: boolean;
+/** Commands of one batch that wait for it. */
+interface Box {
+  readonly items: Item[];
+  /** How often in a row its lock was not to be had. */
+  tries: number;
+  /** When it is tried again, by the monotonic clock. */
+  at: number;
 }
 
-/** One thing to decide, and what to do when it is settled. */
-export type Item =
-  | (Fate & { readonly from: "rim"; readonly command: LocalCommand })
-  | (Fate & {
-      readonly from: "client";
-      readonly command: ClientCommand;
-      /** When JetStream stored it, ms. */
-      readonly storedAt: number;
-      /** Its caller gives up after the deadline: then it must not take effect any more. */
-      readonly expires: boolean;
-      readonly settle: (answer: Answer | null) => void;
-    });
-
-export const targetOf = (item: Item): string => (item.from === "client" ? item.command.target : item.command.task);
-
-export type Lane = "ending" | "row";
-
-const endingTypes = new Set<LocalCommand["type"]>(["start_failed", "joined", "answered"]);
-
-/** Which kind of turn decides a command: those that may end a task lock the batch first. */
-export function laneOf(item: Item): Lane {
-  if (item.from === "client") return item.command.verb === "update" ? "row" : "ending";
-  const { command } = item;
-  if (command.type === "due") return command.ends ? "ending" : "row";
-  return endingTypes.has(command.type) ? "ending" : "row";
+/** What waited for one batch. */
+interface Taken {
+  readonly batch: string;
+  readonly items: readonly Item[];
+  readonly tries: number;
 }
-
-/** Whether the worker should look for tasks to claim; told how it went. */
-export interface Hunger {
-  /** There may be something to claim. A look clears it. */
-  readonly hungry: boolean;
-  /** There is nothing to claim that it knows of, and it may start what comes. */
-  readonly sated: boolean;
-  eat(): void;
-  fed(claimed: number, left: Left): void;
-}
-
-/** What a look for work did not take. */
-export interface Left {
-  /** There is room for it here. */
-  readonly moreHere: boolean;
-  /** Here a receiver, or the process, is full now. */
-  readonly moreElsewhere: boolean;
-  /** It is worth a look again in some milliseconds. */
-  readonly soon?: boolean;
-  /** It was told that tasks with rules may start, and has used that up. */
-  readonly woke?: boolean;
-}
-
-const worthShare = 0.3;
-const triedShare = 1 / 16;
-const memoryLength = 32;
 
 export class Mailbox {
-  readonly #waiting: Record<Lane, Item[]> = { ending: [], row: [] };
-  readonly #wake: Record<Lane, (() => void) | null> = { ending: null, row: null };
-  #later = 0;
-  /** Outcomes of start calls that wait for the report of their task, by task; the oldest first. */
-  readonly #resting = new Map<string, { readonly item: Item; readonly since: number }>();
-  #waking: NodeJS.Timeout | null = null;
-  #endedAt = Number.NEGATIVE_INFINITY;
-  /** How many of those that waited were told with their report, lately. */
-  #together = 0.5;
+  readonly #waiting: Record<TurnKind, Item[]> = { batch: [], task: [] };
+  readonly #resume: Record<TurnKind | "locked", (() => void) | null> = { batch: null, task: null, locked: null };
+  readonly #boxes = new Map<string, Box>();
+  /** Tasks and batches with a command of a timer or a sweep that waits or is being decided. */
+  readonly #timers = new Set<string>();
+  /** Tasks whose start call was answered, while that waits or is being decided. */
+  readonly #started = new Set<string>();
+  readonly #resting = new RestingStarts<Item>((item) => this.put(item), limits.restMs);
+  #boxed = 0;
+  #boxTimer: NodeJS.Timeout | null = null;
 
-  put(item: Item, lane: Lane = laneOf(item)): void {
-    this.#waiting[lane].push(item);
-    this.nudge(lane);
+  put(item: Item): void {
+    const kind = kindOf(item);
+    this.#waiting[kind].push(item);
+    this.nudge(kind);
   }
 
-  /** The rim's way in. */
+  /** The way in for outcomes and timers of this process. A timer that is waiting already is not put twice. */
   tell(command: LocalCommand): void {
-    const item: Item = { from: "rim", command, busy: 0 };
-    if (command.type === "started" && this.#isWorthWaiting() && !this.#resting.has(command.task))
-      this.#rest(item, command.task);
-    else this.put(item);
-  }
-
-  /** Reports come, and mostly soon after the start; where they did not, one in a few is tried. */
-  #isWorthWaiting(): boolean {
-    if (performance.now() - this.#endedAt > limits.restMs) return false;
-    return this.#together > worthShare || Math.random() < triedShare;
-  }
-
-  /** Where services report at once, start and report of a task are decided together: that spares it a transaction. */
-  #rest(item: Item, task: string): void {
-    this.#resting.set(task, { item, since: performance.now() });
-    this.#waking ??= setTimeout(() => this.#wakeUp(), limits.restMs);
-  }
-
-  #wakeUp(): void {
-    const now = performance.now();
-    this.#waking = null;
-    for (const [task, { item, since }] of this.#resting) {
-      const leftMs = since + limits.restMs - now;
-      if (leftMs > 1) {
-        this.#waking = setTimeout(() => this.#wakeUp(), leftMs);
-        return;
-      }
-      this.#resting.delete(task);
-      this.#together -= this.#together / memoryLength;
-      this.put(item);
+    const item: Item = { from: "local", command };
+    if (isOfSweep(item)) {
+      if (this.#timers.has(targetOf(item))) return;
+      this.#timers.add(targetOf(item));
     }
+    if (command.type === "started") this.#started.add(command.task);
+    if (command.type !== "started" || !this.#resting.take(item, command.task)) this.put(item);
   }
 
-  size(lane: Lane): number {
-    return this.#waiting[lane].length;
+  /** A timer of this task or batch is waiting, or being decided. */
+  isWaiting(id: string): boolean {
+    return this.#timers.has(id);
+  }
+
+  /** The service took this task's start call, and the row may not say so yet: it is not called again meanwhile. */
+  isStarted = (task: string): boolean => this.#started.has(task);
+
+  /** It is decided, or given up: it does not come again. */
+  settled(item: Item): void {
+    if (item.from === "local" && item.command.type === "started") this.#started.delete(item.command.task);
+    if (isOfSweep(item)) this.#timers.delete(targetOf(item));
+  }
+
+  size(kind: TurnKind): number {
+    return this.#waiting[kind].length;
   }
 
   /** Everything that waits, also for its time to come. */
   get total(): number {
-    return this.#waiting.ending.length + this.#waiting.row.length + this.#later + this.#resting.size;
+    return this.#waiting.batch.length + this.#waiting.task.length + this.#boxed + this.#resting.size;
   }
 
-  /** Up to `max` items in order; one that must go `alone` comes by itself. */
-  take(lane: Lane, max: number, alone: (item: Item) => boolean): Item[] {
-    const waiting = this.#waiting[lane];
-    if (lane === "ending" && waiting.length > 0) this.#endedAt = performance.now();
-    const end = waiting.findIndex(alone);
-    return waiting.splice(0, end < 0 ? max : Math.min(max, Math.max(end, 1)));
+  /** Up to `max` commands in order. With those that may end tasks, the outcomes of their start calls: these come first. */
+  take(kind: TurnKind, max: number): Item[] {
+    const items = this.#waiting[kind].splice(0, max);
+    if (kind === "task" || items.length === 0) return items;
+    return [...this.#takeStarted(new Set(items.map(targetOf))), ...items];
   }
 
-  /** All others that were busy with the same batch: they wait for it together. */
-  takeSame(lane: Lane, first: Item, max: number): Item[] {
-    if (first.batch === undefined) return [];
-    const same: Item[] = [];
-    this.#waiting[lane] = this.#waiting[lane].filter((item) => {
-      const mine = item.batch === first.batch && item.busy > 0 && !item.bulk && same.length < max;
-      if (mine) same.push(item);
-      return !mine;
-    });
-    return same;
-  }
-
-  /** Comes again in `ms`, after what is there then. */
-  putLater(item: Item, lane: Lane, ms: number): void {
-    this.#later++;
-    setTimeout(() => {
-      this.#later--;
-      this.put(item, lane);
-    }, ms);
-  }
-
-  /** Items that could not be decided come first again. */
-  putBack(lane: Lane, items: readonly Item[]): void {
-    this.#waiting[lane].unshift(...items);
-    this.nudge(lane);
-  }
-
-  /** Start outcomes that wait for tasks of an ending turn: decided first, in the same transaction. */
-  takeStarted(tasks: ReadonlySet<string>): Item[] {
-    const taken: Item[] = [];
-    for (const task of tasks) {
-      const resting = this.#resting.get(task);
-      if (!resting) continue;
-      this.#resting.delete(task);
-      this.#together += (1 - this.#together) / memoryLength;
-      taken.push(resting.item);
-    }
-    this.#waiting.row = this.#waiting.row.filter((item) => {
-      const mine = item.from === "rim" && item.command.type === "started" && tasks.has(item.command.task);
+  /** Start outcomes of tasks that a batch turn decides: they are decided in the same transaction. */
+  #takeStarted(tasks: ReadonlySet<string>): Item[] {
+    const taken = this.#resting.release(tasks);
+    if (this.#waiting.task.length === 0) return taken;
+    this.#waiting.task = this.#waiting.task.filter((item) => {
+      const mine = item.from === "local" && item.command.type === "started" && tasks.has(item.command.task);
       if (mine) taken.push(item);
       return !mine;
     });
     return taken;
   }
 
-  nudge(lane: Lane): void {
-    const wake = this.#wake[lane];
-    this.#wake[lane] = null;
-    wake?.();
+  /** Commands that could not be decided come first again. */
+  putBack(kind: TurnKind, items: readonly Item[]): void {
+    this.#waiting[kind].unshift(...items);
+    this.nudge(kind);
   }
 
-  /** Resolves when something waits in the lane, or it was nudged. */
-  wait(lane: Lane): Promise<void> {
-    if (this.#waiting[lane].length > 0) return Promise.resolve();
+  /** The batch of these was locked: they wait for it, longer each time. */
+  wait(batch: string, items: readonly Item[], tries: number): void {
+    const box = this.#boxes.get(batch) ?? { items: [], tries: 0, at: 0 };
+    box.items.push(...items);
+    box.tries = Math.max(box.tries, tries);
+    const pauseMs = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (box.tries - 1));
+    box.at = performance.now() + pauseMs * (0.5 + Math.random() / 2);
+    this.#boxes.set(batch, box);
+    this.#boxed += items.length;
+    this.#arm();
+  }
+
+  /**
+   * Boxes whose time has come. All that were locked once come together, as many as `max` commands: else they would queue behind
+   * each other. Of the others one, which is waited for alone: the one that was tried the fewest times.
+   */
+  takeBoxes(max: number): Taken[] {
+    const now = performance.now();
+    const due = [...this.#boxes].filter(([, { at }]) => at <= now).sort(([, a], [, b]) => a.tries - b.tries);
+    let size = 0;
+    const end = due.findIndex(([, { tries, items }], i) => {
+      size += items.length;
+      return i > 0 && (tries > 1 || size > max);
+    });
+    const taken = end < 0 ? due : due.slice(0, end);
+    for (const [batch, { items }] of taken) {
+      this.#boxes.delete(batch);
+      this.#boxed -= items.length;
+    }
+    return taken.map(([batch, { items, tries }]) => ({ batch, items, tries }));
+  }
+
+  #arm(): void {
+    if (this.#boxTimer !== null) clearTimeout(this.#boxTimer);
+    this.#boxTimer = null;
+    if (this.#boxes.size === 0) return;
+    const next = Math.min(...[...this.#boxes.values()].map(({ at }) => at));
+    this.#boxTimer = setTimeout(() => this.nudge("locked"), Math.max(0, next - performance.now()));
+  }
+
+  nudge(which: TurnKind | "locked"): void {
+    const resume = this.#resume[which];
+    this.#resume[which] = null;
+    resume?.();
+  }
+
+  /** Resolves when something of this kind waits, or it was nudged. */
+  whenWaiting(kind: TurnKind): Promise<void> {
+    return this.#waiting[kind].length > 0 ? Promise.resolve() : this.#whenNudged(kind);
+  }
+
+  /** Resolves when the time of some batch has come, or it was nudged. */
+  whenUnlocked(): Promise<void> {
+    const now = performance.now();
+    if ([...this.#boxes.values()].some(({ at }) => at <= now)) return Promise.resolve();
+    this.#arm();
+    return this.#whenNudged("locked");
+  }
+
+  #whenNudged(which: TurnKind | "locked"): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake[lane] = resolve;
+      this.#resume[which] = resolve;
     });
   }
 }

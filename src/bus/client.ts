@@ -1,10 +1,12 @@
 // The connection to NATS and the streams on it. Connects when it can and for ever: while NATS is away, `up` is false and
-// publishing fails. Streams and consumers are ensured at every (re)connection and every 5 s, and a consumer that can see
-// nothing any more, because the stream's tail was lost, is made anew. What the server refuses for want of a right is logged.
+// publishing fails. Streams and consumers are ensured at every (re)connection and every 5 s. A server that is too old counts
+// as one that is away, until it is replaced; it and what the server refuses for want of a right are logged.
+import { setTimeout as pause } from "node:timers/promises";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type ConnectionOptions, connect, createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { Streams } from "#bus/streams";
 import { inboxPrefixOf } from "#bus/subjects";
+import { isNewEnough, oldestServer } from "#bus/version";
 import type { Config } from "#config";
 import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
@@ -12,7 +14,6 @@ import { metrics } from "#telemetry/metrics";
 
 const ensureEveryMs = 5_000;
 const retryEnsureMs = 500;
-const lookAgainMs = 1_500;
 
 export interface Bus {
   readonly nc: NatsConnection;
@@ -20,9 +21,11 @@ export interface Bus {
   readonly manager: () => Promise<JetStreamManager>;
   /** Connected, and the streams are there. */
   readonly up: boolean;
+  /** Since when, by the monotonic clock; infinite while it is not. */
+  readonly upSinceMs: number;
   /** Something was missing: looks now, and makes it anew. */
   ensure(): Promise<void>;
-  /** An address that nobody else uses, and that no other role may read. */
+  /** An address that no other process uses, and that no other role may read. */
   newInbox(): string;
   /** Runs now if the streams are there, and each time they have been ensured again. */
   onReady(callback: () => void): void;
@@ -32,8 +35,12 @@ export interface Bus {
 }
 
 /** Returns at once; connects in the background. */
-export const openBus = (config: Pick<Config, "natsUrl" | "roles">, name: string, log: Logger): Bus =>
-  new Connection({ ...serversOf(config.natsUrl), name, inboxPrefix: inboxPrefixOf(config.roles) }, log);
+export const openBus = (config: Pick<Config, "natsUrl" | "natsReplicas" | "roles">, name: string, log: Logger): Bus =>
+  new Connection(
+    { ...serversOf(config.natsUrl), name, inboxPrefix: inboxPrefixOf(config.roles) },
+    new Streams(config.natsReplicas, log),
+    log,
+  );
 
 type Identity = Pick<ConnectionOptions, "servers" | "user" | "pass" | "token" | "tls" | "inboxPrefix" | "name">;
 
@@ -57,14 +64,17 @@ class Connection implements Bus {
   #manager: Promise<JetStreamManager> | null = null;
   readonly #streams: Streams;
   #ensuring: Promise<void> | null = null;
-  #ensured = false;
+  /** Since when the streams are known to be there; infinite while they are not. */
+  #ensuredSinceMs = Number.POSITIVE_INFINITY;
   #connected = false;
   #closed = false;
+  /** The version of a server that was refused, so that it is logged once. */
+  #tooOld: string | null = null;
 
-  constructor(identity: Identity, log: Logger) {
+  constructor(identity: Identity, streams: Streams, log: Logger) {
     this.#log = log;
     this.#inboxPrefix = identity.inboxPrefix as string;
-    this.#streams = new Streams(log);
+    this.#streams = streams;
     this.#timer = setInterval(() => void this.ensure(), ensureEveryMs);
     void this.#connect(identity);
   }
@@ -80,7 +90,11 @@ class Connection implements Bus {
   }
 
   get up(): boolean {
-    return this.#connected && this.#ensured;
+    return Number.isFinite(this.upSinceMs);
+  }
+
+  get upSinceMs(): number {
+    return this.#connected ? this.#ensuredSinceMs : Number.POSITIVE_INFINITY;
   }
 
   manager = (): Promise<JetStreamManager> => {
@@ -108,7 +122,7 @@ class Connection implements Bus {
     clearInterval(this.#timer);
     const nc = this.#nc;
     if (nc === null) return;
-    await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+    await Promise.race([nc.drain().catch(() => {}), pause(1_000, undefined, { ref: false })]);
     await nc.close().catch(() => {});
   }
 
@@ -130,7 +144,7 @@ class Connection implements Bus {
         });
       } catch (error) {
         this.#log[tries === 0 ? "warn" : "debug"]({ err: error }, "NATS cannot be reached yet");
-        await new Promise((resolve) => setTimeout(resolve, retryEnsureMs).unref());
+        await pause(retryEnsureMs, undefined, { ref: false });
       }
     }
     const nc = this.#nc;
@@ -148,7 +162,7 @@ class Connection implements Bus {
       if (status.type === "disconnect") {
         if (!this.#closed) this.#log.warn("the connection to NATS is gone");
         this.#connected = false;
-        this.#ensured = false;
+        this.#ensuredSinceMs = Number.POSITIVE_INFINITY;
         for (const callback of [...this.#lost]) callback();
       } else if (status.type === "reconnect") {
         metrics.busReconnects.add(1);
@@ -167,18 +181,30 @@ class Connection implements Bus {
   }
 
   async #ensureOnce(): Promise<void> {
-    if (this.#closed || !this.#connected) return;
+    if (this.#closed || !this.#connected || this.#isTooOld()) return;
     try {
-      const again = await this.#streams.ensure(await this.manager(), performance.now());
-      this.#ensured = true;
-      if (again) setTimeout(() => void this.ensure(), lookAgainMs).unref();
+      await this.#streams.ensure(await this.manager(), performance.now());
+      this.#ensuredSinceMs = Math.min(this.#ensuredSinceMs, performance.now());
     } catch (error) {
       if (this.#closed) return;
-      this.#ensured = false;
+      this.#ensuredSinceMs = Number.POSITIVE_INFINITY;
       this.#log.warn({ err: error }, "the streams could not be ensured");
       setTimeout(() => void this.ensure(), retryEnsureMs).unref();
       return;
     }
     for (const callback of this.#ready) callback();
+  }
+
+  /** Looked at each time, because a reconnection may lead to another server of the cluster, or to one that was upgraded. */
+  #isTooOld(): boolean {
+    const { version = "", server_name: server } = this.nc.info ?? {};
+    const isOld = !isNewEnough(version);
+    if (isOld && this.#tooOld !== version) {
+      const words = `the NATS server is ${version}, and Baton needs ${oldestServer} or newer: upgrade it; until then this process is not ready`;
+      this.#log.error({ server }, words);
+    }
+    this.#tooOld = isOld ? version : null;
+    if (isOld) this.#ensuredSinceMs = Number.POSITIVE_INFINITY;
+    return isOld;
   }
 }

@@ -2,6 +2,7 @@
 // consumer or the stream: it starts anew once they have been ensured. A message is kept alive while it is worked on.
 // An ack names a number in the stream and nothing else, and a server that lost the end of a stream gives its numbers out again:
 // what was taken over a connection that is gone is never acked, or another message would vanish. It is asked for again.
+import { setTimeout as pause } from "node:timers/promises";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Bus } from "#bus/client";
 import { workingEveryMs } from "#bus/subjects";
@@ -21,18 +22,24 @@ interface Options {
   readonly bus: Bus;
   readonly source: Source;
   readonly log: Logger;
-  /** Messages that the server may push ahead of `take`. */
+  /** Messages that one request asks for. */
   readonly ahead: number;
-  /** Takes one message; the next comes when it resolves. Must `ack` in the end, or the message comes again. */
-  readonly take: (message: JsMsg) => Promise<void> | void;
+  /** Resolves when as many may be taken; nothing is asked for sooner. */
+  readonly whenFree: () => Promise<void>;
+  /** Takes one message, at once. Must `ack` in the end, or the message comes again. */
+  readonly take: (message: JsMsg) => void;
   readonly inHand: InHand;
 }
 
 const restartMs = 200;
 const goneMs = 500;
-const missedHeartbeatsMax = 2;
+const request = { expires: 10_000, idle_heartbeat: 2_000 };
 
-export function consume({ bus, source, log, ahead, take, inHand }: Options): Intake {
+/**
+ * Asks for messages in requests of a bounded size and takes each as it arrives, so that none waits in the client's buffer past
+ * its ack time, unless the server hears that it is being worked on.
+ */
+export function consume({ bus, source, log, ahead, whenFree, take, inHand }: Options): Intake {
   let stopped = false;
   let close: (() => Promise<unknown>) | null = null;
   const run = async () => {
@@ -41,38 +48,34 @@ export function consume({ bus, source, log, ahead, take, inHand }: Options): Int
         if (bus.up) await takeWhileThere();
       } catch (error) {
         if (!stopped) log.debug({ err: error, stream: source.stream }, "taking messages is interrupted");
+        // The consumer is gone or silent. What was deleted may be in the middle of it: a stream made anew too early is deaf.
+        if (!stopped) await pause(goneMs * (1 + Math.random()));
+        if (!stopped) await bus.ensure();
       }
-      if (!stopped) await new Promise((resolve) => setTimeout(resolve, restartMs));
+      if (!stopped) await pause(restartMs);
     }
   };
   const takeWhileThere = async () => {
     const consumer = await bus.js.consumers.get(source.stream, source.config.durable_name);
-    const messages = await consumer.consume({ max_messages: ahead, expires: 10_000, idle_heartbeat: 2_000 });
     let isLost = false;
-    close = () => messages.close();
     const unwatch = bus.onLost(() => {
       isLost = true;
-      void messages.close();
+      void close?.();
     });
-    if (stopped) return void (await messages.close());
-    void (async () => {
-      for await (const status of messages.status()) {
-        const gone = status.type === "consumer_deleted" || status.type === "consumer_not_found";
-        const silent = status.type === "heartbeats_missed" && status.count >= missedHeartbeatsMax;
-        if (!gone && !silent && status.type !== "stream_not_found") continue;
-        await messages.close();
-        // What was deleted may be in the middle of it: a stream made anew too early is deaf.
-        await new Promise((resolve) => setTimeout(resolve, goneMs * (1 + Math.random())));
-        await bus.ensure();
-      }
-    })();
     try {
-      for await (const message of messages) {
-        // One that the client had received by then could not be told from a new one.
-        if (isLost) inHand.giveBackLater(message);
-        else {
-          inHand.add(message);
-          await take(message);
+      while (!stopped && !isLost) {
+        await whenFree();
+        if (stopped || isLost) return;
+        const messages = await consumer.fetch({ max_messages: ahead, ...request });
+        close = () => messages.close();
+        if (stopped || isLost) return void (await messages.close());
+        for await (const message of messages) {
+          // One that the client had received by then could not be distinguished from a new one.
+          if (isLost) inHand.giveBackLater(message);
+          else {
+            inHand.add(message);
+            take(message);
+          }
         }
       }
     } finally {
@@ -85,12 +88,12 @@ export function consume({ bus, source, log, ahead, take, inHand }: Options): Int
       stopped = true;
       // What is in hand is finished first, so the end is not waited for here.
       void close?.();
-      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+      await Promise.race([running, pause(1_000, undefined, { ref: false })]);
     },
   };
 }
 
-/** Messages in hand: tells the server that they are worked on, so that nobody else gets them meanwhile. Never throws. */
+/** Messages in hand: tells the server that they are worked on, so that no other worker gets them meanwhile. Never throws. */
 export class InHand {
   readonly #messages = new Set<JsMsg>();
   /** Taken over a connection that is gone. To give one back is harmless, whatever has its number now: that comes once more. */
@@ -139,7 +142,7 @@ export class InHand {
     try {
       word();
     } catch (error) {
-      this.#log.debug({ err: error }, "the server could not be told of a message");
+      this.#log.debug({ err: error }, "a message could not be acknowledged");
     }
   }
 }

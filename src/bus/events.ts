@@ -1,82 +1,97 @@
-// Tells each transition to whoever listens on `baton.event.>` (core NATS: stored nowhere). Never throws and never waits: what
-// could not be handed over, or got lost on the way, is said once (`onLost`), and whoever keeps the log tells it again.
-import type { NatsConnection } from "@nats-io/transport-node";
+// Publishes transitions to the stream BATON_EVENTS, as CloudEvents. Many go as one atomic batch, which costs the server one write to
+// its disk; one by one the same events take about ten times as long. The event's id makes a repetition harmless.
+import { type MsgHdrs, headers as newHeaders } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
-import { subjects } from "#bus/subjects";
+import { headers, subjects } from "#bus/subjects";
 import { limits } from "#config";
 import type { TaskEventRow } from "#domain/row";
 
-export type ToldEvent = Omit<TaskEventRow, "from" | "to"> & {
+export type PublishedEvent = Omit<TaskEventRow, "from" | "to"> & {
   readonly id: number;
   readonly from: string;
   readonly to: string;
 };
 
-export interface EventWire {
+export interface EventStream {
   readonly up: boolean;
-  /** False: it did not go out. */
-  publish(event: ToldEvent): boolean;
-  /** True: the server has all that was published before. */
-  flush(): Promise<boolean>;
-  /** Something that was published may not have arrived. */
-  onLost(callback: () => void): void;
+  /** Resolves when JetStream has stored all of these, in this order; they are 1,000 at most. */
+  publish(events: readonly PublishedEvent[]): Promise<void>;
 }
 
-const flushEvery = 1_024;
-const flushTimeoutMs = 2_000;
+/** An event as it is sent. The headers are made for each sending, because the client adds its own to them. */
+interface Message {
+  readonly subject: string;
+  readonly text: string;
+  readonly headers: () => MsgHdrs;
+}
 
-export function openEventWire(bus: Bus): EventWire {
-  let watched: NatsConnection | null = null;
-  let lost = 0;
-  let [sent, confirmed] = [0, 0];
-  const callbacks: (() => void)[] = [];
-  const lose = (): void => {
-    lost++;
-    confirmed = sent;
-    for (const callback of callbacks) callback();
-  };
-  const watch = async (nc: NatsConnection): Promise<void> => {
-    for await (const { type } of nc.status()) if (type === "disconnect") lose();
-  };
-  bus.onReady(() => {
-    if (watched === bus.nc) return;
-    watched = bus.nc;
-    void watch(watched);
-  });
+/** `source`: the CloudEvents attribute, which names this Baton. */
+export function openEventStream(bus: Bus, source: string): EventStream {
+  const timeout = limits.publishTimeoutMs;
+  const one = ({ subject, text, headers }: Message) => bus.js.publish(subject, text, { headers: headers(), timeout });
 
-  const flush = async (): Promise<boolean> => {
-    if (!bus.up) return false;
-    const [upTo, before] = [sent, lost];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), flushTimeoutMs);
-    });
-    const arrived = bus.nc.flush().then(
-      () => true,
-      () => false,
-    );
-    const ok = (await Promise.race([arrived, late])) && lost === before;
-    clearTimeout(timer);
-    if (ok) confirmed = Math.max(confirmed, upTo);
-    return ok;
+  const together = async (first: Message, between: readonly Message[], last: Message): Promise<void> => {
+    const batch = await bus.js.startBatch(first.subject, first.text, { headers: first.headers(), timeout });
+    for (const { subject, text, headers } of between) batch.add(subject, text, { headers: headers() });
+    // Its type does not know that this takes headers, too.
+    const options = { headers: last.headers(), timeout } as { timeout: number };
+    await batch.commit(last.subject, last.text, options);
+  };
+
+  const store = async (messages: readonly Message[]): Promise<void> => {
+    const [first, ...between] = messages;
+    const last = between.pop();
+    if (first === undefined) return;
+    if (last === undefined) return void (await one(first));
+    try {
+      await together(first, between, last);
+    } catch (error) {
+      if (!bus.up || (error as { name?: string }).name === "TimeoutError") throw error;
+      // Refused as a whole: mostly because some are stored already, by a publisher that was not heard of again. The client does
+      // not say why. One after the other they are known or taken, or the reason shows, and none is stored before an older one.
+      for (const message of messages) await one(message);
+    }
   };
 
   return {
     get up() {
       return bus.up;
     },
-    flush,
-    publish(event) {
-      // Beyond this it would only pile up here.
-      if (!bus.up || sent - confirmed >= limits.eventsOnWayMax) return false;
-      try {
-        bus.nc.publish(subjects.eventOf(event.batch_id, event.task_id, event.to), JSON.stringify(event));
-      } catch {
-        return false;
-      }
-      if (++sent % flushEvery === 0) void flush();
-      return true;
+    async publish(events) {
+      const messages = events.map((event) => messageOf(event, source));
+      while (messages.length > 0) await store(messages.splice(0, fitting(messages)));
     },
-    onLost: (callback) => void callbacks.push(callback),
+  };
+}
+
+/** How many of these go into one batch: as many as it may hold, and one at least. */
+function fitting(messages: readonly Message[]): number {
+  let bytes = 0;
+  const end = messages.findIndex(({ text }, n) => {
+    bytes += Buffer.byteLength(text);
+    return n > 0 && bytes > limits.eventBatchBytesMax;
+  });
+  return end < 0 ? messages.length : end;
+}
+
+/** The headers as CloudEvents' binding to NATS names them, and the id by which JetStream knows a repetition. */
+function messageOf(event: PublishedEvent, source: string): Message {
+  const { id, batch_id, task_id, to, at } = event;
+  const all = {
+    [headers.msgId]: `${id}`,
+    "ce-specversion": "1.0",
+    "ce-id": `${id}`,
+    "ce-source": source,
+    "ce-type": `baton.task.${to.toLowerCase()}`,
+    "ce-time": at.toISOString(),
+  };
+  return {
+    subject: subjects.eventOf(batch_id, task_id, to),
+    text: JSON.stringify(event),
+    headers: () => {
+      const made = newHeaders();
+      for (const [name, value] of Object.entries(all)) made.set(name, value);
+      return made;
+    },
   };
 }

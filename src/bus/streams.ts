@@ -1,148 +1,150 @@
-// Makes the streams and consumers that are missing, and notices a consumer that will not deliver all of its stream: servers
-// before 2.14 lose the tail of a stream in a crash, or pass messages over, and say nothing. Making a consumer anew is always
-// safe: whatever it delivers a second time is known by its id.
-import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
-import { nuid } from "@nats-io/transport-node";
-import { consumers, streams, subjects } from "#bus/subjects";
+// Makes the streams and consumers that are missing, gives those that exist the settings of this version, and makes a consumer
+// anew under which nothing moves any more. Making a consumer anew is always safe: what it delivers again is known by its id.
+import type { ConsumerInfo, JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { consumers, streams } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
 type Consumer = (typeof consumers)[keyof typeof consumers];
-type Wanted = (typeof streams)[keyof typeof streams];
+type Stream = (typeof streams)[keyof typeof streams];
 
 /** The first message of a stream, for how long it has been that, and how long that is taken for slowness. */
 interface Head {
   readonly seq: number;
+  /** When the consumer was made. */
   readonly consumer: string;
   readonly sinceMs: number;
-  readonly patienceMs: number;
+  readonly waitMs: number;
 }
 
-const patienceMinMs = 15_000;
-const patienceMaxMs = 300_000;
+const waitMinMs = 15_000;
+const waitMaxMs = 300_000;
 
 export class Streams {
   readonly #log: Logger;
-  /** By stream, what was seen the last time: the two answers that tell of it are not of one moment. */
-  readonly #suspects = new Map<string, string>();
+  readonly #replicas: number;
   readonly #heads = new Map<string, Head>();
+  /**
+   * What has its settings already. Each process applies them once: two versions that run side by side for a while would
+   * otherwise change them back and forth.
+   */
+  readonly #settled = new Set<string>();
+  /** What the server refused, so that each refusal is logged once. */
+  readonly #refused = new Map<string, string>();
 
-  constructor(log: Logger) {
+  constructor(replicas: number, log: Logger) {
+    this.#replicas = replicas;
     this.#log = log;
   }
 
-  /** True: something looks wrong and should be looked at again soon. `nowMs`: a clock that only goes forward. */
-  async ensure(manager: JetStreamManager, nowMs: number): Promise<boolean> {
-    for (const config of Object.values(streams)) await ensureStream(manager, config);
-    for (const consumer of Object.values(consumers)) await this.#ensureConsumer(manager, consumer, nowMs);
-    return this.#suspects.size > 0;
-  }
-
-  async #ensureConsumer(manager: JetStreamManager, { stream, config }: Consumer, nowMs: number): Promise<void> {
-    const seen = await look(manager, stream, config.durable_name).catch(orMissing);
-    if (seen !== false) {
-      const why = this.#faultOf(stream, seen, nowMs);
-      if (why === null) return;
-      this.#log.warn({ stream, why }, "a consumer does not deliver all of its stream and is made anew");
-      metrics.sweepRepairs.add(1, "consumer");
-      await manager.consumers.delete(stream, config.durable_name).catch(orMissing);
-    }
-    await manager.consumers.add(stream, config);
-  }
-
-  #faultOf(stream: string, seen: Seen, nowMs: number): string | null {
-    const suspected = this.#suspects.get(stream);
-    this.#suspects.delete(stream);
-    const isStuck = this.#isStuck(stream, seen, nowMs);
-    if (seen.why === null) return isStuck ? `${seen.seq} has been its first message for too long` : null;
-    if (seen.sure || suspected === seen.why || isStuck) return seen.why;
-    this.#suspects.set(stream, seen.why);
-    return null;
+  /** `nowMs`: a clock that only goes forward. */
+  async ensure(manager: JetStreamManager, nowMs: number): Promise<void> {
+    const infos = new Map<string, StreamInfo>();
+    for (const stream of Object.values(streams)) infos.set(stream.name, await this.#ensureStream(manager, stream));
+    for (const consumer of Object.values(consumers))
+      await this.#ensureConsumer(manager, consumer, infos.get(consumer.stream) as StreamInfo, nowMs);
   }
 
   /**
-   * Whether nothing happens to the first message. The server may believe for ever that somebody works on one, and count
-   * ones that are gone as handed out. An outage of Postgres looks the same, so it is taken for that ever more rarely.
+   * A stream that is made a second time must not give out numbers of the first one: a worker that still holds a message of
+   * that would ack another one away. So each begins at the time of its making, in µs.
    */
-  #isStuck(stream: string, { seq, created, isPulled }: Seen, nowMs: number): boolean {
-    const before = this.#heads.get(stream);
-    this.#heads.delete(stream);
-    // Nobody pulls bells while every worker is busy, and none matters.
-    if (seq === null || !isPulled || stream === streams.bell.name) return false;
+  async #ensureStream(manager: JetStreamManager, stream: Stream): Promise<StreamInfo> {
+    const { name } = stream;
+    const wanted = { ...stream, num_replicas: this.#replicas };
+    const found = await manager.streams.info(name).catch(orMissing);
+    if (found === false) {
+      const made = await manager.streams.add({ ...wanted, first_seq: Date.now() * 1_000 }).catch(orTaken);
+      if (made) this.#settled.add(name);
+      return made || (await manager.streams.info(name));
+    }
+    const update = () => manager.streams.update(name, wanted as StreamConfig);
+    await this.#apply(name, wanted, found.config, update);
+    return found;
+  }
+
+  async #ensureConsumer(manager: JetStreamManager, consumer: Consumer, of: StreamInfo, nowMs: number): Promise<void> {
+    const { stream, config } = consumer;
+    const { durable_name: name } = config;
+    const found = await manager.consumers.info(stream, name).catch(orMissing);
+    if (found !== false && !this.#isStuck(of, found, nowMs)) {
+      const update = () => manager.consumers.update(stream, name, config);
+      return this.#apply(`${stream}.${name}`, config, found.config, update);
+    }
+    if (found !== false) {
+      const seq = of.state.first_seq;
+      this.#log.warn(
+        { stream, seq },
+        "nothing has happened to the first message for too long: its consumer is made anew",
+      );
+      metrics.sweepRepairs.add(1, "consumer");
+      await manager.consumers.delete(stream, name).catch(orMissing);
+    }
+    await manager.consumers.add(stream, config);
+    this.#settled.add(`${stream}.${name}`);
+  }
+
+  /** What the server refuses stays as it is: Baton works on with the old settings, and asks again each time it looks. */
+  async #apply(name: string, wanted: object, present: object, update: () => Promise<unknown>): Promise<void> {
+    if (this.#settled.has(name)) return;
+    const changes = changesOf(wanted, present);
+    if (changes.length > 0) {
+      try {
+        await update();
+        this.#log.info({ of: name, changes }, "settings of a stream or consumer were changed");
+      } catch (error) {
+        const why = refusalOf(error);
+        if (this.#refused.get(name) !== why)
+          this.#log.error(
+            { of: name, changes, why },
+            "NATS refuses to change settings of a stream or consumer: they stay as they are",
+          );
+        this.#refused.set(name, why);
+        return;
+      }
+    }
+    this.#settled.add(name);
+  }
+
+  /**
+   * Whether nothing happens to the first message although workers pull: the server believes for ever that it is worked on,
+   * or passes it over. An outage of Postgres looks the same, so each time in a row it takes longer to be believed.
+   */
+  #isStuck(stream: StreamInfo, { created, num_waiting: waiting }: ConsumerInfo, nowMs: number): boolean {
+    const { name } = stream.config;
+    const { messages, first_seq: seq } = stream.state;
+    const before = this.#heads.get(name);
+    this.#heads.delete(name);
+    // No worker pulls work notifications while all are full, and that does no harm. Dead letters stay in their stream.
+    const isExempt = name === streams.notifications.name || name === streams.dead.name;
+    if (messages === 0 || waiting === 0 || isExempt) return false;
     const isSame = before?.seq === seq;
     if (isSame && before.consumer === created) {
-      this.#heads.set(stream, before);
-      return nowMs - before.sinceMs > before.patienceMs;
+      this.#heads.set(name, before);
+      return nowMs - before.sinceMs > before.waitMs;
     }
-    // Whoever made the consumer anew: the next time comes later.
-    const patienceMs = isSame ? Math.min(2 * before.patienceMs, patienceMaxMs) : patienceMinMs;
-    this.#heads.set(stream, { seq, consumer: created, sinceMs: nowMs, patienceMs });
+    // The consumer was made anew, by this process or another: the next time comes later.
+    const waitMs = isSame ? Math.min(2 * before.waitMs, waitMaxMs) : waitMinMs;
+    this.#heads.set(name, { seq, consumer: created, sinceMs: nowMs, waitMs });
     return false;
   }
 }
 
-/**
- * A stream that is made a second time must not give out numbers of the first one: a worker that still holds a message of that
- * would ack another one away. So each begins at the time of its making, in µs, and has its subjects only when it does. One
- * process makes it, whose name its subject bears meanwhile: a purge by another, of a stream that is at work already, can
- * bring a server of 2.9 to a stand.
- */
-async function ensureStream(manager: JetStreamManager, wanted: Wanted): Promise<void> {
-  const { name } = wanted;
-  const mine = subjects.makingOf(name, nuid.next());
-  let info: StreamInfo | false = await manager.streams.info(name).catch(orMissing);
-  if (info === false) {
-    const added = await manager.streams.add({ ...wanted, subjects: [mine] }).catch(orTaken);
-    info = added || (await manager.streams.info(name));
-  }
-  if (isBegun(info) && info.config.subjects[0] !== mine) info = await othersMaking(manager, name);
-  if (isBegun(info)) await manager.streams.purge(name, { seq: Date.parse(info.created) * 1_000 });
-  else if (info.config.duplicate_window === wanted.duplicate_window) return;
-  await manager.streams.update(name, wanted as StreamConfig);
+/** Each setting that is not as it should be: "max_bytes: 1 → 2". What the server adds by itself does not count. */
+function changesOf(wanted: object, present: object): string[] {
+  return Object.entries(wanted).flatMap(([key, to]) => {
+    const from = (present as Record<string, unknown>)[key];
+    return JSON.stringify(from) === JSON.stringify(to)
+      ? []
+      : [`${key}: ${JSON.stringify(from)} → ${JSON.stringify(to)}`];
+  });
 }
 
-const isBegun = ({ config }: StreamInfo): boolean =>
-  config.subjects[0]?.startsWith(subjects.makingOf(config.name)) === true;
-const makingMs = 2_000;
-const lookMs = 50;
-
-/** What another process has made of a stream; still unfinished where that one seems to have died. */
-async function othersMaking(manager: JetStreamManager, name: string): Promise<StreamInfo> {
-  for (let ms = 0; ; ms += lookMs) {
-    const info = await manager.streams.info(name);
-    if (!isBegun(info) || ms >= makingMs) return info;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
-  }
-}
-
-interface Seen {
-  /** Why the consumer will not deliver all of its stream; null: it looks as if it will. */
-  readonly why: string | null;
-  readonly sure: boolean;
-  /** The first message; null: there is none. */
-  readonly seq: number | null;
-  /** When the consumer was made. */
-  readonly created: string;
-  /** Somebody waits for messages. */
-  readonly isPulled: boolean;
-}
-
-async function look(manager: JetStreamManager, stream: string, durable: string): Promise<Seen> {
-  const before = await manager.streams.info(stream);
-  const consumer = await manager.consumers.info(stream, durable);
-  const { state } = await manager.streams.info(stream);
-  const seen = {
-    created: consumer.created,
-    seq: state.messages > 0 ? state.first_seq : null,
-    isPulled: consumer.num_waiting > 0,
-  };
-  // The tail of the stream was lost: it would never see what is stored from now on.
-  if (consumer.delivered.stream_seq > state.last_seq) return { ...seen, why: "it is ahead of its stream", sure: true };
-  // Whatever lies in the stream is either handed out or will be; what was stored between the answers does not count.
-  const arrived = state.last_seq - before.state.last_seq;
-  const unseen = state.messages - arrived - consumer.num_pending - consumer.num_ack_pending;
-  const why = unseen > 0 ? `${state.first_seq} is the first message, and some were passed over` : null;
-  return { ...seen, why, sure: false };
+/** The words of the server; any other error (no answer, connection lost) is thrown. */
+function refusalOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: string };
+  if (typeof code !== "number") throw error;
+  return message ?? String(code);
 }
 
 /** False where something is not there; any other error is thrown. */
@@ -154,7 +156,7 @@ function orMissing(error: unknown): false {
   return false;
 }
 
-/** False where there is one of that name, with another configuration; any other error is thrown. */
+/** False where another process made one of that name just now; any other error is thrown. */
 function orTaken(error: unknown): false {
   if ((error as { code?: unknown }).code !== nameInUse) throw error;
   return false;

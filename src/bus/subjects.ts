@@ -1,5 +1,5 @@
 // Every subject, stream, consumer and limit of NATS in one table. Streams are bounded; when one is full, publishing is
-// refused (never silently dropped), which the door turns into a 503.
+// refused (never silently dropped), which the API turns into a 503.
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -15,27 +15,34 @@ export const subjects = {
   /** `baton.task.<id>.<verb>`: what any client may ask of a task. */
   task: "baton.task.>",
   taskOf: (id: string, verb: string) => `baton.task.${id}.${verb}`,
-  /** Only as what a dead letter is about: deliveries are replayed through the door. */
+  /** Only as what a dead letter is about: what follows from a command on a batch. */
+  batchOf: (id: string, what: string) => `baton.batch.${id}.${what}`,
+  /** Only as what a dead letter is about: deliveries are replayed through the API. */
   deliveryOf: (id: string, verb: string) => `baton.delivery.${id}.${verb}`,
-  /** Many commands in one message, from the HTTP door. */
-  door: "baton.door",
+  /** Many commands in one message, from the HTTP API. */
+  apiCommands: "baton.door",
   /** There is work to claim. */
-  bell: "baton.start.bell",
-  /** Counter updates, many in one message, from the HTTP door. */
+  notifications: "baton.start.bell",
+  /** Counter updates, many in one message, from the HTTP API. */
   progress: "baton.progress",
   /** Users' work: what `Nats` actions publish. */
   work: "baton.work.>",
   dead: "baton.dead.>",
   deadOf: (subject: string) => `baton.dead.${subject.replace(/^baton\./, "")}`,
   createBatch: "baton.batch.create",
-  /** `baton.event.<batch>.<task>.<state>`: each committed transition, for whoever listens just then. */
+  addToBatch: (id: string) => `baton.batch.${id}.add`,
+  closeBatch: (id: string) => `baton.batch.${id}.close`,
+  /** `baton.event.<batch>.<task>.<state>`: each committed transition. */
+  event: "baton.event.>",
   eventOf: (batch: string, task: string, state: string) => `baton.event.${batch}.${task}.${state}`,
-  /** Of a stream that is being made: nobody publishes there. */
-  makingOf: (stream: string, by = "") => `baton.making.${stream}.${by}`,
   /** A timer was armed by a process that runs none. */
   timer: "baton.timer",
+  /** A schedule was made or changed. */
+  schedule: "baton.schedule",
   /** The circuit of a receiver changed. */
   circuit: "baton.circuit",
+  /** A bulk operation was asked for, or is to stop. */
+  bulk: "baton.bulk",
 } as const;
 
 /** Where what is sent to this process arrives. A user of NATS may read there for its own role alone (`nats.conf`). */
@@ -77,10 +84,18 @@ const bounded = (
  * for the answer again. Users' work has nothing but the window.
  */
 export const streams = {
-  commands: bounded("BATON_COMMANDS", [subjects.task, subjects.door], 512 * megabyte),
+  commands: bounded("BATON_COMMANDS", [subjects.task, subjects.apiCommands], 512 * megabyte),
   progress: bounded("BATON_PROGRESS", [subjects.progress], 512 * megabyte),
-  bell: bounded("BATON_BELL", [subjects.bell], megabyte, { storage: StorageType.Memory, max_msgs: 256 }),
+  notifications: bounded("BATON_BELL", [subjects.notifications], megabyte, {
+    storage: StorageType.Memory,
+    max_msgs: 256,
+  }),
   work: bounded("BATON_WORK", [subjects.work], 1024 * megabyte, { duplicate_window: 120 * second }),
+  /** A copy of the log in Postgres: a full one drops its oldest. Atomic batches, because each write to the disk is waited for. */
+  events: bounded("BATON_EVENTS", [subjects.event], 1024 * megabyte, {
+    ...{ retention: RetentionPolicy.Limits, discard: DiscardPolicy.Old, max_age: 86_400 * second },
+    ...{ duplicate_window: 120 * second, allow_atomic: true },
+  }),
   dead: bounded("BATON_DEAD", [subjects.dead], 64 * megabyte, {
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
@@ -100,7 +115,8 @@ const durable = (name: string, ackWaitSecs: number): Partial<ConsumerConfig> & {
 export const consumers = {
   commands: { stream: streams.commands.name, config: durable("actors", 8) },
   progress: { stream: streams.progress.name, config: durable("counters", 8) },
-  bell: { stream: streams.bell.name, config: durable("dispatchers", 5) },
+  notifications: { stream: streams.notifications.name, config: durable("dispatchers", 5) },
+  dead: { stream: streams.dead.name, config: durable("dead_letters", 8) },
 };
 
 /** Sent this often while a message is worked on, so that it is not given to another. */

@@ -1,6 +1,9 @@
 // The names of the states of a task as values: spelled in the machine, checked here by the compiler, in its order.
 import type { TaskState } from "#machines/task";
 
+export type { Outcome, TaskState } from "#machines/task";
+export { outcomes } from "#machines/task-words";
+
 const named = {
   Waiting: true,
   Pending: true,

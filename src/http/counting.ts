@@ -1,46 +1,48 @@
 // Accepts updates of counters: 202 once JetStream has stored one. What is known not to count is refused before: tasks are
 // looked at in groups, whatever came while the last look was under way in one. While Postgres is away nothing is known,
 // and everything is accepted; the actor settles it later. A key stands for one update, also before that was applied.
-import type { Door } from "#bus/door";
+import type { CommandPublisher } from "#bus/commands/publisher";
 import { limits } from "#config";
-import type { Progress } from "#domain/command";
-import { beyond, countsOf, type Sums } from "#domain/counts";
-import { Unavailable } from "#domain/errors";
+import { keyReused, type Progress, staleness } from "#domain/command";
+import { beyond, countsOf, type Sums } from "#domain/counters/counts";
+import { Invalid, Unavailable } from "#domain/errors";
 import { isFinal } from "#domain/row";
-import { type Reply, reply } from "#http/errors";
-import type { Db } from "#store/client";
-import { type CountersSeen, seeCounters } from "#store/list";
+import { acceptedVerbsOf } from "#domain/turn/step";
+import { inBatches } from "#flow/batcher";
+import { type Reply, refusal, reply, replyOf } from "#http/errors";
+import type { Db } from "#store/pg/pool";
+import { type CountersSeen, seeCounters } from "#store/read/tasks";
 
 interface Parts {
   readonly db: Db;
-  readonly door: Door;
+  readonly commands: CommandPublisher;
 }
 
 export class Counting {
-  readonly #door: Door;
+  readonly #commands: CommandPublisher;
   readonly #looks: Looks;
   /** The latest updates under keys of clients: what was accepted may not be applied yet. */
   readonly #latest = new Map<string, { readonly counts: string; readonly answer: Promise<Reply> }>();
 
-  constructor({ db, door }: Parts) {
-    this.#door = door;
+  constructor({ db, commands }: Parts) {
+    this.#commands = commands;
     this.#looks = new Looks(db);
   }
 
   /** Fails with `Unavailable` where it is not known whether the update was stored: repeating under the same key is safe. */
-  accept(task: string, counts: Sums, key: string | undefined): Promise<Reply> {
-    if (key === undefined) return this.#looks.at({ task, ...counts, id: undefined }, this.#settle);
-    return this.#acceptOnce(task, counts, `${task}:${key}`);
+  accept(task: string, counts: Sums, key?: string, attempt?: number): Promise<Reply> {
+    if (key === undefined) return this.#looks.at({ task, ...counts, id: undefined, attempt }, this.#settle);
+    return this.#acceptOnce({ task, ...counts, attempt, named: attempt !== undefined }, `${task}:${key}`);
   }
 
-  async #acceptOnce(task: string, counts: Sums, id: string): Promise<Reply> {
-    const update = { task, ...counts, id };
+  async #acceptOnce(counts: Progress, id: string): Promise<Reply> {
+    const update = { ...counts, id };
     const first = this.#latest.get(id);
     if (first === undefined) return this.#remember(id, countsOf(counts), this.#looks.at(update, this.#settle));
     if (first.counts !== countsOf(counts)) return otherRequest();
     const answer = await first.answer;
     // What was stored may have been lost with the server's disk: the repetition makes that good, and counts once.
-    if (answer.status === 202) await this.#door.progress(update);
+    if (answer.status === 202) await this.#commands.progress(update);
     return answer;
   }
 
@@ -57,12 +59,14 @@ export class Counting {
   readonly #settle: Settle = (update, seen) => {
     const early = seen === null ? undefined : answerEarly(seen, update);
     if (early?.status === 409 && update.id !== undefined) return this.#lookAgain(update);
-    return early ?? this.#door.progress(update).then(() => accepted(update.task));
+    // It counts for the attempt that is present now, whatever becomes of the task before it is applied.
+    const attempt = update.attempt ?? (seen === null ? undefined : (seen.special.get(update.task)?.attempt ?? 0));
+    return early ?? this.#commands.progress({ ...update, attempt }).then(() => accepted(update.task));
   };
 
   /** The task has ended; but another process may have accepted this update before, and it is on its way. */
   async #lookAgain(update: Progress): Promise<Reply> {
-    if (await this.#door.counted()) return this.#looks.at(update, settleAgain);
+    if (await this.#commands.counted()) return this.#looks.at(update, settleAgain);
     throw notYet();
   }
 }
@@ -79,23 +83,29 @@ function answerEarly({ special, counted }: CountersSeen, update: Progress): Repl
   if (before !== undefined) return before === null || before === countsOf(update) ? accepted(task) : otherRequest();
   const state = special.get(task);
   if (state === undefined) return undefined;
-  if (state === null) return reply(404, { error: "No such task", details: [] });
+  if (state === null) return refusal("unknown_task", "No such task");
   if (isFinal(state.status))
-    return reply(409, { error: `The task has ended: ${state.status}`, current_status: state.status, allowed: [] });
-  const details = beyond(state, update);
-  return details.length > 0 ? reply(400, { error: "Validation failed", details }) : undefined;
+    return refusal("not_in_this_state", `The task has ended: ${state.status}`, {
+      ...{ status: 409, more: { current_status: state.status, allowed: [] } },
+    });
+  const { attempt = state.attempt } = update;
+  if (attempt !== state.attempt)
+    return refusal("wrong_attempt", staleness(state.attempt, attempt), {
+      more: { current_status: state.status, allowed: acceptedVerbsOf(state) },
+    });
+  const faults = beyond(state, update);
+  return faults.none ? undefined : replyOf(new Invalid("Validation failed", faults));
 }
 
 const accepted = (id: string): Reply => reply(202, { id });
-const otherRequest = (): Reply =>
-  reply(422, { error: "This idempotency key was used with another request", details: [] });
+const otherRequest = (): Reply => refusal("key_reused", keyReused);
 
 /**
  * Clients that wait for each answer come in waves. Where there are so many, a look waits for the whole wave, at most so long:
  * groups of fifty cost a third of what groups of ten do, in every process on the way.
  */
 const crowdMin = 8;
-const gatherMs = 4;
+const lingerMs = 4;
 /** How fast a wave that was larger is forgotten, from look to look. */
 const fading = 0.98;
 
@@ -105,65 +115,38 @@ type Settle = (update: Progress, seen: CountersSeen | null) => Reply | Promise<R
 interface Look {
   readonly update: Progress;
   readonly settle: Settle;
-  readonly resolve: (answer: Reply | Promise<Reply>) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 class Looks {
   readonly #db: Db;
-  #waiting: Look[] = [];
-  #looking = false;
+  readonly #look: (look: Look) => Promise<Reply>;
   /** Updates that have no answer yet, and how many these were at most, lately. */
   #underWay = 0;
   #crowd = 0;
-  #gathered: (() => void) | null = null;
 
   constructor(db: Db) {
     this.#db = db;
+    this.#look = inBatches<Look, Reply>({
+      max: limits.progressUpdatesMax,
+      lingerMs,
+      enough: () => {
+        this.#crowd = Math.max(this.#crowd * fading, this.#underWay);
+        return this.#crowd < crowdMin ? 0 : this.#crowd;
+      },
+      run: async (looks) => {
+        const seen = await this.#see(looks.map(({ update }) => update));
+        return looks.map(({ update, settle }) => settle(update, seen));
+      },
+      remedy: () => "give_up",
+    });
   }
 
   /** The answer to an update whose task was looked at. */
   at(update: Progress, settle: Settle): Promise<Reply> {
-    const answer = new Promise<Reply>((resolve, reject) => this.#waiting.push({ update, settle, resolve, reject }));
     this.#underWay++;
-    answer.then(this.#over, this.#over);
-    if (this.#waiting.length >= this.#crowd) this.#gathered?.();
-    if (!this.#looking) {
-      this.#looking = true;
-      // What the same pass of the event loop brings goes along.
-      setImmediate(() => void this.#look());
-    }
-    return answer;
-  }
-
-  readonly #over = () => {
-    this.#underWay--;
-  };
-
-  async #look(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const looks = this.#waiting.splice(0, limits.progressUpdatesMax);
-      try {
-        const seen = await this.#see(looks.map(({ update }) => update));
-        for (const { update, settle, resolve } of looks) resolve(settle(update, seen));
-      } catch (error) {
-        for (const { reject } of looks) reject(error);
-      }
-      await this.#gather();
-    }
-    this.#looking = false;
-  }
-
-  async #gather(): Promise<void> {
-    this.#crowd = Math.max(this.#crowd * fading, this.#underWay);
-    if (this.#crowd < crowdMin || this.#waiting.length >= this.#crowd) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, gatherMs);
-      this.#gathered = resolve;
+    return this.#look({ update, settle }).finally(() => {
+      this.#underWay--;
     });
-    clearTimeout(timer);
-    this.#gathered = null;
   }
 
   /** Null while Postgres is away. */
@@ -172,7 +155,8 @@ class Looks {
     const ids = updates.map(({ id }) => id).filter((id) => id !== undefined);
     try {
       const tasks = [...new Set(updates.map(({ task }) => task))];
-      return await seeCounters(this.#db, tasks, ids, limits.counterLookMs);
+      const named = updates.filter(({ attempt = 0 }) => attempt > 0).map(({ task }) => task);
+      return await seeCounters(this.#db, { tasks, named, ids }, limits.counterLookMs);
     } catch (error) {
       if (error instanceof Unavailable) return null;
       throw error;

@@ -2,9 +2,9 @@
 // share the first one's answer; those of another process are looked for in the database, again and again. Neither holds
 // a connection while it waits, so one connection is enough for all of them.
 import { Unavailable } from "#domain/errors";
-import { type Reply, reply } from "#http/errors";
-import type { Db } from "#store/client";
-import type { CreateKey } from "#store/create";
+import { type Reply, refusal } from "#http/errors";
+import type { CreateKey } from "#store/create/create";
+import type { Db } from "#store/pg/pool";
 
 /** A call waits so long for the first one with its key, which may be one that died a moment ago. */
 const waitMaxMs = 10_000;
@@ -18,8 +18,8 @@ interface Flight {
 
 const flights = new WeakMap<Db, Map<string, Flight>>();
 
-/** `attempt` creates or repeats the first answer, or is told that a call of another process is on its way. */
-export async function once(db: Db, key: CreateKey, attempt: () => Promise<Reply | "busy">): Promise<Reply> {
+/** `attempt` creates, or repeats the first answer, or finds a call of another process on its way. */
+export async function once(db: Db, key: CreateKey, attempt: () => Promise<Reply | "in_flight">): Promise<Reply> {
   const mine = flights.get(db) ?? new Map<string, Flight>();
   flights.set(db, mine);
   const giveUpAt = performance.now() + waitMaxMs;
@@ -32,20 +32,20 @@ export async function once(db: Db, key: CreateKey, attempt: () => Promise<Reply 
   return outcome;
 }
 
-async function insist(db: Db, attempt: () => Promise<Reply | "busy">, giveUpAt: number): Promise<Reply> {
+async function insist(db: Db, attempt: () => Promise<Reply | "in_flight">, giveUpAt: number): Promise<Reply> {
   for (let pauseMs = pauseMinMs; ; pauseMs = Math.min(2 * pauseMs, pauseMaxMs)) {
     const answer = await attempt();
-    if (answer !== "busy") return answer;
+    if (answer !== "in_flight") return answer;
     if (performance.now() + pauseMs > giveUpAt) return givenUp(db);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
 function givenUp(db: Db): Reply {
-  // The first call is not slow then: nobody gets an answer.
+  // The first call is not slow then: no caller gets an answer.
   if (!db.up) throw new Unavailable("Postgres cannot be reached");
   const details = ["Idempotency-Key: the first call with this key is still under way"];
-  return reply(409, { error: "The first call is still under way", details }, { "retry-after": "1" });
+  return refusal("key_in_flight", "The first call is still under way", { details });
 }
 
 /** Whether `outcome` settles within `ms`, however. */

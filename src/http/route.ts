@@ -1,15 +1,20 @@
-// What every route has in common: who may call it, how it is documented, how it reads its id and sends its answer.
-// A route without documentation does not start: the OpenAPI document is made from these.
-import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Door } from "#bus/door";
+// What every route has in common: it is a row of the table of operations, by which its path, its right, its parameters and
+// its body are read before its handler is called; and how it sends its answer.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { CommandPublisher } from "#bus/commands/publisher";
 import type { Config } from "#config";
+import type { Policy } from "#domain/calls/guard";
 import type { Answer } from "#domain/command";
-import { Invalid, NotFound } from "#domain/errors";
-import type { Policy } from "#domain/guard";
-import { isKey, isUuid, mustBeKey } from "#domain/schema/text";
-import { type Reply, reply } from "#http/errors";
-import type { Params } from "#http/query";
-import type { Db } from "#store/client";
+import { Invalid, type Known, NotFound } from "#domain/errors";
+import { Faults, quoted } from "#domain/faults";
+import { isKey, isUuid, mustBeKey, scheduleName } from "#domain/schema/text";
+import { emptyJson } from "#domain/values/json";
+import type { Console } from "#http/console/files";
+import { type Reply, refusal, reply } from "#http/errors";
+import type { LargeCalls } from "#http/large/calls";
+import type { Operation } from "#http/operations/operation";
+import { type Params, readHeaders, readQuery, type Values } from "#http/query";
+import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 
 export interface Deps {
@@ -17,74 +22,118 @@ export interface Deps {
   /** Which receivers actions may name. */
   readonly policy: Policy;
   readonly db: Db;
-  readonly door: Door;
+  readonly commands: CommandPublisher;
+  /** Deals with bodies that would hold up all other calls. */
+  readonly large: LargeCalls;
+  readonly console: Console;
   readonly log: Logger;
 }
 
-/** What a token has to allow; `open` needs none. */
-export type Right = "open" | "read" | "submit" | "operate";
-
-type JsonSchema = Readonly<Record<string, unknown>>;
-
-export interface RouteDoc {
-  readonly summary: string;
-  /** What a line cannot say, in Markdown. */
-  readonly description?: string;
-  readonly tag: "tasks" | "batches" | "deliveries" | "system";
-  readonly query?: Params;
-  readonly body?: JsonSchema;
-  /** By HTTP status. A text alone is an answer in the common error form. */
-  readonly answers: Readonly<
-    Record<
-      number,
-      | string
-      | {
-          readonly what: string;
-          readonly schema?: JsonSchema;
-          readonly type?: string;
-          readonly headers?: Readonly<Record<string, string>>;
-        }
-    >
-  >;
-  /** Takes an `Idempotency-Key` header. */
-  readonly keyed?: boolean;
-}
-
-/** What whoever creates is told when there is too much to do. */
-export const tooMany = {
-  what: "As many tasks are unfinished as MAX_UNFINISHED_TASKS allows.",
-  schema: { $ref: "#/components/schemas/Error" },
-  headers: { "Retry-After": "Seconds until the call may be repeated." },
-} as const;
-
 declare module "fastify" {
   interface FastifyContextConfig {
-    readonly right?: Right;
-    readonly doc?: RouteDoc;
+    readonly operation?: Operation;
   }
 }
 
-/** The id in the path, in lower case. */
-export function idOf(request: FastifyRequest): string {
-  const { id } = request.params as { readonly id: string };
-  if (!isUuid(id)) throw new Invalid("Invalid id", ["id: must be a UUID"]);
-  return id.toLowerCase();
+/** A call as its handler gets it: everything that the table says of it holds. */
+export interface Call<P extends Params, T> {
+  /** From the path, in lower case; empty where the path has none. */
+  readonly id: string;
+  /** The same of a name. */
+  readonly name: string;
+  readonly query: Values<P>;
+  /** By the names of the table. */
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: T;
+  /** The client's own key for this request. */
+  readonly key: string | undefined;
+  /** Of query and headers; empty, except where the body is read by the handler, which adds its own. */
+  readonly faults: Faults;
+  readonly request: FastifyRequest;
 }
 
-export function found<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new NotFound(`No such ${what}`);
+/** Registers the route of an operation. */
+export function route<P extends Params, T>(
+  app: FastifyInstance,
+  op: Operation<P, T>,
+  handler: (call: Call<P, T>, out: FastifyReply) => Promise<unknown>,
+): void {
+  const config = { operation: op as unknown as Operation };
+  app[op.method](op.path.replace(/\{(\w+)\}/g, ":$1"), { config }, async (request, out) =>
+    isBeyond(op, request) ? send(out, notAllowed(request)) : handler(readCall(op, request), out),
+  );
+}
+
+/** A caller who may only rehearse this asks for the thing itself. */
+const isBeyond = ({ rehearsalRight }: Pick<Operation, "rehearsalRight">, { role, body }: FastifyRequest): boolean =>
+  rehearsalRight !== undefined && role !== "operate" && !isRehearsing(body);
+
+const isRehearsing = (sent: unknown): boolean => (sent as { readonly dry_run?: unknown } | null)?.dry_run === true;
+
+/** The answer to a role that is too small. */
+export const notAllowed = ({ role }: Pick<FastifyRequest, "role">): Reply =>
+  refusal("forbidden", `The token's role, ${role}, does not allow this`);
+
+function readCall<P extends Params, T>(op: Operation<P, T>, request: FastifyRequest): Call<P, T> {
+  const { id: sent, name = "" } = request.params as { readonly id?: string; readonly name?: string };
+  const id = sent === undefined ? "" : idOf(sent);
+  const faults = request.bodyFaults ?? new Faults();
+  if (op.path.includes("{name}") && !scheduleName.test(name))
+    faults.addOutside(":name", "name", "invalid_format", `must be 1 to 100 of a-z, 0-9, _ and -, not ${quoted(name)}`);
+  const isPage = op.tag === "system" && op.query === undefined;
+  const query = isPage ? {} : readQuery(request.query, op.query ?? ({} as P), faults);
+  const headers = op.headers ? readHeaders(request.headers, op.headers, faults) : {};
+  // A rehearsal neither uses nor keeps a key.
+  const isRehearsal = isRehearsing(query) || (op.rehearsalRight !== undefined && isRehearsing(request.body));
+  const key =
+    op.keyed && !isRehearsal ? readKey("Idempotency-Key", request.headers["idempotency-key"], faults) : undefined;
+  const body = readBody(op, request.body, faults);
+  if (op.method === "get" && !isPage && isSent(request)) faults.add([], "unknown_field", noBody);
+  if (!faults.none && !(op.body && !op.body.read)) throw new Invalid("Validation failed", faults);
+  return { id, name, query, headers, body: body as T, key, faults, request };
+}
+
+function readBody(
+  { body: wanted, method }: Pick<Operation, "body" | "method">,
+  sent: unknown,
+  faults: Faults,
+): unknown {
+  if (wanted) {
+    if (sent === undefined && !wanted.optional) throw emptyJson(faults);
+    return wanted.read ? wanted.read(sent, faults) : sent;
+  }
+  if (method !== "get" && !isNothing(sent)) faults.add([], "unknown_field", noBody);
+  return undefined;
+}
+
+const noBody = "this call takes no body";
+
+/** Bodies of calls that read are not parsed. */
+const isSent = ({ headers }: FastifyRequest): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+
+/** The body of a call that takes none. */
+export const isNothing = (sent: unknown): boolean =>
+  sent === undefined || sent === null || (typeof sent === "object" && Object.keys(sent).length === 0);
+
+/** An id of a path, or of a subject, as it is kept. */
+export function idOf(id: string): string {
+  if (isUuid(id)) return id.toLowerCase();
+  const faults = new Faults();
+  faults.addOutside(":id", "id", "invalid_format", `must be a UUID, not ${quoted(id)}`);
+  throw new Invalid("Invalid id", faults, "invalid_id");
+}
+
+export function found<T>(value: T | undefined, what: Known): T {
+  if (value === undefined) throw new NotFound(what);
   return value;
 }
 
-/** The client's own key for this request. */
-export const keyOf = (request: FastifyRequest): string | undefined =>
-  readKey("Idempotency-Key", request.headers["idempotency-key"]);
-
-/** The same from a header of any name. */
-export function readKey(header: string, key: unknown): string | undefined {
-  if (key === undefined) return undefined;
-  if (!isKey(key)) throw new Invalid("Invalid header", [`${header}: ${mustBeKey}`]);
-  return key;
+/** The client's own key from a header of any name. */
+export function readKey(header: string, key: unknown, faults: Faults): string | undefined {
+  if (key === undefined || isKey(key)) return key;
+  faults.addOutside(`header:${header}`, header, "invalid_format", `${mustBeKey}, not ${quoted(key)}`);
+  return undefined;
 }
 
 export function send(out: FastifyReply, { status, headers, body }: Reply): FastifyReply {
@@ -92,12 +141,17 @@ export function send(out: FastifyReply, { status, headers, body }: Reply): Fasti
   return body === undefined ? out.send() : out.send(body);
 }
 
-/** What the actor answered to a command about one task. */
-export function replyToTask(answer: Answer): Reply {
-  const { status, id, state, attempt, error, details = [], allowed = [] } = answer;
-  if (status < 300) return reply(status, { id, status: state, attempt });
-  if (status === 409) return reply(409, { error, current_status: state, allowed });
-  if (status === 404) return reply(404, { error: error ?? "No such task", details });
-  const headers: Record<string, string> = status === 503 ? { "retry-after": "1" } : {};
-  return reply(status, { error, details }, headers);
+/** What the actor answered to a command about one task, or about one delivery. */
+export function replyTo(answer: Answer, what: "task" | "delivery" | "batch"): Reply {
+  const { status, id, state, attempt, details, faults } = answer;
+  if (status < 300) return reply(status, { id, status: state, attempt, ...goingOn(answer) });
+  const code = answer.code ?? "internal";
+  if (status === 404) return refusal(`unknown_${what}`, `No such ${what}`);
+  const said = { status, ...(details ? { details } : {}), ...(faults ? { faults } : {}) };
+  const error = answer.error ?? "No answer";
+  if (status !== 409) return refusal(code, error, said);
+  return refusal(code, error, { ...said, more: { current_status: state, allowed: answer.allowed ?? [] } });
 }
+
+/** With 202 what follows from the command is not done yet. */
+export const goingOn = ({ propagating }: Answer): { propagating?: true } => (propagating ? { propagating } : {});

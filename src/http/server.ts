@@ -1,22 +1,30 @@
 // The HTTP servers: the whole API, and the three status pages that every role serves. Neither listens: the caller does.
 // Every error leaves as JSON through one handler. Closing waits for requests under way, and cuts what is still open
 // when the grace is over.
+
+import { maxHeaderSize } from "node:http";
 import type { Socket } from "node:net";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import { Invalid } from "#domain/errors";
 import { guard } from "#http/auth";
-import { acceptJson, drain } from "#http/body";
+import { acceptJson, drain, withReason } from "#http/body";
 import { allowOrigins } from "#http/cors";
-import { replyOf } from "#http/errors";
-import { documentRoutes } from "#http/openapi";
+import { type Reply, refusal, replyOf } from "#http/errors";
+import type { Operation } from "#http/operations/operation";
+import { statusOperations } from "#http/operations/system";
+import { methodsAt, operations } from "#http/operations/table";
 import { type Deps, send } from "#http/route";
 import { batchRoutes } from "#http/routes/batch";
+import { bulkRoutes } from "#http/routes/bulk";
 import { circuitRoutes } from "#http/routes/circuit";
 import { deliveryRoutes } from "#http/routes/delivery";
 import { eventRoutes } from "#http/routes/events";
+import { growingRoutes } from "#http/routes/growing";
+import { operatorRoutes } from "#http/routes/operators/operators";
 import { pageRoutes } from "#http/routes/pages";
 import { reportRoutes } from "#http/routes/report";
 import { rerunRoutes } from "#http/routes/rerun";
+import { scheduleRoutes } from "#http/routes/schedules/schedules";
 import { type StatusDeps, systemRoutes } from "#http/routes/system";
 import { taskRoutes } from "#http/routes/task";
 import { metrics } from "#telemetry/metrics";
@@ -24,28 +32,29 @@ import { metrics } from "#telemetry/metrics";
 export { createBatch } from "#http/create";
 export type { Deps } from "#http/route";
 
-const version = "0.1.0";
-
 /** The API and the status pages: role `api`. */
 export async function makeServer(deps: Deps): Promise<FastifyInstance> {
-  const app = bare(deps);
-  const document = documentRoutes(app, version);
+  const app = bare(deps, Object.values(operations) as unknown as Operation[]);
   systemRoutes(app, deps);
   taskRoutes(app, deps);
   reportRoutes(app, deps);
   batchRoutes(app, deps);
   rerunRoutes(app, deps);
+  growingRoutes(app, deps);
+  scheduleRoutes(app, deps);
   deliveryRoutes(app, deps);
   eventRoutes(app, deps);
+  bulkRoutes(app, deps);
   circuitRoutes(app, deps);
-  await pageRoutes(app, document);
+  operatorRoutes(app, deps);
+  await pageRoutes(app, deps);
   await app.ready();
   return app;
 }
 
 /** /health, /ready and /metrics alone: the other roles. */
 export async function makeStatusServer(deps: StatusDeps): Promise<FastifyInstance> {
-  const app = bare(deps);
+  const app = bare(deps, Object.values(statusOperations));
   systemRoutes(app, deps);
   await app.ready();
   return app;
@@ -54,8 +63,12 @@ export async function makeStatusServer(deps: StatusDeps): Promise<FastifyInstanc
 /** What is no HTTP never becomes a request; it is answered in the same words all the same. */
 function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const body = JSON.stringify({ error: status.slice(4), details: ["request: is not valid HTTP"] });
+  const isLong = error.code === "HPE_HEADER_OVERFLOW";
+  const status = isLong ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const wrong = isLong ? `must have at most ${maxHeaderSize} bytes of headers` : "is not valid HTTP";
+  const code = isLong ? "too_large" : "invalid_format";
+  const answer = replyOf(Invalid.outside(status.slice(4), "request", "request", code, wrong));
+  const body = JSON.stringify(answer.body);
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
@@ -66,11 +79,13 @@ function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket
 function expectHost(app: FastifyInstance): void {
   app.addHook("onRequest", ({ raw }, _out, done) => {
     const isMissing = raw.headers.host === undefined && raw.httpVersion !== "1.0";
-    done(isMissing ? new Invalid("Bad Request", ["host: is required"]) : undefined);
+    done(isMissing ? Invalid.outside("Bad Request", "header:Host", "Host", "required", "is required") : undefined);
   });
   app.server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "content-type": "application/json; charset=utf-8", connection: "close" });
-    response.end(JSON.stringify({ error: "Expectation Failed", details: ["expect: must be 100-continue"] }));
+    const wrong = "must be 100-continue";
+    const { body } = replyOf(Invalid.outside("Expectation Failed", "header:Expect", "Expect", "not_allowed", wrong));
+    response.end(JSON.stringify(body));
   });
 }
 
@@ -79,9 +94,12 @@ function expectEncoded(app: FastifyInstance): void {
   app.addHook("preValidation", ({ url }, _out, done) => {
     const mark = url.indexOf("?");
     const isSound = mark < 0 || !url.includes("%", mark) || isEncoded(url.slice(mark + 1));
-    done(isSound ? undefined : new Invalid("Invalid query", ["query: is no percent-encoded UTF-8"]));
+    done(isSound ? undefined : notEncoded());
   });
 }
+
+const notEncoded = () =>
+  Invalid.outside("Validation failed", "?", "query", "invalid_format", "is no percent-encoded UTF-8");
 
 function isEncoded(text: string): boolean {
   try {
@@ -92,7 +110,8 @@ function isEncoded(text: string): boolean {
   }
 }
 
-function bare({ config, log }: StatusDeps): FastifyInstance {
+/** `rows`: the operations that are served. */
+function bare({ config, log }: StatusDeps, rows: readonly Operation[]): FastifyInstance {
   const app = Fastify({
     loggerInstance: log as unknown as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -111,11 +130,10 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
   acceptJson(app);
   allowOrigins(app, config.corsOrigins);
   guard(app, config);
-  app.setNotFoundHandler((request, out) =>
-    out.code(404).send({ error: "No such route", details: [`${request.method} ${pathOf(request.url)}`] }),
-  );
+  app.setNotFoundHandler((request, out) => send(out, notFound(request, rows)));
   app.setErrorHandler(async (error, request, out) => {
-    const answer = replyOf(error);
+    const answer = withReason(replyOf(error), request.headers["content-type"], config.payloadMaxBytes);
+    if (isNamed(request, rows)) return send(out, notFound(request, rows));
     if (answer.status === 500) log.error({ err: error, req: request }, "a request failed for a reason of ours");
     if (answer.status === 413) await drain(request, drainMaxMs);
     return send(out, answer);
@@ -128,8 +146,24 @@ function bare({ config, log }: StatusDeps): FastifyInstance {
   return app;
 }
 
-/** Without the query, which may hold what is nobody's business. */
-const pathOf = (url: string) => url.split("?")[0]?.slice(0, 200);
+/** A path that is known for other methods says which. */
+function notFound({ method, url }: FastifyRequest, rows: readonly Operation[]): Reply {
+  const path = pathOf(url);
+  const details = [`${method} ${path.slice(0, 200)}`];
+  const allowed = methodsAt(path, rows);
+  if (allowed.length === 0) return refusal("unknown_route", "No such route", { details });
+  const error = `This path takes ${allowed.join(", ")} only`;
+  return refusal("method_not_allowed", error, { details, headers: { allow: allowed.join(", ") } });
+}
+
+/** What was taken for an id is a name, which has other methods. */
+function isNamed({ url, routeOptions }: FastifyRequest, rows: readonly Operation[]): boolean {
+  const { operation } = routeOptions.config;
+  return operation?.path.includes("{") === true && rows.some(({ path }) => path === pathOf(url));
+}
+
+/** Without the query, which may hold secrets. */
+const pathOf = (url: string): string => url.split("?")[0] ?? "";
 
 /** How long a client may go on sending a body that was refused. */
 const drainMaxMs = 2_000;

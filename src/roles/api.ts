@@ -1,13 +1,22 @@
 // Wires the HTTP side: the API in role api, health and metrics in every role. Wiring only; nothing is decided here.
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Bus } from "#bus/client";
-import { answerCreates } from "#bus/create";
-import { openDoor } from "#bus/door";
+import { answerBatches } from "#bus/commands/create";
+import { openPublisher } from "#bus/commands/publisher";
 import type { Config } from "#config";
-import { makePolicy } from "#domain/guard";
+import { makePolicy } from "#domain/calls/guard";
+import { loadConsole } from "#http/console/files";
 import { createBatch } from "#http/create";
+import { addFromMessage, closeFromMessage } from "#http/grow";
+import { LargeCalls } from "#http/large/calls";
 import { makeServer, makeStatusServer } from "#http/server";
-import type { Db } from "#store/client";
+import { inTime } from "#store/pg/in-time";
+import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
+
+/** Where scripts/console.mjs puts it. */
+const consoleDir = fileURLToPath(new URL("../../dist/console", import.meta.url));
 
 export interface Serving {
   readonly url: string;
@@ -16,17 +25,38 @@ export interface Serving {
 }
 
 export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Promise<Serving> {
-  const door = openDoor(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
-  const deps = { config, policy: makePolicy(config), db, door, log };
+  const commands = openPublisher(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
+  const answering = inTime(db, config.poolTimeoutSecs * 1000);
+  const large = new LargeCalls({ config, db: answering, commands, log });
+  const console = loadConsole(consoleDir);
+  const deps = { config, policy: makePolicy(config), db: answering, commands, large, console, log };
   const isApi = config.roles.has("api");
   const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);
-  const stopCreates = isApi ? answerCreates(bus, (body, key) => createBatch(deps, body, key), log) : () => {};
-  const url = await server.listen({ port: config.port, host: "0.0.0.0" });
+  const stopAnswers = isApi
+    ? answerBatches(
+        bus,
+        {
+          create: (_, body, key) => createBatch(deps, body, key),
+          add: (id, body, key) => addFromMessage(deps, id, body, key),
+          close: (id, body, key) => closeFromMessage(deps, id, body, key),
+        },
+        log,
+      )
+    : () => {};
+  if (isApi && config.authToken === undefined && config.authTokens.length === 0) log.warn(openCalls(config));
+  const url = await server.listen({ port: config.port, host: config.listenHost });
   return {
     url,
     async stop(graceMs) {
-      stopCreates();
-      await Promise.race([server.close(), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+      stopAnswers();
+      await Promise.race([server.close(), pause(graceMs, undefined, { ref: false })]);
+      await large.close();
     },
   };
+}
+
+function openCalls({ handleSecret }: Config): string {
+  const open =
+    "every client that reaches this address may make every call: set AUTH_TOKEN or AUTH_TOKENS, or keep others from reaching it";
+  return handleSecret === undefined ? open : `reports need a signed handle, and for the rest ${open}`;
 }

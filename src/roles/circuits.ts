@@ -1,21 +1,22 @@
 // Wires the circuits of receivers into a worker: what calls end in goes to the actor, what the table says to the breaker.
-import { CircuitActor, policyOf } from "#actor/circuits";
-import { onCircuits, tellCircuits } from "#bus/circuit";
+import { CircuitActor } from "#actor/circuits/circuits";
 import type { Bus } from "#bus/client";
+import { onCircuits, tellCircuits } from "#bus/notifications/circuits";
 import type { Config } from "#config";
-import { gaveUp } from "#domain/circuit";
-import { forgetCircuits, knownCircuits } from "#store/circuits";
-import type { Db } from "#store/client";
+import { gaveUp, type ProbeWish } from "#domain/calls/circuit";
+import { policyOf } from "#domain/calls/circuit-step";
+import type { ReceiverCapacity } from "#flow/receiver-capacity";
+import type { Db } from "#store/pg/pool";
+import { forgetCircuits, knownCircuits } from "#store/turn/circuits";
 import type { Logger } from "#telemetry/log";
 import { loop } from "#timers/loop";
 import { Breaker } from "#webhook/breaker";
-import type { Lanes } from "#webhook/lanes";
 import type { Send } from "#webhook/send";
 
 export interface Circuits {
   readonly send: Send;
   /** Takes the probes of these receivers; returns those that were to be had. */
-  readonly probe: (receivers: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly probe: (wishes: readonly ProbeWish[]) => Promise<ReadonlySet<string>>;
   /** The probe of this receiver was taken, and no call was made. */
   readonly giveUp: (receiver: string) => void;
   /** A probe was taken elsewhere than by `probe`. */
@@ -33,7 +34,11 @@ export function openCircuits(
   config: Config,
   db: Db,
   bus: Bus,
-  { send, lanes, onGates }: { readonly send: Send; readonly lanes: Lanes; readonly onGates: () => void },
+  {
+    send,
+    callSlots,
+    onGates,
+  }: { readonly send: Send; readonly callSlots: ReceiverCapacity; readonly onGates: () => void },
   log: Logger,
 ): Circuits {
   if (!config.circuitBreakerEnabled)
@@ -46,8 +51,8 @@ export function openCircuits(
     tellCircuits(bus);
   };
   const actor = new CircuitActor({ config, db, log, onChanged: changed });
-  const breaker = new Breaker({ send, lanes, tell: (outcome) => actor.tell(outcome), onGates });
-  const { windowMs } = policyOf(config);
+  const { windowMs, probeMs } = policyOf(config);
+  const breaker = new Breaker({ send, probeMs, callSlots, tell: (outcome) => actor.tell(outcome), onGates });
   let forgetAt = performance.now() + windowMs;
   const sweep = loop("circuits", log, async () => {
     const known = await knownCircuits(db);
@@ -62,7 +67,7 @@ export function openCircuits(
   const unlisten = onCircuits(bus, () => sweep.within(soonMs));
   return {
     ...{ send: breaker.send, changed },
-    probe: (receivers) => actor.probe(receivers),
+    probe: (wishes) => actor.probe(wishes),
     giveUp: (receiver) => actor.tell(gaveUp(receiver)),
     idle: () => actor.idle(),
     async stop() {

@@ -1,40 +1,34 @@
 // Wires a worker: mailboxes in, turns, and what follows a commit. Wiring only; nothing is decided here.
-import { hostname } from "node:os";
-import { Counters } from "#actor/counters";
-import { DeliveryActor } from "#actor/deliveries";
-import { type LocalCommand, Mailbox } from "#actor/mailbox";
-import { Replays } from "#actor/replays";
+import { setTimeout as pause } from "node:timers/promises";
+import { Mailbox } from "#actor/mailbox";
+import { WorkLoop } from "#actor/portions/work-loop";
 import { Worker } from "#actor/worker";
-import { appliedUntil } from "#bus/applied";
 import type { Bus } from "#bus/client";
-import { type CommandSource, takeCommands } from "#bus/commands";
-import { Bell } from "#bus/door";
-import { openEventWire } from "#bus/events";
-import { type Brought, takeProgress } from "#bus/progress";
-import { onTimerArmed } from "#bus/timer";
-import { makeWork } from "#bus/work";
-import { type Config, limits } from "#config";
-import { listenToBell } from "#dispatch/bell";
-import { Dispatcher } from "#dispatch/dispatcher";
-import { makePolicy } from "#domain/guard";
-import { uuidv7 } from "#domain/uuid";
-import { openCircuits } from "#roles/circuits";
-import type { Db } from "#store/client";
+import { timeOfNats } from "#bus/clock";
+import type { CommandSource } from "#bus/commands/commands";
+import { setAside } from "#bus/dead";
+import { openEventStream } from "#bus/events";
+import { listenForWork, WorkNotifier } from "#bus/notifications/work";
+import { subjects } from "#bus/subjects";
+import type { Config } from "#config";
+import { workerActor } from "#domain/actor";
+import { probeMsOf } from "#domain/calls/circuit-step";
+import type { Part } from "#domain/portions/part";
+import { uuidv7 } from "#domain/values/uuid";
+import { ClaimTrigger } from "#flow/claim-trigger";
+import { openBulk } from "#roles/bulk";
+import { openCalls } from "#roles/calls";
+import { openIntake } from "#roles/intake";
+import { openSchedules } from "#roles/schedules";
+import { selfOf } from "#roles/self";
+import { openTimers } from "#roles/timers";
+import { timeOfPostgres } from "#store/pg/clock";
+import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
-import { dueTimers } from "#timers/due";
+import { lagMeter } from "#telemetry/metrics";
 import { Leases } from "#timers/leases";
-import { loop } from "#timers/loop";
-import { eventPartitions } from "#timers/partitions";
-import { pruning } from "#timers/prune";
-import { retention } from "#timers/retention";
-import { ruleSweep } from "#timers/rules";
-import { stalledSweep } from "#timers/stalled";
-import { Teller } from "#timers/teller";
-import { Deliverer } from "#webhook/deliverer";
-import { guarded } from "#webhook/guard";
-import { Lanes } from "#webhook/lanes";
-import { makeSender } from "#webhook/send";
-import { makeStarter } from "#webhook/starter";
+import { EventRelay } from "#timers/relay";
+import { ClockSkew } from "#timers/skew";
 
 export interface Running {
   /** No new work; in-flight work is finished or handed back. Ends within `graceMs`. */
@@ -44,195 +38,152 @@ export interface Running {
 export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Running {
   const mailbox = new Mailbox();
   const tell = mailbox.tell.bind(mailbox);
-  const bell = new Bell(bus);
-  const selfName = () => (leases.id === null ? null : `worker:${leases.id}`);
-  const teller = new Teller({ ...{ db, log }, wire: openEventWire(bus), actor: selfName });
+  const notifier = new WorkNotifier(bus);
+  const lag = lagMeter();
+  const relay = new EventRelay({ db, log, stream: openEventStream(bus, config.hostUrl), self: () => leases.id });
+  const figures = () => ({ callsOpen: calls.open(), lagMs: lag(), skewMs: -skew.toPostgresMs(0) });
   const leases: Leases = new Leases({
-    ...{ db, log, tell, teller },
-    name: `${hostname()}:${process.pid}`,
+    ...{ db, log, tell, figures, self: selfOf(config) },
+    isWaiting: mailbox.isWaiting.bind(mailbox),
     leaseSecs: config.workerClaimTimeoutSecs,
     sweepMs: config.workerLoopIntervalMs,
     held: () => worker.held,
     onGood: () => dispatcher.look(),
   });
   const calls = openCalls(config, db, bus, { tell, mayStart: leases.mayStart, look: () => dispatcher.look() }, log);
-  const { lanes, starter, deliverer } = calls;
-  const hasRoom = () => lanes.free() > 0;
-  const dispatcher: Dispatcher = new Dispatcher({ mailbox, mayStart: leases.good, hasRoom, ring: () => bell.ring() });
-  const timers = openTimers(config, db, bus, mailbox, () => dispatcher.look(), log);
-
-  const ground = groundOf(config);
-  const worker: Worker = new Worker({
-    ...{ db, mailbox, log },
-    slots: lanes,
-    hunger: dispatcher,
-    claimsMax: config.workerStartBatchSize,
-    self: () => (leases.id === null ? null : { id: leases.id, ground: { ...ground, actor: `worker:${leases.id}` } }),
-    effects: {
-      start: (claimed) => {
-        if (claimed.isProbe) calls.circuits.changed();
-        starter.start(claimed);
-      },
-      flush: () => intake.commands.flush(),
-      park: (item, reason) => item.from === "client" && intake.commands.park(item.command, reason),
-      ready: () => dispatcher.look(),
-      armed: (at) => timers.armed(at),
-      deliveries: () => deliverer.nudge(),
-      telling: () => teller.begin(),
-    },
+  const { callSlots, deliverer } = calls;
+  const hasCapacity = () => callSlots.free() > 0;
+  const dispatcher: ClaimTrigger = new ClaimTrigger({
+    nudge: () => mailbox.nudge("task"),
+    ...{ mayStart: leases.good, hasCapacity, notify: () => notifier.notify() },
   });
-  lanes.onFree(() => dispatcher.freed());
-  const follow = { woken: () => dispatcher.look(), due: () => deliverer.nudge() };
-  const intake = openIntake(config, db, bus, mailbox, follow, log);
-  const bells = listenToBell({
+  const skew = new ClockSkew({ nats: () => timeOfNats(bus), postgres: () => timeOfPostgres(db), log });
+  const timers = openTimers(config, db, bus, { mailbox, skew, look: () => dispatcher.look() }, log);
+  const created = (firstDelayMs: number | undefined) => {
+    dispatcher.look();
+    notifier.notify();
+    if (firstDelayMs !== undefined) timers.armed(new Date(Date.now() + firstDelayMs));
+  };
+  const schedules = openSchedules(config, db, bus, { mailbox, created }, log);
+
+  const { worker, works } = openActors(config, db, bus, log, {
+    ...{ mailbox, calls, dispatcher, timers },
+    self: () => leases.id,
+    commands: () => intake.commands,
+  });
+  callSlots.onFree(() => dispatcher.freed());
+  const follow = { signaled: () => dispatcher.look(), armed: timers.armed, due: () => deliverer.nudge() };
+  const intake = openIntake(config, db, bus, { mailbox, skew, ...follow }, log);
+  const notifications = listenForWork({
     bus,
-    hasRoom: () => hasRoom() && leases.good(),
+    hasCapacity: () => hasCapacity() && leases.good(),
     look: () => dispatcher.look(),
     log,
   });
+  const bulk = openBulk(config, db, bus, { mailbox, replay: intake.replay, notifyWork: () => notifier.notify() }, log);
   worker.start();
+  works.start();
 
   return {
     async stop(graceMs) {
-      const giveUp = pause(graceMs);
+      const giveUp = pause(graceMs, undefined, { ref: false });
       const inTime = (work: Promise<unknown>) => Promise.race([work, giveUp]);
       worker.stopClaiming();
-      bells.stop();
+      notifications.stop();
       dispatcher.stop();
-      await inTime(Promise.all([intake.stop(), timers.stop()]));
+      // A portion may wait for a batch that somebody holds locked: calls are drained meanwhile.
+      const portioned = bulk.stop();
+      await inTime(Promise.all([intake.stop(), timers.stop(), schedules.stop()]));
       await inTime(Promise.all([calls.drain(), intake.idle()]));
+      await inTime(portioned);
+      await inTime(works.stop());
       await worker.stop(giveUp);
       await inTime(calls.settled());
       intake.close();
-      await Promise.race([lastWord(leases, teller), pause(lastWordMs)]);
+      await Promise.race([lastWord(leases, relay), pause(lastWordMs, undefined, { ref: false })]);
       await calls.close();
     },
   };
 }
 
+interface Acting {
+  readonly mailbox: Mailbox;
+  readonly calls: ReturnType<typeof openCalls>;
+  readonly dispatcher: ClaimTrigger;
+  readonly timers: ReturnType<typeof openTimers>;
+  /** The id of this process; null: it is not registered yet. */
+  readonly self: () => number | null;
+  readonly commands: () => CommandSource;
+}
+
+/** What decides: the turns, and the work in portions. */
+function openActors(
+  config: Config,
+  db: Db,
+  bus: Bus,
+  log: Logger,
+  acting: Acting,
+): { worker: Worker; works: WorkLoop } {
+  const { mailbox, calls, dispatcher, timers, self, commands } = acting;
+  const env = envOf(config);
+  const envNow = () => {
+    const id = self();
+    return id === null ? null : { ...env, actor: workerActor(id) };
+  };
+  const worker: Worker = new Worker({
+    ...{ db, mailbox, log, slots: calls.callSlots, trigger: dispatcher },
+    claimsMax: config.workerStartBatchSize,
+    self: () => {
+      const [id, own] = [self(), envNow()];
+      return id === null || own === null ? null : { id, env: own };
+    },
+    effects: {
+      start: (claimed) => {
+        if (claimed.isProbe) calls.circuits.changed();
+        calls.starter.start(claimed);
+      },
+      flush: () => commands().flush(),
+      deadLetter: (item, reason) => item.from === "client" && commands().setAside(item.command, reason),
+      ready: () => dispatcher.look(),
+      armed: (at) => timers.armed(at),
+      opens: dispatcher.opens,
+      deliveries: () => calls.deliverer.nudge(),
+      works: (batches) => works.nudge(batches),
+      ended: (ended) => void works.answer(ended),
+    },
+  });
+  const works = new WorkLoop({
+    ...{ db, log, env: envNow },
+    reply: (to, answer) => commands().reply(to, answer),
+    follow: (state) => worker.followChanges(state),
+    deadLetter: (batch, part, reason) => setAside(bus, letterOf(batch, part), reason, log),
+  });
+  return { worker, works };
+}
+
+/** A sweep or a step of propagation that always failed, as a message. */
+const letterOf = (batch: string, part: Part) => ({
+  subject: "sweep" in part ? subjects.batchOf(batch, part.kind) : subjects.taskOf(part.step.taskId, "propagate"),
+  data: JSON.stringify(
+    "sweep" in part
+      ? { batch_id: batch, work: part.kind }
+      : { batch_id: batch, task_id: part.step.taskId, work: "propagation", step: part.step.step },
+  ),
+});
+
 /** Saying goodbye to Postgres may take so long beyond the grace. */
 const lastWordMs = 1_000;
 
-async function lastWord(leases: Leases, teller: Teller): Promise<void> {
-  const [isAllTold] = await Promise.all([teller.stop(), leases.stop()]);
-  await leases.resign(isAllTold);
+async function lastWord(leases: Leases, relay: EventRelay): Promise<void> {
+  await Promise.all([relay.stop(), leases.stop()]);
+  await leases.resign();
 }
 
-const groundOf = (config: Config) => ({
+const envOf = (config: Config) => ({
   leaseMs: config.workerClaimTimeoutSecs * 1000,
+  probeMs: probeMsOf(config),
   deadEnds: config.deadEndCancelEnabled,
+  startRetryMs: config.startRetrySecs * 1000,
   random: Math.random,
   newId: () => uuidv7(Date.now()),
 });
-
-interface Calling {
-  readonly tell: (command: LocalCommand) => void;
-  readonly mayStart: (sinceMs: number) => boolean;
-  readonly look: () => void;
-}
-
-/** Calls to the outside: starts, and deliveries, which share the receivers. */
-function openCalls(config: Config, db: Db, bus: Bus, { tell, mayStart, look }: Calling, log: Logger) {
-  const lanes = new Lanes(config.workerWebhookConcurrency, config.webhookHostConcurrency);
-  const policy = makePolicy(config);
-  const { webhookHostConcurrency } = config;
-  const sender = makeSender({ webhookHostConcurrency, connect: guarded(policy) });
-  const work = makeWork({ js: { publish: (...args) => bus.js.publish(...args) }, up: () => bus.up });
-  const onGates = () => {
-    starter.recheck();
-    look();
-    deliverer.nudge();
-  };
-  const circuits = openCircuits(config, db, bus, { send: sender.send, lanes, onGates }, log);
-  const { send, probe, giveUp } = circuits;
-  const starter = makeStarter({ config, policy, lanes, send, giveUp, work, tell, mayStart, log, answered: tell });
-  const outcomes = new DeliveryActor({ config, db, log, onWritten: () => deliverer.nudge() });
-  const deliverer: Deliverer = new Deliverer({
-    ...{ config, db, work, send, probe, giveUp, log },
-    lanes: new Lanes(config.webhookDeliveryConcurrency, lanes),
-    tell: (outcome) => outcomes.tell(outcome),
-  });
-  return {
-    ...{ lanes, starter, deliverer, circuits },
-    drain: () => Promise.all([starter.drain(), deliverer.stop()]),
-    settled: () => Promise.all([outcomes.idle(), circuits.idle()]),
-    close: () => Promise.all([circuits.stop(), sender.close()]),
-  };
-}
-
-/** Timers of tasks, and the sweep for lost bells. */
-function openTimers(config: Config, db: Db, bus: Bus, mailbox: Mailbox, look: () => void, log: Logger) {
-  const due = dueTimers({
-    ...{ db, log },
-    sweepMs: config.workerLoopIntervalMs,
-    tell: (command) => mailbox.tell(command),
-    backlog: () => mailbox.total,
-    appliedUntil: () => appliedUntil(bus),
-  });
-  const sweep = loop("dispatch", log, async () => {
-    look();
-    return config.workerLoopIntervalMs;
-  });
-  const rules = ruleSweep(db, look, log);
-  const stalled = stalledSweep(db, log);
-  const forget = pruning(db, () => appliedUntil(bus), log);
-  const old = config.retentionEnabled ? retention(db, config, log) : null;
-  const days = eventPartitions(db, config, log);
-  const unlisten = onTimerArmed(bus, (ms) => due.within(ms));
-  return {
-    armed: (at: Date) => due.within(Math.max(0, at.getTime() - Date.now())),
-    async stop() {
-      unlisten();
-      await Promise.all([due, sweep, rules, stalled, forget, old, days].map((timer) => timer?.stop()));
-    },
-  };
-}
-
-/** What follows: tasks with rules may start; deliveries are due. */
-interface Follow {
-  readonly woken: () => void;
-  readonly due: () => void;
-}
-
-/** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox has room. */
-function openIntake(config: Config, db: Db, bus: Bus, mailbox: Mailbox, { woken, due }: Follow, log: Logger) {
-  const counters = new Counters({ db, flushMs: config.batchFlushIntervalMs, woken, log });
-  const replays = new Replays({
-    ...{ db, due, log },
-    flush: () => commands.flush(),
-    park: (command, reason) => commands.park(command, reason),
-  });
-  let stopping = false;
-  const areCountersFull = () => counters.size > limits.countersMax;
-  const isFull = () => areCountersFull() || mailbox.total + replays.size > limits.mailboxMax;
-  const room = async (full: () => boolean) => {
-    while (!stopping && (full() || !db.up)) await pause(20);
-  };
-  const commands: CommandSource = takeCommands(
-    bus,
-    {
-      command: (asked) => mailbox.put({ from: "client", busy: 0, ...asked }),
-      delivery: (asked) => replays.put(asked),
-      progress: (asked) => counters.put(asked),
-      room: () => room(isFull),
-    },
-    log,
-  );
-  const put = (brought: Brought) => counters.put({ ...brought, storedAt: null });
-  const progress = takeProgress(bus, put, () => room(areCountersFull), log);
-  return {
-    commands,
-    idle: () => Promise.all([counters.idle(), replays.idle()]),
-    stop() {
-      stopping = true;
-      return Promise.all([commands.stop(), progress.stop()]);
-    },
-    close() {
-      commands.flush();
-      commands.close();
-      progress.close();
-    },
-  };
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());

@@ -26,35 +26,29 @@ exception when check_violation then
 end
 $function$
 ;
-CREATE OR REPLACE FUNCTION public.has_shapes()
+CREATE OR REPLACE FUNCTION public.has_key_templates()
  RETURNS boolean
  LANGUAGE plpgsql
 AS $function$
 begin
-  return exists (select from shape);
+  return exists (select from key_template) or exists (select from slot) or exists (select from rate_template);
 end $function$
 ;
-CREATE OR REPLACE FUNCTION public.lane_for(wanted jsonb)
- RETURNS integer
+CREATE OR REPLACE FUNCTION public.known_rule_type(name text)
+ RETURNS text
  LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
 AS $function$
-declare
-  found_id int;
 begin
-  if wanted is null then
-    return 0;
-  end if;
-  loop
-    select id into found_id from lane where hash = md5(wanted::text)::uuid for key share;
-    exit when found_id is not null;
-    insert into lane (hash, terms) values (md5(wanted::text)::uuid, wanted) on conflict (hash) do nothing returning id into found_id;
-    exit when found_id is not null;
-  end loop;
-  return found_id;
-end
-$function$
+  case name
+    when 'Capacity' then return 'Capacity';
+    when 'Concurrency', 'Concurency' then return 'Concurrency';
+    when 'Rate' then return 'Rate';
+    else raise exception 'unknown type of rule: %', name using errcode = 'invalid_parameter_value';
+  end case;
+end $function$
 ;
-CREATE OR REPLACE FUNCTION public.rule_key(kind text, fields text[], metadata jsonb)
+CREATE OR REPLACE FUNCTION public.limit_key_of(kind text, fields text[], metadata jsonb)
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -65,49 +59,249 @@ AS $function$
   end
 $function$
 ;
-CREATE OR REPLACE FUNCTION public.rule_normal(rules jsonb)
- RETURNS TABLE(type text, max bigint, kind text, fields text[])
+CREATE OR REPLACE FUNCTION public.queue_for(wanted jsonb, rules jsonb DEFAULT '[]'::jsonb, metadata jsonb DEFAULT NULL::jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  found_id int;
+begin
+  if wanted is null then
+    return 0;
+  end if;
+  loop
+    select id into found_id from admission_queue where hash = md5(wanted::text)::uuid for key share;
+    exit when found_id is not null;
+    insert into admission_queue (hash, terms) values (md5(wanted::text)::uuid, wanted) on conflict (hash) do nothing
+      returning id into found_id;
+    if found_id is not null then
+      insert into limit_key (key, type, "limit", queue, kind, fields, "values", rate_key, per)
+      select distinct on (k.key, n.type, n.max) k.key, n.type, n.max, found_id, n.kind, n.fields,
+        (select coalesce(jsonb_agg(metadata -> f order by i), '[]') from unnest(n.fields) with ordinality u (f, i)),
+        case n.type when 'Rate' then rate_key_of(n.kind, n.fields, metadata) end, n.per
+      from rule_normal(rules) n
+        cross join lateral (select rule_key_of(n.type, n.max, n.kind, n.fields, n.per, metadata) as key) k
+      where wanted @> jsonb_build_array(jsonb_build_object('type', n.type, 'limit', n.max, 'key', k.key)) and k.key is not null;
+      exit;
+    end if;
+  end loop;
+  return found_id;
+end
+$function$
+;
+CREATE OR REPLACE FUNCTION public.rate_hold(per integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select make_interval(secs => per + least(per * 0.04, 0.1)) $function$
+;
+CREATE OR REPLACE FUNCTION public.rate_key_of(kind text, fields text[], metadata jsonb)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select md5('Rate ' || limit_key_of(kind, fields, metadata)::text)::uuid $function$
+;
+CREATE OR REPLACE FUNCTION public.rate_window_of(key uuid, max bigint, per integer)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select md5(concat_ws(' ', key::text, max, per))::uuid where key is not null $function$
+;
+CREATE OR REPLACE FUNCTION public.rule_key_of(type text, max bigint, kind text, fields text[], per integer, metadata jsonb)
+ RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-  select case r ->> 'type' when 'Capacity' then 'Capacity' else 'Concurrency' end,
-    coalesce(r ->> 'max_concurrency', r ->> 'max_concurency', r ->> 'max_capacity')::bigint,
+  select case type when 'Rate' then rate_window_of(rate_key_of(kind, fields, metadata), max, per)
+    else limit_key_of(kind, fields, metadata) end
+$function$
+;
+CREATE OR REPLACE FUNCTION public.rule_normal(rules jsonb)
+ RETURNS TABLE(type text, max bigint, kind text, fields text[], per integer)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select known_rule_type(r ->> 'type'),
+    coalesce(r ->> 'max_concurrency', r ->> 'max_concurency', r ->> 'max_capacity', r ->> 'max_starts')::bigint,
     r -> 'matcher' ->> 'kind',
     (select coalesce(array_agg(distinct f collate "C" order by f collate "C"), '{}')
-     from jsonb_array_elements_text(r -> 'matcher' -> 'fields') f)
+     from jsonb_array_elements_text(r -> 'matcher' -> 'fields') f),
+    (r ->> 'per_secs')::int
   from jsonb_array_elements(rules) r
 $function$
 ;
-CREATE OR REPLACE FUNCTION public.rule_terms(rules jsonb, metadata jsonb, counted boolean)
+CREATE OR REPLACE FUNCTION public.rule_terms(rules jsonb, metadata jsonb, counted boolean, held uuid[] DEFAULT '{}'::uuid[])
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-  select jsonb_agg(distinct jsonb_build_object('type', n.type, 'limit', n.max, 'key',
-    case when n.type <> 'Capacity' or counted then rule_key(n.kind, n.fields, metadata) end))
-  from rule_normal(rules) n
+  select jsonb_agg(distinct jsonb_build_object('type', n.type, 'limit', n.max, 'key', k.key)
+    || case n.type when 'Rate' then jsonb_build_object('of', rate_key_of(n.kind, n.fields, metadata), 'per', n.per) else '{}' end)
+  from rule_normal(rules) n cross join lateral (
+    select case when n.type <> 'Capacity' or counted then rule_key_of(n.type, n.max, n.kind, n.fields, n.per, metadata) end as key) k
+  where k.key is null or k.key <> all(held)
 $function$
 ;
+
+create table admission_queue (
+  id integer generated always as identity not null,
+  hash uuid not null,
+  terms jsonb not null,
+  ready boolean default false not null,
+  waiting_on uuid,
+  waiting_type text,
+  waiting_limit bigint,
+  waited_at timestamp(3) with time zone,
+  priority smallint default 0 not null,
+  since timestamp with time zone default now() not null,
+  pos integer default 0 not null,
+  constraint admission_queue_pkey PRIMARY KEY (id),
+  constraint admission_queue_hash_key UNIQUE (hash),
+  constraint admission_queue_check CHECK (((waiting_on IS NULL) = (waiting_type IS NULL))),
+  constraint admission_queue_check1 CHECK (((waiting_on IS NULL) = (waiting_limit IS NULL))),
+  constraint admission_queue_waiting_type_check CHECK ((waiting_type = ANY (ARRAY['Concurrency'::text, 'Capacity'::text, 'Rate'::text, 'missing'::text])))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
 
 create table batch (
   id uuid not null,
   total integer not null,
+  links integer default 0 not null,
   unfinished integer not null,
+  succeeded integer default 0 not null,
+  failed integer default 0 not null,
+  canceled integer default 0 not null,
+  skipped integer default 0 not null,
+  dead_ends integer default 0 not null,
+  followed integer default 0 not null,
+  first_failed uuid,
+  ended_success double precision default 0 not null,
+  ended_failures double precision default 0 not null,
+  ended_expected double precision default 0 not null,
+  ended_unexpected integer default 0 not null,
+  last_ended timestamp(3) with time zone,
+  kinds text[] default '{}'::text[] not null,
+  rerun_of uuid,
+  created_by text default 'anonymous'::text not null,
+  open boolean default false not null,
+  paused boolean default false not null,
+  stopping boolean default false not null,
+  works integer default 0 not null,
+  seq integer default 0 not null,
+  last_was_sweep boolean default false not null,
   created_at timestamp with time zone default now() not null,
+  deadline_at timestamp(3) with time zone,
   completed_at timestamp(3) with time zone,
+  schedule text,
+  schedule_at timestamp(3) with time zone,
   constraint batch_pkey PRIMARY KEY (id),
+  constraint batch_canceled_check CHECK ((canceled >= 0)),
   constraint batch_check CHECK (((unfinished >= 0) AND (unfinished <= total))),
-  constraint batch_check1 CHECK (((completed_at IS NULL) = (unfinished > 0))),
-  constraint batch_total_check CHECK ((total >= 0))
+  constraint batch_check1 CHECK (((dead_ends >= 0) AND (dead_ends <= canceled))),
+  constraint batch_check2 CHECK (((followed >= 0) AND (followed <= failed))),
+  constraint batch_check3 CHECK (((completed_at IS NOT NULL) = ((unfinished = 0) AND (NOT open)))),
+  constraint batch_check4 CHECK (((completed_at IS NULL) OR (works = 0))),
+  constraint batch_check5 CHECK (((((succeeded + failed) + canceled) + skipped) = (total - unfinished))),
+  constraint batch_check6 CHECK (((schedule IS NULL) = (schedule_at IS NULL))),
+  constraint batch_ended_unexpected_check CHECK ((ended_unexpected >= 0)),
+  constraint batch_failed_check CHECK ((failed >= 0)),
+  constraint batch_links_check CHECK ((links >= 0)),
+  constraint batch_seq_check CHECK ((seq >= 0)),
+  constraint batch_skipped_check CHECK ((skipped >= 0)),
+  constraint batch_succeeded_check CHECK ((succeeded >= 0)),
+  constraint batch_total_check CHECK ((total >= 0)),
+  constraint batch_works_check CHECK ((works >= 0))
 ) with (fillfactor=50);
+
+create table batch_kind (
+  kind text not null,
+  created_at timestamp with time zone default now() not null,
+  batch_id uuid not null,
+  constraint batch_kind_pkey PRIMARY KEY (kind, created_at, batch_id)
+);
 
 create table batch_spec (
   id uuid not null,
+  created_at timestamp with time zone default now() not null,
   scope text,
   metadata jsonb,
+  dead_end text,
   on_complete jsonb default '[]'::jsonb not null,
-  constraint batch_spec_pkey PRIMARY KEY (id)
+  paused boolean default false not null,
+  deadline_secs integer,
+  constraint batch_spec_pkey PRIMARY KEY (id),
+  constraint batch_spec_dead_end_check CHECK ((dead_end = ANY (ARRAY['cancel'::text, 'keep'::text]))),
+  constraint batch_spec_deadline_secs_check CHECK ((deadline_secs > 0))
 );
+
+create table batch_work (
+  batch_id uuid not null,
+  seq integer not null,
+  kind text not null,
+  args jsonb,
+  reached integer default '-1'::integer not null,
+  upto integer default '-1'::integer not null,
+  counts jsonb default '{}'::jsonb not null,
+  command_id text,
+  answer jsonb,
+  replies text[] default '{}'::text[] not null,
+  actor text default 'anonymous'::text not null,
+  reason text,
+  failures integer default 0 not null,
+  error text,
+  aside_until timestamp(3) with time zone,
+  asked_at timestamp(3) with time zone default now() not null,
+  last_at timestamp(3) with time zone default now() not null,
+  done_at timestamp(3) with time zone,
+  constraint batch_work_pkey PRIMARY KEY (batch_id, seq),
+  constraint batch_work_kind_check CHECK ((kind = ANY (ARRAY['stop'::text, 'pause'::text, 'resume'::text, 'rules'::text, 'propagation'::text])))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=200, fillfactor=70);
+
+create table bulk (
+  id uuid not null,
+  action text not null,
+  kind text not null,
+  filter jsonb not null,
+  reason text,
+  actor text not null,
+  state text not null,
+  stop_asked boolean default false not null,
+  after_at text,
+  after_id uuid,
+  collected integer default 0 not null,
+  matched integer,
+  taken integer default 0 not null,
+  reached integer default 0 not null,
+  done integer default 0 not null,
+  skipped integer default 0 not null,
+  failed integer default 0 not null,
+  free_at timestamp(3) with time zone default now() not null,
+  fence integer default 0 not null,
+  open boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  ended_at timestamp(3) with time zone,
+  constraint bulk_pkey PRIMARY KEY (id),
+  constraint bulk_action_check CHECK ((action = ANY (ARRAY['cancel'::text, 'pause'::text, 'resume'::text, 'rerun'::text, 'replay'::text]))),
+  constraint bulk_check CHECK (((reached <= taken) AND (taken <= collected))),
+  constraint bulk_check1 CHECK ((((done + skipped) + failed) = reached)),
+  constraint bulk_check2 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'stopped'::text])))),
+  constraint bulk_check3 CHECK ((((matched IS NULL) = (state = 'collecting'::text)) OR (state = 'stopped'::text))),
+  constraint bulk_check4 CHECK (((state <> 'done'::text) OR (((done + skipped) + failed) = matched))),
+  constraint bulk_collected_check CHECK ((collected >= 0)),
+  constraint bulk_done_check CHECK ((done >= 0)),
+  constraint bulk_failed_check CHECK ((failed >= 0)),
+  constraint bulk_kind_check CHECK ((kind = ANY (ARRAY['tasks'::text, 'batches'::text, 'deliveries'::text]))),
+  constraint bulk_skipped_check CHECK ((skipped >= 0)),
+  constraint bulk_state_check CHECK ((state = ANY (ARRAY['collecting'::text, 'running'::text, 'done'::text, 'stopped'::text])))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, fillfactor=70);
+
+create table bulk_item (
+  bulk_id uuid not null,
+  n integer not null,
+  target uuid not null,
+  has_left boolean default false not null,
+  constraint bulk_item_pkey PRIMARY KEY (bulk_id, n),
+  constraint bulk_item_n_check CHECK ((n > 0))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
 
 create table circuit (
   receiver text not null,
@@ -128,8 +322,11 @@ create table command (
   id text not null,
   hash text,
   answer jsonb not null,
+  batch_id uuid,
+  seq integer,
   at timestamp(3) with time zone default now() not null,
-  constraint command_pkey PRIMARY KEY (id)
+  constraint command_pkey PRIMARY KEY (id),
+  constraint command_check CHECK (((batch_id IS NULL) = (seq IS NULL)))
 );
 
 create table counter_update (
@@ -143,10 +340,28 @@ create table counter_update (
 create table create_key (
   key text not null,
   hash text not null,
-  batch_id uuid not null,
+  batch_id uuid,
   tasks uuid[] not null,
+  began jsonb,
   at timestamp with time zone default now() not null,
   constraint create_key_pkey PRIMARY KEY (key)
+);
+
+create table dead_letter (
+  id uuid not null,
+  subject text not null,
+  reason text not null,
+  at timestamp(3) with time zone default now() not null,
+  payload bytea not null,
+  cut boolean default false not null,
+  constraint dead_letter_pkey PRIMARY KEY (id)
+);
+
+create table deduplicated (
+  batch_id uuid not null,
+  local_id text not null,
+  added_by uuid,
+  constraint deduplicated_pkey PRIMARY KEY (batch_id, local_id)
 );
 
 create table delivery (
@@ -199,6 +414,7 @@ create table event (
   attempt integer not null,
   reason text,
   actor text not null,
+  detail jsonb,
   constraint event_pkey PRIMARY KEY (id, at)
 ) partition by RANGE (at);
 
@@ -209,29 +425,50 @@ create table event_dropped (
   constraint event_dropped_one_check CHECK (one)
 );
 
-create table holder (
-  key uuid not null,
-  task_id uuid not null,
-  constraint holder_pkey PRIMARY KEY (key, task_id)
-) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
+create table event_relay (
+  one boolean default true not null,
+  owner integer,
+  until timestamp(3) with time zone default now() not null,
+  upto bigint default 0 not null,
+  constraint event_relay_pkey PRIMARY KEY (one),
+  constraint event_relay_one_check CHECK (one)
+);
 
-create table lane (
-  id integer generated always as identity not null,
-  hash uuid not null,
-  terms jsonb not null,
-  ready boolean default false not null,
-  waiting_on uuid,
-  waiting_type text,
-  waiting_limit bigint,
-  priority smallint default 0 not null,
-  since timestamp with time zone default now() not null,
-  pos integer default 0 not null,
-  constraint lane_pkey PRIMARY KEY (id),
-  constraint lane_hash_key UNIQUE (hash),
-  constraint lane_check CHECK (((waiting_on IS NULL) = (waiting_type IS NULL))),
-  constraint lane_check1 CHECK (((waiting_on IS NULL) = (waiting_limit IS NULL))),
-  constraint lane_waiting_type_check CHECK ((waiting_type = ANY (ARRAY['Concurrency'::text, 'Capacity'::text, 'missing'::text])))
-) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
+create table event_tally (
+  at timestamp(3) with time zone not null,
+  starts integer not null,
+  successes integer not null,
+  failures integer not null,
+  constraint event_tally_pkey PRIMARY KEY (at)
+);
+
+create table key_template (
+  kind text not null,
+  fields text[] not null,
+  complete boolean default false not null,
+  keep_until timestamp(3) with time zone default (now() + '01:00:00'::interval) not null,
+  constraint key_template_pkey PRIMARY KEY (kind, fields)
+);
+
+create table late_count (
+  batch_id uuid not null,
+  success double precision not null,
+  failures double precision not null
+);
+
+create table limit_key (
+  key uuid not null,
+  type text not null,
+  "limit" bigint not null,
+  queue integer not null,
+  kind text not null,
+  fields text[] not null,
+  "values" jsonb not null,
+  rate_key uuid,
+  per integer,
+  constraint limit_key_pkey PRIMARY KEY (key, type, "limit", queue),
+  constraint limit_key_check CHECK (((type = 'Rate'::text) = ((rate_key IS NOT NULL) AND (per IS NOT NULL))))
+);
 
 create table link (
   parent_id uuid not null,
@@ -240,7 +477,7 @@ create table link (
   condition text,
   constraint link_pkey PRIMARY KEY (parent_id, child_id),
   constraint link_check CHECK (((requires_success IS NULL) OR (condition IS NULL))),
-  constraint link_condition_check CHECK ((condition = ANY (ARRAY['always'::text, 'on_success'::text, 'on_failure'::text])))
+  constraint link_condition_check CHECK ((condition = ANY (ARRAY['always'::text, 'on_success'::text, 'on_failure'::text, 'none_failed'::text])))
 );
 
 create table migration (
@@ -249,41 +486,172 @@ create table migration (
   constraint migration_pkey PRIMARY KEY (name)
 );
 
-create table shape (
+create table process (
+  id integer generated always as identity not null,
+  name text not null,
+  roles text[] default '{}'::text[] not null,
+  version text default ''::text not null,
+  started_at timestamp(3) with time zone default now() not null,
+  alive_until timestamp(3) with time zone not null,
+  calls_open integer default 0 not null,
+  lag_ms integer default 0 not null,
+  skew_ms integer default 0 not null,
+  constraint process_pkey PRIMARY KEY (id)
+);
+
+create table propagation (
+  batch_id uuid not null,
+  task_id uuid not null,
+  step text not null,
+  rank integer not null,
+  cause integer not null,
+  last_cause integer not null,
+  after uuid,
+  upto integer,
+  failures integer default 0 not null,
+  error text,
+  aside_until timestamp(3) with time zone,
+  constraint propagation_pkey PRIMARY KEY (batch_id, task_id, step),
+  constraint propagation_step_check CHECK ((step = ANY (ARRAY['judge'::text, 'down'::text, 'up'::text])))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, fillfactor=70);
+
+create table rate_start (
+  claim_id bigint not null,
+  template integer not null,
+  key uuid not null,
+  at timestamp(3) with time zone not null,
+  constraint rate_start_pkey PRIMARY KEY (claim_id, template)
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
+
+create table rate_template (
+  id integer generated always as identity not null,
   kind text not null,
   fields text[] not null,
+  shortest integer not null,
+  longest integer not null,
   complete boolean default false not null,
-  constraint shape_pkey PRIMARY KEY (kind, fields)
+  keep_until timestamp(3) with time zone default (now() + '01:00:00'::interval) not null,
+  constraint rate_template_pkey PRIMARY KEY (id),
+  constraint rate_template_kind_fields_key UNIQUE (kind, fields),
+  constraint rate_template_check CHECK ((longest >= shortest)),
+  constraint rate_template_shortest_check CHECK ((shortest > 0))
 );
+
+create table rate_window (
+  id uuid not null,
+  key uuid not null,
+  "limit" bigint not null,
+  per integer not null,
+  opens_at timestamp(3) with time zone not null,
+  constraint rate_window_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=500, fillfactor=70);
+
+create table receiver (
+  receiver text not null,
+  at timestamp(3) with time zone not null,
+  last_error text,
+  constraint receiver_pkey PRIMARY KEY (receiver)
+);
+
+create table schedule (
+  id uuid not null,
+  name text collate "C" not null,
+  cron text,
+  every_secs integer,
+  timezone text not null,
+  overlap text not null,
+  catch_up text not null,
+  paused boolean not null,
+  until timestamp(3) with time zone,
+  batch json not null,
+  bytes integer not null,
+  alone boolean not null,
+  version integer default 0 not null,
+  anchor timestamp(3) with time zone default now() not null,
+  next_at timestamp(3) with time zone,
+  due_at timestamp(3) with time zone,
+  constraint schedule_pkey PRIMARY KEY (id),
+  constraint schedule_name_key UNIQUE (name),
+  constraint schedule_catch_up_check CHECK ((catch_up = ANY (ARRAY['last'::text, 'none'::text, 'all'::text]))),
+  constraint schedule_check CHECK (((cron IS NULL) <> (every_secs IS NULL))),
+  constraint schedule_check1 CHECK (((NOT paused) OR (due_at IS NULL))),
+  constraint schedule_every_secs_check CHECK ((every_secs > 0)),
+  constraint schedule_name_check CHECK ((name ~ '^[a-z0-9_-]{1,100}$'::text)),
+  constraint schedule_overlap_check CHECK ((overlap = ANY (ARRAY['skip'::text, 'allow'::text, 'replace'::text])))
+) with (fillfactor=50);
+
+create table schedule_alive (
+  since timestamp(3) with time zone not null,
+  upto timestamp(3) with time zone not null
+);
+
+create table schedule_time (
+  schedule_id uuid not null,
+  at timestamp(3) with time zone not null,
+  state text not null,
+  batch_id uuid,
+  constraint schedule_time_pkey PRIMARY KEY (schedule_id, at),
+  constraint schedule_time_check CHECK (((state = 'made'::text) = (batch_id IS NOT NULL))),
+  constraint schedule_time_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'refused'::text, 'made'::text, 'overlap'::text, 'missed'::text, 'given_up'::text])))
+);
+
+create table signal (
+  id bigint generated always as identity not null,
+  key uuid,
+  queue integer,
+  priority smallint default 0 not null,
+  since timestamp with time zone default now() not null,
+  pos integer default 0 not null,
+  constraint signal_pkey PRIMARY KEY (id),
+  constraint signal_check CHECK ((num_nonnulls(key, queue) = 1))
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
+
+create table slot (
+  key uuid not null,
+  task_id uuid not null,
+  constraint slot_pkey PRIMARY KEY (key, task_id)
+) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
 
 create table task (
   id uuid not null,
   batch_id uuid not null,
   pos integer not null,
+  rank integer default 0 not null,
   status task_status not null,
   kind text not null,
   priority smallint default 0 not null,
-  lane integer default 0 not null,
+  queue integer default 0 not null,
   receiver text,
   wait_finished integer not null,
   wait_success integer not null,
-  kids integer default 0 not null,
+  children integer default 0 not null,
+  open_children integer default 0 not null,
   success bigint default 0 not null,
   failures bigint default 0 not null,
   expected_count bigint,
   attempt integer default 0 not null,
   timeout integer not null,
+  max_duration_secs integer,
+  expires_secs integer,
+  queue_timeout_secs integer,
+  heard boolean default false not null,
   retry jsonb,
   acts smallint not null,
   dead_end_barrier boolean default false not null,
+  dead_end_keep boolean default false not null,
+  joins_any boolean default false not null,
   pause_requested boolean default false not null,
+  paused_by_batch boolean default false not null,
+  swept integer default 0 not null,
   in_doubt boolean default false not null,
   owner integer,
   claim_id bigint,
   created_at timestamp with time zone default now() not null,
+  first_claimed_at timestamp(3) with time zone,
   started_at timestamp(3) with time zone,
   ended_at timestamp(3) with time zone,
   last_updated timestamp(3) with time zone default now() not null,
+  ready_at timestamp(3) with time zone,
   due_at timestamp(3) with time zone,
   run_at timestamp(3) with time zone,
   next_retry_at timestamp(3) with time zone,
@@ -291,13 +659,20 @@ create table task (
   rejected smallint default 0 not null,
   constraint task_pkey PRIMARY KEY (id),
   constraint task_attempt_check CHECK ((attempt >= 0)),
-  constraint task_check CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
-  constraint task_check1 CHECK (((status <> 'Pending'::task_status) OR ((wait_finished = 0) AND (wait_success = 0)))),
-  constraint task_check2 CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
+  constraint task_check CHECK (((open_children >= 0) AND (open_children <= children))),
+  constraint task_check1 CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
+  constraint task_check2 CHECK (((status <> 'Pending'::task_status) OR ((wait_finished = 0) AND (wait_success = 0)))),
+  constraint task_check3 CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
+  constraint task_check4 CHECK (((ready_at IS NULL) OR (due_at <= ready_at))),
+  constraint task_children_check CHECK ((children >= 0)),
   constraint task_expected_count_check CHECK (((expected_count >= 0) AND (expected_count <= '9007199254740991'::bigint))),
+  constraint task_expires_secs_check CHECK ((expires_secs > 0)),
   constraint task_failures_check CHECK (((failures >= 0) AND (failures <= '9007199254740991'::bigint))),
-  constraint task_kids_check CHECK ((kids >= 0)),
+  constraint task_max_duration_secs_check CHECK ((max_duration_secs > 0)),
+  constraint task_pos_check CHECK ((pos >= 0)),
   constraint task_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
+  constraint task_queue_timeout_secs_check CHECK ((queue_timeout_secs > 0)),
+  constraint task_rank_check CHECK ((rank >= 0)),
   constraint task_success_check CHECK (((success >= 0) AND (success <= '9007199254740991'::bigint))),
   constraint task_wait_finished_check CHECK ((wait_finished >= 0)),
   constraint task_wait_success_check CHECK ((wait_success >= 0))
@@ -306,64 +681,96 @@ create table task (
 create table task_spec (
   id uuid not null,
   batch_id uuid not null,
+  rank integer default 0 not null,
   created_at timestamp with time zone default now() not null,
   local_id text not null,
   name text not null,
   metadata jsonb,
   rules jsonb default '[]'::jsonb not null,
   dedupe jsonb default '[]'::jsonb not null,
+  delay_secs integer,
   start_action jsonb,
+  start_kind text generated always as ((start_action ->> 'kind'::text)) stored,
+  paused boolean default false not null,
+  added_by uuid,
   actions jsonb default '[]'::jsonb not null,
   result jsonb,
+  sources jsonb,
+  result_bytes integer,
   constraint task_spec_pkey PRIMARY KEY (id)
 );
 
-create table wake (
-  id bigint generated always as identity not null,
-  key uuid,
-  lane integer,
-  priority smallint default 0 not null,
-  since timestamp with time zone default now() not null,
-  pos integer default 0 not null,
-  constraint wake_pkey PRIMARY KEY (id),
-  constraint wake_check CHECK ((num_nonnulls(key, lane) = 1))
-) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
-
-create table worker (
-  id integer generated always as identity not null,
-  name text not null,
-  started_at timestamp(3) with time zone default now() not null,
-  alive_until timestamp(3) with time zone not null,
-  told bigint,
-  constraint worker_pkey PRIMARY KEY (id)
-);
+create table unsent (
+  task_id uuid not null,
+  since timestamp(3) with time zone,
+  tries integer not null,
+  host text not null,
+  error text not null,
+  until timestamp(3) with time zone not null,
+  constraint unsent_pkey PRIMARY KEY (task_id),
+  constraint unsent_tries_check CHECK ((tries > 0))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, fillfactor=70);
 
 CREATE INDEX batch_completed ON public.batch USING btree (completed_at, id) WHERE (completed_at IS NOT NULL);
+CREATE INDEX batch_deadline ON public.batch USING btree (deadline_at, id) WHERE ((deadline_at IS NOT NULL) AND (completed_at IS NULL));
 CREATE INDEX batch_newest ON public.batch USING btree (created_at DESC, id DESC);
-CREATE INDEX batch_open ON public.batch USING btree (id) WHERE (completed_at IS NULL);
-CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope) WHERE (scope IS NOT NULL);
+CREATE INDEX batch_open ON public.batch USING btree (created_at DESC, id DESC) WHERE (completed_at IS NULL);
+CREATE INDEX batch_rerun ON public.batch USING btree (rerun_of) WHERE ((rerun_of IS NOT NULL) AND (completed_at IS NULL));
+CREATE INDEX batch_schedule ON public.batch USING btree (schedule COLLATE "C", schedule_at DESC, id DESC) WHERE (schedule IS NOT NULL);
+CREATE INDEX batch_schedule_open ON public.batch USING btree (schedule COLLATE "C") WHERE ((schedule IS NOT NULL) AND (completed_at IS NULL));
+CREATE INDEX batch_spec_scope ON public.batch_spec USING btree (scope, created_at DESC, id DESC) WHERE (scope IS NOT NULL);
+CREATE INDEX batch_work_done ON public.batch_work USING btree (done_at) WHERE (done_at IS NOT NULL);
+CREATE INDEX batch_work_open ON public.batch_work USING btree (batch_id) WHERE (done_at IS NULL);
+CREATE INDEX bulk_ended ON public.bulk USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX bulk_newest ON public.bulk USING btree (created_at DESC, id);
+CREATE INDEX bulk_open ON public.bulk USING btree (free_at) WHERE open;
 CREATE INDEX command_at ON public.command USING btree (at);
 CREATE INDEX counter_update_at ON public.counter_update USING btree (at);
 CREATE INDEX create_key_at ON public.create_key USING btree (at);
-CREATE INDEX delivery_complete ON public.delivery USING btree (batch_id) WHERE (task_id IS NULL);
+CREATE INDEX dead_letter_at ON public.dead_letter USING btree (at DESC, id);
+CREATE INDEX delivery_batch ON public.delivery USING btree (batch_id, created_at DESC, id);
 CREATE INDEX delivery_exhausted ON public.delivery USING btree (done_at) WHERE (status = 'exhausted'::delivery_status);
-CREATE INDEX delivery_newest ON public.delivery USING btree (created_at DESC, id);
+CREATE INDEX delivery_listed ON public.delivery USING btree (status, created_at DESC, id);
 CREATE INDEX delivery_ready ON public.delivery USING btree (COALESCE(receiver, ''::text), GREATEST(next_at, hold_until, lease_until)) WHERE (status = 'pending'::delivery_status);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON ONLY public.event USING btree (task_id, id);
-CREATE INDEX holder_task ON public.holder USING btree (task_id);
-CREATE INDEX lane_ready ON public.lane USING btree (((- priority)), since, pos, id) WHERE (ready AND (waiting_on IS NULL));
-CREATE INDEX lane_waiting ON public.lane USING btree (waiting_on, priority DESC, since, pos, id) WHERE ((waiting_on IS NOT NULL) AND ready);
-CREATE INDEX lane_working ON public.lane USING btree (waiting_on) WHERE ((waiting_type = 'Capacity'::text) AND ready);
+CREATE INDEX late_count_batch ON public.late_count USING btree (batch_id);
+CREATE INDEX limit_key_queue ON public.limit_key USING btree (queue);
 CREATE INDEX link_child ON public.link USING btree (child_id);
-CREATE INDEX task_best ON public.task USING btree (lane, priority DESC, created_at, pos) WHERE ((lane <> 0) AND (status = 'Pending'::task_status) AND (due_at IS NULL));
-CREATE INDEX task_due ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
-CREATE INDEX task_lane ON public.task USING btree (lane) WHERE ((lane <> 0) AND (ended_at IS NULL));
+CREATE INDEX process_alive ON public.process USING btree (alive_until);
+CREATE INDEX propagation_aside ON public.propagation USING btree (batch_id) WHERE (aside_until IS NOT NULL);
+CREATE INDEX propagation_cause ON public.propagation USING btree (batch_id, cause);
+CREATE INDEX propagation_rank ON public.propagation USING btree (batch_id, step, rank);
+CREATE INDEX queue_ready ON public.admission_queue USING btree (((- priority)), since, pos, id) WHERE (ready AND (waiting_on IS NULL));
+CREATE INDEX queue_waiting ON public.admission_queue USING btree (waiting_on, priority DESC, since, pos, id) WHERE ((waiting_on IS NOT NULL) AND ready);
+CREATE INDEX queue_working ON public.admission_queue USING btree (waiting_on) WHERE ((waiting_type = 'Capacity'::text) AND ready);
+CREATE INDEX rate_start_key ON public.rate_start USING btree (key, at);
+CREATE INDEX rate_start_old ON public.rate_start USING btree (template, at);
+CREATE INDEX rate_window_key ON public.rate_window USING btree (key);
+CREATE INDEX rate_window_opens ON public.rate_window USING btree (opens_at);
+CREATE INDEX receiver_at ON public.receiver USING btree (at);
+CREATE INDEX schedule_alive_upto ON public.schedule_alive USING btree (upto);
+CREATE INDEX schedule_due ON public.schedule USING btree (alone, due_at, id) WHERE (due_at IS NOT NULL);
+CREATE INDEX schedule_time_state ON public.schedule_time USING btree (schedule_id, state, at);
+CREATE INDEX slot_task ON public.slot USING btree (task_id);
+CREATE INDEX task_best ON public.task USING btree (queue, priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (ready_at IS NULL) AND (pos >= 0));
+CREATE INDEX task_due ON public.task USING btree (due_at, id) WHERE (due_at IS NOT NULL);
+CREATE INDEX task_holding ON public.task USING btree (kind, id) WHERE ((status = ANY (ARRAY['Claimed'::task_status, 'Running'::task_status])) OR (in_doubt AND (ended_at IS NULL)));
 CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);
-CREATE INDEX task_ready ON public.task USING btree (lane, COALESCE(receiver, ''::text), priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (due_at IS NULL));
-CREATE INDEX task_spec_batch ON public.task_spec USING btree (batch_id);
+CREATE INDEX task_queue ON public.task USING btree (queue) WHERE ((queue <> 0) AND (ended_at IS NULL));
+CREATE INDEX task_ready ON public.task USING btree (queue, COALESCE(receiver, ''::text), priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (ready_at IS NULL));
+CREATE INDEX task_spec_gate ON public.task_spec USING btree (created_at DESC, id) WHERE (start_kind = 'Wait'::text);
+CREATE UNIQUE INDEX task_spec_local ON public.task_spec USING btree (batch_id, local_id) WHERE (local_id <> ''::text);
+CREATE INDEX task_spec_metadata ON public.task_spec USING gin (metadata jsonb_path_ops) WITH (gin_pending_list_limit='256') WHERE (metadata IS NOT NULL);
+CREATE INDEX task_spec_name ON public.task_spec USING btree (name COLLATE "C", created_at DESC);
 CREATE INDEX task_spec_newest ON public.task_spec USING btree (created_at DESC, id);
+CREATE INDEX task_spec_rank ON public.task_spec USING btree (batch_id, rank);
+CREATE INDEX task_status ON public.task USING btree (status, created_at DESC, id);
+CREATE INDEX unsent_host ON public.unsent USING btree (host);
 
 alter table batch_spec add constraint batch_spec_id_fkey FOREIGN KEY (id) REFERENCES batch(id) ON DELETE CASCADE;
+alter table deduplicated add constraint deduplicated_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batch(id) ON DELETE CASCADE;
+alter table limit_key add constraint limit_key_queue_fkey FOREIGN KEY (queue) REFERENCES admission_queue(id) ON DELETE CASCADE;
 alter table link add constraint link_child_id_fkey FOREIGN KEY (child_id) REFERENCES task(id) ON DELETE CASCADE;
 alter table link add constraint link_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES task(id) ON DELETE CASCADE;
+alter table schedule_time add constraint schedule_time_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES schedule(id) ON DELETE CASCADE;

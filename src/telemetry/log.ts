@@ -40,8 +40,8 @@ export function makeLogger(config: { readonly logLevel: LogLevel }, name: string
   return logger;
 }
 
-/** What may be told of an error: never `config`, `request`, `response`, `query` or `parameters`, which hold user data. */
-export function describeError(error: unknown, depth = 0): unknown {
+/** What the log may say of an error: never `config`, `request`, `response`, `query` or `parameters`, which hold user data. */
+function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return cleanValue(error, depth + 1);
   const { name, message, stack, cause } = error;
   const known = error as { _tag?: unknown; code?: unknown; statusCode?: unknown; constraint_name?: unknown };

@@ -7,64 +7,71 @@
 export const contentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /** From 1 ms to 10 s; a call that waits for its answer may last longer, see `longSeconds`. */
-export const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 export const longSeconds = [...seconds, 30, 60, 300, 3600] as const;
 
 /** Label values may come from outside; beyond this many combinations all further ones count as "other". */
 export const seriesMax = 1000;
 
+/** A label with the only values that it may have; a bare name where these come from outside. */
+export type Label = string | readonly [name: string, values: readonly string[]];
+
 export type Metric = {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
-  readonly labels: readonly string[];
+  readonly labels: readonly Label[];
   readonly help: string;
   /** The sample lines, without HELP and TYPE. */
   readonly samples: () => string[];
 };
 
-type Values<L extends readonly string[]> = { readonly [K in keyof L]: string };
+type Values<L extends readonly Label[]> = {
+  readonly [K in keyof L]: L[K] extends readonly [string, readonly (infer Value)[]] ? Value : string;
+};
 
-export type Counter<L extends readonly string[]> = Metric & { readonly add: (n: number, ...values: Values<L>) => void };
-export type Gauge<L extends readonly string[]> = Metric & {
+const nameOf = (label: Label): string => (typeof label === "string" ? label : label[0]);
+
+export type Counter<L extends readonly Label[]> = Metric & { readonly add: (n: number, ...values: Values<L>) => void };
+export type Gauge<L extends readonly Label[]> = Metric & {
   readonly set: (value: number, ...values: Values<L>) => void;
   readonly add: (n: number, ...values: Values<L>) => void;
 };
-export type Histogram<L extends readonly string[]> = Metric & {
+export type Histogram<L extends readonly Label[]> = Metric & {
   readonly observe: (value: number, ...values: Values<L>) => void;
 };
 
-export function counter<const L extends readonly string[]>(name: string, labels: L, help: string): Counter<L> {
+export function counter<const L extends readonly Label[]>(name: string, labels: L, help: string): Counter<L> {
   const all = series(labels, () => ({ value: 0 }));
   return {
     ...{ name, type: "counter", labels, help },
     add: (n, ...values) => {
       // A counter that falls looks like a restart to Prometheus and would count everything twice.
-      if (n > 0) all.of(values).value += n;
+      if (n > 0) all.of(values as readonly string[]).value += n;
     },
     samples: () => all.list().map(([text, cell]) => `${name}${braces(text)} ${cell.value}`),
   };
 }
 
-export function gauge<const L extends readonly string[]>(name: string, labels: L, help: string): Gauge<L> {
+export function gauge<const L extends readonly Label[]>(name: string, labels: L, help: string): Gauge<L> {
   const all = series(labels, () => ({ value: 0 }));
   return {
     ...{ name, type: "gauge", labels, help },
     set: (value, ...values) => {
-      all.of(values).value = value;
+      all.of(values as readonly string[]).value = value;
     },
     add: (n, ...values) => {
-      all.of(values).value += n;
+      all.of(values as readonly string[]).value += n;
     },
     samples: () => all.list().map(([text, cell]) => `${name}${braces(text)} ${cell.value}`),
   };
 }
 
-/** A value that is looked up when somebody asks for it. */
+/** A value that is read when the metrics are rendered. */
 export function probe(name: string, type: "counter" | "gauge", help: string, read: () => number): Metric {
   return { name, type, labels: [], help, samples: () => [`${name} ${read()}`] };
 }
 
-export function histogram<const L extends readonly string[]>(
+export function histogram<const L extends readonly Label[]>(
   name: string,
   labels: L,
   help: string,
@@ -76,7 +83,7 @@ export function histogram<const L extends readonly string[]>(
     ...{ name, type: "histogram", labels, help },
     observe: (value, ...values) => {
       if (!Number.isFinite(value)) return;
-      const cell = all.of(values);
+      const cell = all.of(values as readonly string[]);
       let slot = 0;
       while (slot < bounds.length && value > (bounds[slot] as number)) slot++;
       cell.counts[slot] = (cell.counts[slot] as number) + 1;
@@ -113,12 +120,15 @@ function histogramLines(
 }
 
 /** One cell per combination of label values. Without labels the cell exists from the start, so it shows as 0. */
-function series<Cell>(labels: readonly string[], make: () => Cell) {
+function series<Cell>(labels: readonly Label[], make: () => Cell) {
   const cells = new Map<string, { readonly cell: Cell; readonly text: string }>();
   const create = (key: string, values: readonly string[]): Cell => {
     if (cells.size >= seriesMax && values.some((value) => value !== "other")) return of(labels.map(() => "other"));
     const cell = make();
-    cells.set(key, { cell, text: labels.map((label, i) => `${label}="${escapeValue(String(values[i]))}"`).join(",") });
+    cells.set(key, {
+      cell,
+      text: labels.map((label, i) => `${nameOf(label)}="${escapeValue(String(values[i]))}"`).join(","),
+    });
     return cell;
   };
   const of = (values: readonly string[]): Cell => {

@@ -2,7 +2,7 @@
 // logged and tried again after a pause; the loop itself never ends before it is stopped.
 import { Unavailable } from "#domain/errors";
 import type { Logger } from "#telemetry/log";
-import { metrics } from "#telemetry/metrics";
+import { metrics, type SweepName } from "#telemetry/metrics";
 
 export interface Loop {
   /** Ticks now (or again, if it is ticking). */
@@ -12,27 +12,27 @@ export interface Loop {
   stop(): Promise<void>;
 }
 
-export function loop(name: string, log: Logger, tick: () => Promise<number>, failurePauseMs = 500): Loop {
+export function loop(name: SweepName, log: Logger, tick: () => Promise<number>, failurePauseMs = 500): Loop {
   let stopped = false;
-  let wake: (() => void) | null = null;
-  let wakeAt = 0;
+  let resume: (() => void) | null = null;
+  let resumeAt = 0;
   let timer: NodeJS.Timeout | undefined;
   const sleep = (ms: number) =>
     new Promise<void>((resolve) => {
-      wake = resolve;
-      wakeAt = Math.min(performance.now() + ms, wakeAt);
-      timer = setTimeout(resolve, Math.max(0, wakeAt - performance.now()));
+      resume = resolve;
+      resumeAt = Math.min(performance.now() + ms, resumeAt);
+      timer = setTimeout(resolve, Math.max(0, resumeAt - performance.now()));
     });
   const within = (ms: number) => {
     const at = performance.now() + ms;
-    if (at >= wakeAt) return;
-    wakeAt = at;
+    if (at >= resumeAt) return;
+    resumeAt = at;
     clearTimeout(timer);
-    if (wake !== null) timer = setTimeout(wake, ms);
+    if (resume !== null) timer = setTimeout(resume, ms);
   };
   const run = async () => {
     while (!stopped) {
-      wakeAt = Number.POSITIVE_INFINITY;
+      resumeAt = Number.POSITIVE_INFINITY;
       let ms = failurePauseMs;
       try {
         ms = await tick();
@@ -42,7 +42,7 @@ export function loop(name: string, log: Logger, tick: () => Promise<number>, fai
         log[level]({ err: error, loop: name }, "a sweep failed and comes again");
       }
       if (!stopped) await sleep(ms);
-      wake = null;
+      resume = null;
       clearTimeout(timer);
     }
   };
@@ -52,9 +52,8 @@ export function loop(name: string, log: Logger, tick: () => Promise<number>, fai
     within,
     async stop() {
       stopped = true;
-      within(0);
-      wakeAt = Number.POSITIVE_INFINITY;
-      within(0);
+      // Ends the sleep; a tick under way is waited for.
+      resume?.();
       await running;
     },
   };

@@ -1,8 +1,8 @@
 // Makes the partitions of the log of events ahead of time, first thing when a worker starts, and drops those that retention
 // gives up. Neither is urgent: what has no partition of its own lands in the default one, what is in the way is asked again.
 import { type Config, limits } from "#config";
-import type { Db } from "#store/client";
-import { clearDefault, dropOldest, makeDays } from "#store/partitions";
+import { clearDefault, dropOldest, makeDays } from "#store/events/partitions";
+import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 import { type Loop, loop } from "#timers/loop";
 

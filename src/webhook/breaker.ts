@@ -1,17 +1,18 @@
-// What this process knows of the circuits of receivers: gates the lanes of those that are not closed, and tells the actor
-// of ends of calls that may change one. A call to a receiver that is healthy, as nearly all are, costs a look into a map.
-// What is known may be a second old: a call too many is made then, or one is made a second later. Decides nothing.
-import { limits } from "#config";
-import { type CircuitOutcome, gaveUp, verdictOf } from "#domain/circuit";
-import { retryAfterMs } from "#domain/webhook";
-import type { KnownCircuit } from "#store/circuits";
+// What this process knows of the circuits of receivers. It gates the call slots of those that are not closed, and passes ends of calls
+// that may change a circuit to the actor. A call to a healthy receiver, as nearly all are, costs a look into a map. What it knows may
+// be a second old: then one call too many is made, or a call is made a second later. It decides nothing.
+import { type CircuitOutcome, gaveUp, verdictOf } from "#domain/calls/circuit";
+import { retryAfterMs } from "#domain/calls/webhook";
+import type { ReceiverCapacity } from "#flow/receiver-capacity";
+import type { KnownCircuit } from "#store/turn/circuits";
 import { metrics } from "#telemetry/metrics";
-import type { Lanes } from "#webhook/lanes";
 import type { Send } from "#webhook/send";
 
 export interface BreakerParts {
   readonly send: Send;
-  readonly lanes: Lanes;
+  /** A probe that is open for so long, longer than a call may take, has reached its receiver. */
+  readonly probeMs: number;
+  readonly callSlots: ReceiverCapacity;
   readonly tell: (outcome: CircuitOutcome) => void;
   /** Other receivers may be called now than before. */
   readonly onGates: () => void;
@@ -19,40 +20,40 @@ export interface BreakerParts {
   readonly now?: () => Date;
 }
 
-/** Our clock may be a little ahead; who asks too early is refused, and would ask again only with the next sweep. */
+/** Added because our clock may be a little ahead: a probe that is asked for too early is refused, and would be asked for again only by the next sweep. */
 const marginMs = 5;
 
 export class Breaker {
   readonly #parts: BreakerParts;
-  /** Circuits that are not as if nothing had happened, each with the time of our monotonic clock when it may be tried. */
+  /** Circuits that are open or have counted failures, each with the time of our monotonic clock when it may be tried. */
   #known = new Map<string, KnownCircuit & { readonly triedAt: number }>();
   /** Receivers that a call of ours failed at a moment ago, so that the success which follows is not passed over. */
   readonly #suspects = new Map<string, number>();
-  /** What the gates were made of the last time; null: never yet. */
+  /** What the gates were made from the last time; null: they were never made. */
   #shown: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   readonly #clock: NodeJS.Timeout;
   #tickedAt = performance.now();
   #stalledAt = Number.NEGATIVE_INFINITY;
 
-  /** Until `know` is called for the first time there is no room for any call. */
+  /** Until `know` is called for the first time no call slot is free. */
   constructor(parts: BreakerParts) {
     this.#parts = parts;
-    parts.lanes.blind();
+    parts.callSlots.blind();
     this.#clock = setInterval(() => this.#stalledUntil(), stallMs / 4);
     this.#clock.unref();
   }
 
-  /** Calls, and tells how it ended where that counts. */
+  /** Makes a call, and passes its end to the actor where that may change a circuit. */
   readonly send: Send = async (request, totalMs, maySend = always, isProbe = false) => {
     const { send, tell, now = () => new Date() } = this.#parts;
     const receiver = request.origin;
     const beganAt = performance.now();
     const long = isProbe ? this.#watch(receiver) : null;
     const result = await send(request, totalMs, long === null ? maySend : () => maySend() && long.sent());
-    // One that went on so long has had its say; its end is as that of any other call.
+    // The probe was open for so long that it has counted as a success already; its end counts as that of any other call.
     const probe = long !== null && !long.over();
-    // Where this process stood still meanwhile, it was not the receiver who was late.
+    // If this process stood still meanwhile, the delay is not the receiver's.
     const isOurs = result.status === null && beganAt < this.#stalledUntil();
     const type = isOurs ? null : verdictOf(result, now());
     if (type === "failed") this.#suspects.set(receiver, performance.now());
@@ -74,10 +75,10 @@ export class Breaker {
         clearTimeout(timer);
         timer = setTimeout(() => {
           isOver = true;
-          // What may have arrived while this process stood still it has not read yet.
+          // While this process stood still an answer may have arrived that it has not read yet.
           const isOurs = sentAt < this.#stalledUntil();
           this.#parts.tell(isOurs ? gaveUp(receiver) : { receiver, type: "succeeded", probe: true });
-        }, limits.circuitProbeMs).unref();
+        }, this.#parts.probeMs).unref();
         return true;
       },
       over: () => {
@@ -106,7 +107,7 @@ export class Breaker {
     const triedAt = (waitMs: number) => (waitMs === 0 ? 0 : from + waitMs);
     for (const [receiver, at] of this.#suspects) if (at < from - suspectMs) this.#suspects.delete(receiver);
     this.#known = new Map(circuits.map((one) => [one.receiver, { ...one, triedAt: triedAt(one.waitMs) }]));
-    for (const state of ["open", "half_open"])
+    for (const state of ["open", "half_open"] as const)
       metrics.circuits.set(circuits.filter((one) => one.state === state).length, state);
     this.#gate();
   }
@@ -120,7 +121,7 @@ export class Breaker {
     const now = performance.now();
     const barred = [...this.#known.values()].filter(({ state }) => state !== "closed");
     const gates = new Map(barred.map(({ receiver, triedAt }) => [receiver, triedAt <= now ? 1 : 0] as const));
-    this.#parts.lanes.gate(gates);
+    this.#parts.callSlots.gate(gates);
     clearTimeout(this.#timer);
     const next = Math.min(...barred.map(({ triedAt }) => triedAt).filter((at) => at > now));
     if (Number.isFinite(next)) this.#timer = setTimeout(() => this.#gate(), Math.min(next - now + 1, timerMaxMs));
@@ -134,9 +135,9 @@ export class Breaker {
 }
 
 const always = () => true;
-/** So long a process does not stand still that is only busy. */
+/** A process that only has much to do does not stand still for this long. */
 const stallMs = 1_000;
-/** By then what came of a failure has been read. */
+/** By then the circuit has been read with that failure in it. */
 const suspectMs = 2_000;
 /** Node's timers go no further than 24 days; any circuit is read again long before. */
 const timerMaxMs = 3_600_000;

@@ -1,29 +1,34 @@
-// Sends what deliveries say: takes a lease only for what has a free lane, sends within the lease by the monotonic clock,
-// and hands the outcome to the actor. Two processes never send the same one at once; when one dies, its lease ends and
-// another repeats the call with the same key and the same bytes. Woken by commits, by free lanes and by the next due time.
+// Sends deliveries. It takes a lease only for what has a free call slot, sends within the lease by the monotonic clock, and hands the
+// outcome to the actor. Two processes never send the same delivery at once; when one dies, its lease ends, and another repeats the
+// call with the same key and the same bytes. It looks after commits, when call slots become free, and when the next one is due.
 import { randomInt } from "node:crypto";
 import type { Work } from "#bus/work";
 import { type Config, limits } from "#config";
 import { receiverOf } from "#domain/action";
-import { beginningOf } from "#domain/answer";
+import { beginningOf } from "#domain/calls/answer";
+import type { ProbeWish } from "#domain/calls/circuit";
+import { type About, type CallSettings, httpRequest, retryAfterMs, workMessage } from "#domain/calls/webhook";
 import { Unavailable } from "#domain/errors";
-import { type About, type CallSettings, httpRequest, retryAfterMs, workMessage } from "#domain/webhook";
-import { type DeliveryDb, type DeliveryOutcome, giveBack, type Leased, lease, nextDue } from "#store/deliveries";
+import type { ReceiverCapacity } from "#flow/receiver-capacity";
+import { type DeliveryDb, type DeliveryOutcome, giveBack, type Leased, lease, nextDue } from "#store/turn/deliveries";
 import { metrics } from "#telemetry/metrics";
-import type { Lanes } from "#webhook/lanes";
 import type { Send } from "#webhook/send";
 
 export interface DelivererParts {
   readonly config: Pick<
     Config,
-    keyof CallSettings | "webhookDeliveryIntervalMs" | "webhookDeliveryBatchSize" | "webhookDeliveryLeaseSecs"
+    | keyof CallSettings
+    | "webhookTimeoutSecs"
+    | "webhookDeliveryIntervalMs"
+    | "webhookDeliveryBatchSize"
+    | "webhookDeliveryLeaseSecs"
   >;
   readonly db: DeliveryDb;
-  /** `new Lanes(webhookDeliveryConcurrency, <the lanes of starts>)`. */
-  readonly lanes: Lanes;
+  /** `new ReceiverCapacity(webhookDeliveryConcurrency, <that of starts>)`. */
+  readonly callSlots: ReceiverCapacity;
   readonly send: Send;
-  /** Takes the probes of receivers whose circuit is not closed; returns those that were to be had. */
-  readonly probe: (receivers: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Takes the probes of receivers whose circuit is not closed; returns those that were free. */
+  readonly probe: (wishes: readonly ProbeWish[]) => Promise<ReadonlySet<string>>;
   /** The probe of this receiver was taken, and no call was made. */
   readonly giveUp: (receiver: string) => void;
   readonly work: Work;
@@ -33,39 +38,41 @@ export interface DelivererParts {
   readonly now?: () => Date;
 }
 
-/** A call ends so long before its lease does, and is not begun with less than this left for itself. */
+/** A call ends this long before its lease does, and is not begun when less than `callMinMs` is left for it. */
 const marginMs = 500;
 const callMinMs = 500;
-/** Where NATS could not take a message, and where Postgres did not answer. */
+/** Pauses after NATS could not take a message, and after Postgres did not answer. */
 const awayMs = 2_000;
+/** A delivery that failed before lets others of its receiver pass for this time. */
+const yieldMs = 1_000;
 
-/** Runs from its making to `stop`. */
+/** Runs from its construction to `stop`. */
 export class Deliverer {
   readonly #parts: DelivererParts;
   readonly #open = new Set<Promise<void>>();
-  readonly #bell = makeBell();
+  readonly #signal = makeSignal();
   readonly #unlisten: () => void;
   readonly #running: Promise<void>;
   #stopped = false;
 
   constructor(parts: DelivererParts) {
     this.#parts = parts;
-    this.#unlisten = parts.lanes.onFree((_receiver, wasFull) => {
-      if (wasFull) this.#bell.ring();
+    this.#unlisten = parts.callSlots.onFree((_receiver, wasFull) => {
+      if (wasFull) this.#signal.raise();
     });
     this.#running = this.#run();
   }
 
   /** Something may be due: looks at once. */
   nudge(): void {
-    this.#bell.ring();
+    this.#signal.raise();
   }
 
-  /** Takes no more leases, and resolves when the last open call is told. */
+  /** Takes no more leases, and resolves when the outcome of the last open call was handed on. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unlisten();
-    this.#bell.ring();
+    this.#signal.raise();
     await this.#running;
     await Promise.all(this.#open);
   }
@@ -76,49 +83,61 @@ export class Deliverer {
         if (!(error instanceof Unavailable)) this.#parts.log.warn({ err: error }, "due deliveries could not be read");
         return awayMs;
       });
-      if (waitMs > 0) await this.#bell.wait(waitMs);
+      if (waitMs > 0) await this.#signal.wait(waitMs);
     }
   }
 
   /** Returns how long nothing will be due, in ms; 0: look again at once. */
   async #round(): Promise<number> {
-    const { config, db, lanes, giveUp } = this.#parts;
-    const limit = Math.min(config.webhookDeliveryBatchSize, lanes.free());
+    const { config, db, callSlots, giveUp, probe } = this.#parts;
+    const limit = Math.min(config.webhookDeliveryBatchSize, callSlots.free());
     if (limit <= 0) return config.webhookDeliveryIntervalMs;
     const leaseId = randomInt(2 ** 48 - 1);
     const leaseSecs = config.webhookDeliveryLeaseSecs;
-    const room = { rooms: lanes.rooms(), roomMax: lanes.roomMax };
+    const capacity = { receivers: callSlots.limited(), freeMax: callSlots.freeMax };
     let endsAt = 0;
     const [dueMs, rows] = await db.use((sql) => {
       // From before the question, so that our end of the lease is never later than Postgres's.
       endsAt = performance.now() + leaseSecs * 1000;
-      // In this order: what becomes due between the two is then in both, never in none.
-      return Promise.all([nextDue(sql, room), lease(sql, { limit, leaseSecs, leaseId, ...room })]);
+      // In this order: a delivery that becomes due between the two is then in both, never in neither.
+      return Promise.all([nextDue(sql, capacity), lease(sql, { limit, leaseSecs, leaseId, ...capacity })]);
     });
-    const probes = new Set(await this.#probes(rows));
-    const unsent = rows.filter((row) => !this.#begin(row, leaseId, endsAt, probes));
+    const wishes = this.#wishes(rows);
+    const probes = new Set(wishes.length > 0 ? await probe(wishes) : []);
+    // A delivery that has not failed yet goes first, so that it gets the probe.
+    const inOrder = wishes.length > 0 ? rows.toSorted((a, b) => hasFailed(a) - hasFailed(b)) : rows;
+    const unsent = inOrder.filter((row) => !this.#begin(row, leaseId, endsAt, probes));
     for (const receiver of probes) giveUp(receiver);
-    if (unsent.length > 0) await this.#giveBack(leaseId, unsent);
+    const yielding = new Set(wishes.filter((wish) => wish.hasFailed).map(({ receiver }) => receiver));
+    const isYielding = ({ action }: Leased) => yielding.has(receiverOf(action) ?? "");
+    await this.#giveBack(
+      leaseId,
+      unsent.filter((row) => !isYielding(row)),
+    );
+    // Put off, so that the next look finds one that has not failed yet.
+    await this.#giveBack(leaseId, unsent.filter(isYielding), yieldMs);
     if (rows.length > 0 && unsent.length === 0) return 0;
     return Math.min(config.webhookDeliveryIntervalMs, dueMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** The receivers of these that may be tried by a call of ours. */
-  async #probes(rows: readonly Leased[]): Promise<ReadonlySet<string>> {
-    const { lanes, probe } = this.#parts;
-    const receivers = rows.map(({ action }) => receiverOf(action)).filter((receiver) => receiver !== null);
-    const gated = new Set(receivers.filter((receiver) => lanes.isGated(receiver)));
-    return gated.size === 0 ? gated : probe([...gated]);
+  /** The probes that calls of these deliveries would need. */
+  #wishes(rows: readonly Leased[]): ProbeWish[] {
+    const byReceiver = Map.groupBy(rows, ({ action }) => receiverOf(action));
+    return [...byReceiver].flatMap(([receiver, some]) =>
+      receiver !== null && this.#parts.callSlots.isGated(receiver)
+        ? [{ receiver, hasFailed: some.every((row) => hasFailed(row) === 1) }]
+        : [],
+    );
   }
 
-  /** False: no lane is free any more, the receiver may not be called, or the lease is nearly over. Takes its probe out. */
+  /** False: no call slot is free any more, the receiver may not be called, or the lease is nearly over. Takes its probe out. */
   #begin(row: Leased, leaseId: number, endsAt: number, probes: Set<string>): boolean {
-    const { lanes, giveUp } = this.#parts;
+    const { config, callSlots, giveUp } = this.#parts;
     const receiver = receiverOf(row.action);
     const isProbe = receiver !== null && probes.has(receiver);
-    if (!isProbe && lanes.room(receiver) <= 0) return false;
-    const callMs = () => Math.min(limits.webhookTotalMs, endsAt - performance.now() - marginMs);
-    if (this.#stopped || callMs() < callMinMs || !lanes.take(receiver, isProbe)) return false;
+    if (!isProbe && callSlots.freeFor(receiver) <= 0) return false;
+    const callMs = () => Math.min(config.webhookTimeoutSecs * 1000, endsAt - performance.now() - marginMs);
+    if (this.#stopped || callMs() < callMinMs || !callSlots.take(receiver, isProbe)) return false;
     if (isProbe) probes.delete(receiver);
     const call = this.#deliver(row, leaseId, callMs(), isProbe)
       .catch((error: unknown) => {
@@ -127,7 +146,7 @@ export class Deliverer {
       })
       .finally(() => {
         this.#open.delete(call);
-        lanes.release(receiver);
+        callSlots.release(receiver);
       });
     this.#open.add(call);
     return true;
@@ -150,7 +169,7 @@ export class Deliverer {
       tell({ ...outcome, ok, status, error, retryAfterMs: retryAfterMs(result.retryAfter, now()) ?? 0, call });
       return;
     }
-    // A repetition must arrive, so its id is new: JetStream would swallow the old one.
+    // A repetition must arrive, so its id is new: JetStream would drop a message with the old one.
     const result = await work.publish(workMessage(row.action, about), `${row.key}:${leaseId}`, totalMs);
     const call = { beganAt, ms: performance.now() - beganAt, answer: null };
     if (result.ok) tell({ ...outcome, ok: true, status: null, error: null, retryAfterMs: 0, call });
@@ -164,10 +183,10 @@ export class Deliverer {
     return { settings, at: now(), key, trigger, task, attempt, hasRetry, facts };
   }
 
-  /** An action of which no request can be made: it fails like any other, and does not come back with every lease. */
-  #failed({ id, attempts, trigger }: Leased, leaseId: number, error: unknown): void {
+  /** An action from which no request can be made fails like any other; otherwise it would come back with every lease. */
+  #failed({ id, batch, task, attempts, trigger }: Leased, leaseId: number, error: unknown): void {
     const { log, tell } = this.#parts;
-    log.error({ err: error, delivery: id }, "a delivery could not be sent");
+    log.error({ err: error, delivery: id, batch, ...(task === null ? {} : { task }) }, "a delivery could not be sent");
     const call = { beganAt: performance.now(), ms: 0, answer: null };
     tell({
       id,
@@ -184,6 +203,7 @@ export class Deliverer {
 
   /** If this is lost too, the lease ends by itself. */
   async #giveBack(leaseId: number, rows: readonly Leased[], waitMs = 0): Promise<void> {
+    if (rows.length === 0) return;
     const { db, log } = this.#parts;
     const ids = rows.map(({ id }) => id);
     await db
@@ -192,29 +212,31 @@ export class Deliverer {
         log.warn({ err: error, deliveries: ids.length }, "leases could not be given back");
       });
     // To sleep no longer than until they are due.
-    if (waitMs > 0) this.#bell.ring();
+    if (waitMs > 0) this.#signal.raise();
   }
 }
 
-/** Wakes one sleeper; a ring while nobody sleeps is kept. */
-function makeBell() {
-  let rung = false;
-  let wake: (() => void) | null = null;
+const hasFailed = ({ attempts }: Leased): 0 | 1 => (attempts > 0 ? 1 : 0);
+
+/** Ends one wait; a signal that is raised while nothing waits is kept. */
+function makeSignal() {
+  let isRaised = false;
+  let resume: (() => void) | null = null;
   return {
-    ring() {
-      if (wake === null) rung = true;
-      else wake();
+    raise() {
+      if (resume === null) isRaised = true;
+      else resume();
     },
     wait(ms: number): Promise<void> {
-      if (rung) {
-        rung = false;
+      if (isRaised) {
+        isRaised = false;
         return Promise.resolve();
       }
       return new Promise((resolve) => {
-        const timer = setTimeout(() => wake?.(), ms);
-        wake = () => {
+        const timer = setTimeout(() => resume?.(), ms);
+        resume = () => {
           clearTimeout(timer);
-          wake = null;
+          resume = null;
           resolve();
         };
       });

@@ -4,8 +4,7 @@
 import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
-import { limits } from "#config";
-import { addressFault, type Block, hostFault, isAllowedHost, type Policy, type Rule } from "#domain/guard";
+import { addressFault, type Block, hostFault, isAllowedHost, type Policy, type Rule } from "#domain/calls/guard";
 
 export class Blocked extends Error {
   readonly rule: Rule;
@@ -25,9 +24,9 @@ export type Resolve = (host: string) => Promise<readonly Address[]>;
 
 const byDns: Resolve = (host) => lookup(host, { all: true });
 
-/** How undici's pools open a connection. */
-export function guarded(policy: Policy, resolve: Resolve = byDns): buildConnector.connector {
-  const settings = { timeout: limits.webhookConnectMs, allowH2: false, lookup: checkedLookup(policy, resolve) };
+/** How the HTTP client opens a connection, within `timeout` ms. */
+export function guarded(policy: Policy, timeout: number, resolve: Resolve = byDns): buildConnector.connector {
+  const settings = { timeout, allowH2: false, lookup: checkedLookup(policy, resolve) };
   const open = buildConnector(settings as buildConnector.BuildOptions);
   return (options, callback) => {
     // An address in the URL is never looked up, so it is judged here; a name is judged by its letters.

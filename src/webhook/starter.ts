@@ -1,68 +1,63 @@
 // Makes the start call of a claim, once, and tells the actor how it went. It holds no row and decides nothing: every
-// outcome carries the claim's fencing token. A claim it cannot serve any more is told `released`, never dropped.
+// outcome carries the claim's fencing token. A claim that it cannot serve any more is reported as `released`, never dropped.
 // What is lost with the process is found by the lease sweep, and repeated under the same key.
-import type { LocalCommand } from "#actor/mailbox";
 import type { Work } from "#bus/work";
 import type { NatsAction, WebhookAction } from "#domain/action";
-import { actionIn, resultIn } from "#domain/answer";
-import type { Claimed } from "#domain/claimed";
-import type { Policy } from "#domain/guard";
-import { type About, type CallSettings, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/webhook";
+import { actionIn, resultIn } from "#domain/calls/answer";
+import { hostOf } from "#domain/calls/circuit";
+import type { Claimed } from "#domain/calls/claimed";
+import type { Policy } from "#domain/calls/guard";
+import { type About, type CallSettings, httpRequest, retryAfterMs, startKey, workMessage } from "#domain/calls/webhook";
+import { tooLarge } from "#domain/inputs/inputs";
+import type { LocalCommand } from "#domain/turn/items";
+import type { ReceiverCapacity } from "#flow/receiver-capacity";
 import { metrics } from "#telemetry/metrics";
-import type { Lanes } from "#webhook/lanes";
+import { CallNote } from "#webhook/call-note";
+import { Place, type Renew, sendInPlace } from "#webhook/place";
 import type { Send, SendResult } from "#webhook/send";
-
-/** An `on_response` call was answered 2xx: that is the report. */
-export interface Answered {
-  readonly type: "answered";
-  readonly task: string;
-  readonly claimId: number;
-  readonly result: Readonly<Record<string, unknown>> | null;
-}
 
 export interface StarterParts {
   readonly config: CallSettings;
   /** Which receivers an action in an answer may name. */
   readonly policy: Policy;
-  readonly lanes: Lanes;
+  readonly callSlots: ReceiverCapacity;
   readonly send: Send;
   /** The probe of this receiver was taken, and no call was made. */
   readonly giveUp: (receiver: string) => void;
   readonly work: Work;
   readonly tell: (command: LocalCommand) => void;
-  /** Takes the answer of `on_response` calls; without it their 2xx counts as started. */
-  readonly answered?: (outcome: Answered) => void;
   /** Whether a claim of that age (ms, by the monotonic clock) may be sent: its worker's lease was never in danger since. */
   readonly mayStart: (sinceMs: number) => boolean;
-  readonly log: { debug(fields: object, message: string): void; error(fields: object, message: string): void };
+  /** Moves the place of a claim that a Rate counts. */
+  readonly renew: Renew;
+  readonly log: Record<"debug" | "warn" | "error", (fields: object, message: string) => void>;
   /** The wall clock, for a `Retry-After` that is a date. */
   readonly now?: () => Date;
 }
 
 export interface Starter {
-  /** Calls at once where a lane is free, else when one is. */
+  /** Calls at once where a call slot is free, else when one is. */
   start(claimed: Claimed): void;
   /** Gives back what waits for a receiver whose circuit is not closed any more. */
   recheck(): void;
-  /** Starts nothing more, gives back what has not been sent, and resolves when the last open call is told. */
+  /** Starts nothing more, gives back what has not been sent, and resolves when the outcome of the last open call was handed on. */
   drain(): Promise<void>;
 }
 
-/** A receiver that says "at once" is asked again after this time, not in a loop; the same where NATS could not take a message. */
+/** A receiver that says "at once" is asked again after this time, not in a loop. */
 const deferMinMs = 1_000;
 
 export function makeStarter(parts: StarterParts): Starter {
-  const { lanes, tell, mayStart, log, now = () => new Date() } = parts;
+  const { callSlots, tell, mayStart, log, now = () => new Date() } = parts;
   /** Claims in hand, and since when. */
   const held = new Map<number, number>();
   const waiting: Claimed[] = [];
   let draining = false;
   let drained: (() => void) | null = null;
 
-  const settle = (claimed: Claimed, outcome: LocalCommand | Answered): void => {
+  const settle = (claimed: Claimed, outcome: LocalCommand): void => {
     held.delete(claimed.claimId);
-    if (outcome.type === "answered") parts.answered?.(outcome);
-    else tell(outcome);
+    tell(outcome);
     if (held.size === 0) drained?.();
   };
 
@@ -71,51 +66,42 @@ export function makeStarter(parts: StarterParts): Starter {
     settle(claimed, { type: "released", ...of(claimed) });
   };
 
-  /** With the lane taken. */
+  /** With the call slot taken. */
   const run = async (claimed: Claimed, action: WebhookAction | NatsAction): Promise<void> => {
-    let outcome: LocalCommand | Answered;
     metrics.startsInFlight.set(held.size - waiting.length);
-    try {
-      outcome =
-        action.kind === "Webhook"
-          ? await call(parts, claimed, action, () => mayStart(held.get(claimed.claimId) ?? 0), now)
-          : await publish(parts, claimed, action, now());
-    } catch (error) {
-      // Our own mistake, or an action that no request can be made of; either way the call was not made.
-      log.error({ err: error, task: claimed.task }, "a start call could not be made");
-      giveUp(parts, claimed);
-      outcome = { type: "start_failed", ...of(claimed), reason: "Start action failed: the call could not be made" };
-    }
-    log.debug({ task: claimed.task, outcome: outcome.type }, "start call");
+    const made = make(parts, claimed, action, held.get(claimed.claimId) ?? 0, now);
+    const outcome = await made.catch((error) => unmade(parts, claimed, error));
+    log.debug({ ...idsOf(claimed), outcome: outcome.type }, "a start call is over");
     settle(claimed, outcome);
     metrics.startsInFlight.set(held.size - waiting.length);
-    lanes.release(claimed.receiver);
+    callSlots.release(claimed.receiver);
   };
 
-  /** False: no lane is free. */
+  /** False: no call slot is free. */
   const begin = (claimed: Claimed): boolean => {
-    const { action } = claimed;
-    if (action === null) {
-      settle(claimed, { type: "joined", ...of(claimed) });
+    const { action, inputs } = claimed;
+    if (action === null || (inputs !== undefined && "bytes" in inputs)) {
+      giveUp(parts, claimed);
+      settle(claimed, uncalled(claimed));
       return true;
     }
-    if (!claimed.isProbe && lanes.isGated(claimed.receiver)) {
+    if (!claimed.isProbe && callSlots.isGated(claimed.receiver)) {
       release(claimed);
       return true;
     }
-    if (!lanes.take(claimed.receiver, claimed.isProbe)) return false;
+    if (!callSlots.take(claimed.receiver, claimed.isProbe)) return false;
     if (mayStart(held.get(claimed.claimId) ?? 0)) {
       void run(claimed, action);
     } else {
       release(claimed);
-      lanes.release(claimed.receiver);
+      callSlots.release(claimed.receiver);
     }
     return true;
   };
 
-  lanes.onFree((receiver) => {
-    // Mostly nobody waits: the dispatcher claims what has a lane. Others of this receiver come first in turn.
-    const next = waiting.findIndex((claimed) => claimed.receiver === receiver || lanes.room(claimed.receiver) > 0);
+  callSlots.onFree((receiver) => {
+    // Mostly none waits, since a round claims only what has a call slot. Claims for this receiver go first, in their order.
+    const next = waiting.findIndex(({ receiver: to }) => to === receiver || callSlots.freeFor(to) > 0);
     const [claimed] = next < 0 ? [] : waiting.splice(next, 1);
     if (claimed !== undefined && !begin(claimed)) waiting.splice(next, 0, claimed);
   });
@@ -141,14 +127,42 @@ export function makeStarter(parts: StarterParts): Starter {
   };
 }
 
+/** Makes the call of a claim that was held since then; the outcome says how it went. */
+async function make(
+  parts: StarterParts,
+  claimed: Claimed,
+  action: WebhookAction | NatsAction,
+  heldSince: number,
+  now: () => Date,
+): Promise<LocalCommand> {
+  const note = new CallNote(heldSince);
+  const place = new Place(claimed, parts.renew);
+  if (place.isLate && !(await place.isHeld())) {
+    giveUp(parts, claimed);
+    return { type: "released", ...of(claimed) };
+  }
+  if (action.kind === "Nats") return note.on(await publish(parts, claimed, action, now(), note));
+  const maySend = () => parts.mayStart(heldSince) && !place.isLate;
+  return note.on(await call(parts, claimed, action, { maySend, place, now, note }));
+}
+
 const of = ({ task, claimId }: Claimed) => ({ task, claimId });
+const idsOf = ({ task, batch, kind }: Claimed) => ({ task, batch, kind });
+
+/** What becomes of a claim of which no call is made: it only joins others, or the call would be too large. */
+function uncalled(claimed: Claimed): LocalCommand {
+  const { inputs } = claimed;
+  if (inputs === undefined || !("bytes" in inputs)) return { type: "joined", ...of(claimed) };
+  return { type: "start_failed", ...of(claimed), reason: tooLarge(inputs.bytes) };
+}
 
 function giveUp(parts: StarterParts, { isProbe, receiver }: Claimed): void {
   if (isProbe && receiver !== null) parts.giveUp(receiver);
 }
 
 function about(parts: StarterParts, claimed: Claimed, at: Date): About {
-  const { task, attempt, hasRetry } = claimed;
+  const { task, batch, attempt, hasRetry, inputs } = claimed;
+  const given = inputs && "values" in inputs && { batch_id: batch, local_id: inputs.localId, inputs: inputs.values };
   return {
     settings: parts.config,
     at,
@@ -158,24 +172,46 @@ function about(parts: StarterParts, claimed: Claimed, at: Date): About {
     attempt,
     hasRetry,
     facts: null,
+    ...(given ? { given } : {}),
   };
+}
+
+interface Calling {
+  readonly maySend: () => boolean;
+  readonly place: Place;
+  readonly now: () => Date;
+  readonly note: CallNote;
 }
 
 async function call(
   parts: StarterParts,
   claimed: Claimed,
   action: WebhookAction,
-  maySend: () => boolean,
-  now: () => Date,
-): Promise<LocalCommand | Answered> {
-  const isReport = action.params.completes === "on_response" && parts.answered !== undefined;
+  { maySend, place, now, note }: Calling,
+): Promise<LocalCommand> {
+  // Its 2xx is the report of the task.
+  const isReport = action.params.completes === "on_response";
   const request = httpRequest(action, about(parts, claimed, now()));
-  const result = await parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend, claimed.isProbe);
+  const result = await sendInPlace(place, () => {
+    const beganAt = performance.now();
+    const sent = parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend, claimed.isProbe);
+    return sent.then((result) => note.take(beganAt, result));
+  });
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
-  if (!result.sent && !maySend()) return { type: "released", ...of(claimed) };
-  if (!result.ok) return refused(claimed, result, now());
-  if (isReport) return { type: "answered", ...of(claimed), result: resultIn(result.body) };
-  const { action: cancelAction, ignored } = actionIn(result.body, parts.policy);
+  // A receiver that could not be reached within the time of the claim is unreachable; but a process that stood still did not try.
+  const mayTell = result.fault === "local" ? maySend : () => parts.mayStart(performance.now());
+  if (!result.sent && result.end !== "doubtful" && !mayTell()) return { type: "released", ...of(claimed) };
+  if (!result.ok) return unanswered(parts, claimed, { ...result, host: hostOf(request.origin) }, now());
+  const { task, batch } = claimed;
+  if (isReport) {
+    const { result: kept, ignored } = resultIn(result);
+    if (ignored !== undefined)
+      parts.log.warn({ task, batch, kind: claimed.kind, reason: ignored }, "the result in an answer is not kept");
+    return { type: "answered", ...of(claimed), result: kept, ...(ignored === undefined ? {} : { ignored }) };
+  }
+  const { action: cancelAction, ignored } = actionIn(result, parts.policy);
+  if (ignored !== undefined)
+    parts.log.warn({ task, batch, kind: claimed.kind, reason: ignored }, "the cancel action in an answer is not taken");
   return {
     type: "started",
     ...of(claimed),
@@ -184,21 +220,61 @@ async function call(
   };
 }
 
-function refused(claimed: Claimed, result: SendResult, now: Date): LocalCommand {
-  const waitMs = retryAfterMs(result.retryAfter, now);
-  if (waitMs !== null) return deferred(claimed, waitMs);
-  return { type: "start_failed", ...of(claimed), reason: `Start action failed: ${result.error}` };
+function unanswered(
+  parts: StarterParts,
+  claimed: Claimed,
+  result: SendResult & { readonly host: string },
+  now: Date,
+): LocalCommand {
+  const failed = { type: "start_failed" as const, ...of(claimed), reason: `on_start failed: ${result.error}` };
+  switch (result.end) {
+    case "answered": {
+      const waitMs = retryAfterMs(result.retryAfter, now);
+      return waitMs === null ? failed : deferred(claimed, waitMs);
+    }
+    case "doubtful": {
+      // Put back in doubt, as if its worker had died: the same attempt is called again under the same key.
+      const { task, batch } = claimed;
+      parts.log.warn(
+        { task, batch, kind: claimed.kind, reason: result.error },
+        "a start call may have arrived, its task is put back in doubt",
+      );
+      return { type: "lease_expired", ...of(claimed), wasSent: true };
+    }
+    case "unsent":
+      return { type: "start_unsent", ...of(claimed), host: result.host, error: result.error ?? "", counts: true };
+    case "failed":
+      // The service may have got the call and be at work, so it is asked to stop.
+      return result.sent ? { ...failed, type: "start_unanswered" } : failed;
+  }
 }
 
-async function publish(parts: StarterParts, claimed: Claimed, action: NatsAction, at: Date): Promise<LocalCommand> {
+async function publish(
+  parts: StarterParts,
+  claimed: Claimed,
+  action: NatsAction,
+  at: Date,
+  note: CallNote,
+): Promise<LocalCommand> {
   const facts = about(parts, claimed, at);
+  const beganAt = performance.now();
   // A claim that was put back in doubt is published again under its next token, and must arrive then.
   const result = await parts.work.publish(workMessage(action, facts), `${facts.key}:${claimed.claimId}`);
+  note.take(beganAt, { status: null, error: result.ok ? null : result.error, connectMs: null });
   if (result.ok) return { type: "started", ...of(claimed) };
-  if (!result.sent) return deferred(claimed, deferMinMs);
-  return { type: "start_failed", ...of(claimed), reason: `Start action failed: ${result.error}` };
+  if (!result.sent)
+    return { type: "start_unsent", ...of(claimed), host: "nats", error: result.error, counts: !result.waits };
+  const type = result.mayArrive ? "start_unanswered" : "start_failed";
+  return { type, ...of(claimed), reason: `on_start failed: ${result.error}` };
 }
 
 function deferred(claimed: Claimed, waitMs: number): LocalCommand {
   return { type: "start_deferred", ...of(claimed), waitMs: Math.max(waitMs, deferMinMs) };
+}
+
+/** What becomes of a claim by a mistake of ours, or by an action from which no request can be made: there was no call. */
+function unmade(parts: StarterParts, claimed: Claimed, error: unknown): LocalCommand {
+  parts.log.error({ err: error, ...idsOf(claimed) }, "a start call could not be made");
+  giveUp(parts, claimed);
+  return { type: "start_failed", ...of(claimed), reason: "on_start failed: the call could not be made" };
 }

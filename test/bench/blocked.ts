@@ -1,5 +1,5 @@
 // How soon a task starts that may: with nothing else there, and behind tasks that one full slot holds up, first all in one
-// lane, then as many again in a lane each. It has a lower priority than what is blocked, and comes later. Two systems run
+// queue, then as many again in a queue each. It has a lower priority than what is blocked, and comes later. Two systems run
 // side by side and take turns, so that whatever else the machine does meets both.
 import { Pool } from "undici";
 import { until } from "#test/until";
@@ -17,9 +17,9 @@ export interface StartTimes {
 export type StartForms = Readonly<Record<Form, StartTimes>>;
 export type BlockedTimes = Readonly<Record<Backlog, StartForms>>;
 type Form = "plain" | "ruled";
-type Backlog = "oneLane" | "manyLanes";
+type Backlog = "oneQueue" | "manyQueues";
 
-const priority = { holder: 10, blocked: 5, admissible: -5 };
+const priority = { held: 10, blocked: 5, admissible: -5 };
 const countWaitMs = 5_000;
 
 /** `empty` and `full`: the addresses of two systems alike; the second one gets the backlogs. */
@@ -33,10 +33,10 @@ export async function runBlocked(
   for (const url of [empty, full]) await runLives(url, receiver, blockedWarmUp);
   const behind = async (backlog: Backlog): Promise<StartForms> => {
     say(
-      `starts behind ${blockedTasks.toLocaleString("en-US")} tasks, ${backlog === "oneLane" ? "in one lane" : "in a lane each"} ...`,
+      `starts behind ${blockedTasks.toLocaleString("en-US")} tasks, ${backlog === "oneQueue" ? "in one queue" : "in a queue each"} ...`,
     );
     const batches = await fillUp(pools.full, receiver.url, backlog);
-    // Starts when every lane that is better has been looked at.
+    // Starts when every queue that is better has been looked at.
     await tryStart(pools.full, receiver, "ruled");
     const forms = {
       plain: await takeTurns(pools, receiver, "plain"),
@@ -46,7 +46,7 @@ export async function runBlocked(
     return forms;
   };
   try {
-    return { oneLane: await behind("oneLane"), manyLanes: await behind("manyLanes") };
+    return { oneQueue: await behind("oneQueue"), manyQueues: await behind("manyQueues") };
   } finally {
     await Promise.all([pools.empty.close(), pools.full.close()]);
   }
@@ -65,13 +65,13 @@ const slots = (kind: string, max: number, ...fields: string[]) => ({
 async function fillUp(pool: Pool, receiver: string, backlog: Backlog): Promise<string[]> {
   const kind = `bench.${backlog}`;
   const one = [slots(kind, 1)];
-  const held = { id: "t0", name: "holder", kind, priority: priority.holder, timeout: 86_400, rules: one };
-  const holder = await createBatch(pool, JSON.stringify([{ ...held, ...startAt(receiver, "/hold") }]));
-  await until(() => expectCounts(pool, holder, { running: 1 }), countWaitMs);
+  const held = { id: "t0", name: "held", kind, priority: priority.held, timeout: 86_400, rules: one };
+  const heldBatch = await createBatch(pool, JSON.stringify([{ ...held, ...startAt(receiver, "/hold") }]));
+  await until(() => expectCounts(pool, heldBatch, { running: 1 }), countWaitMs);
   const apart = [...one, slots(kind, 1, "own")];
   const blocked = (i: number, n: number) => ({
     ...{ id: `t${i}`, name: `blocked ${i}`, kind, priority: priority.blocked, ...startAt(receiver, "/start") },
-    ...(backlog === "oneLane" ? { rules: one } : { rules: apart, metadata: { own: n } }),
+    ...(backlog === "oneQueue" ? { rules: one } : { rules: apart, metadata: { own: n } }),
   });
   const batches: string[] = [];
   let next = 0;

@@ -12,13 +12,13 @@ process.on("message", async ({ receiver, api, lives }: FloorWorkerAsk) => {
   pool ??= new Pool(receiver, { connections: callsPerWorker, pipelining: 1 });
   const to = pool;
   let next = 0;
-  const lane = async () => {
+  const client = async () => {
     while (next < lives) {
       next += 1;
       await call(to, api);
     }
   };
-  await Promise.all(Array.from({ length: callsPerWorker }, lane));
+  await Promise.all(Array.from({ length: callsPerWorker }, client));
   tell({ called: lives });
 });
 

@@ -2,7 +2,7 @@
 
 /**
  * Lives per second as a share of the floor. A prototype of the bare hot path reached 0.30 to 0.40 on two cores that also
- * carry the load, Postgres and NATS; a tenth of the floor's spread, validation and the rest of the product cost some of it.
+ * carry the load, Postgres and NATS; a tenth of the variance of the floor, validation and the rest of the product cost some of it.
  */
 export const leastRatio = 0.2;
 
@@ -17,7 +17,7 @@ export const chainRuns = 15;
 /**
  * The time from the POST of a task that may start to its start call, behind a backlog that one full slot holds up, as a ratio
  * to the same with no backlog. What is blocked must cost nothing: the ratio is 1, but for what else the machine does
- * meanwhile. Anything that reads the blocked tasks, or their lanes, once a round is far beyond it.
+ * meanwhile. Anything that reads the blocked tasks, or their queues, once a round is far beyond it.
  */
 export const blockedUnderRatio = 1.5;
 /** Tasks in each backlog, and in one POST of it: the default MAX_TASKS_PER_BATCH. */
@@ -42,7 +42,27 @@ export const putClients = 50;
 export const putRuns = 3;
 export const putWarmUp = 20_000;
 /** Tasks that the updates go round: one that all want, as many as clients are likely to have, and many. */
-export const putSpreads = [1, 1_000, 10_000];
+export const putTargets = [1, 1_000, 10_000];
+
+/**
+ * The same on a database full of ended tasks as a ratio to an empty one: what is stored must cost nothing but a deeper index and
+ * colder pages. A scan of any table is a hundredfold. Lives to many receivers, as a share of those to a few: a round that looks
+ * at every receiver is a tenth.
+ */
+export const fullUnderRatio = 3;
+export const leastReceiversRatio = 0.5;
+export const storedDefault = 300_000;
+export const storedMax = 1_000_000;
+/** Tries of each that count, after some that do not; cascades, which are long. */
+export const fullTries = 40;
+export const fullWarmUp = 10;
+export const cascadeTries = 3;
+/** Tasks of a cascade, and dependencies of each. */
+export const cascadeTasks = 1_000;
+export const cascadeLinks = 50;
+export const fewReceivers = 10;
+export const manyReceivers = 2_000;
+export const receiverLives = 4_000;
 
 export const livesDefault = 20_000;
 export const livesMax = 200_000;

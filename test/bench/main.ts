@@ -1,17 +1,18 @@
 /**
- * `npm run bench`: task lives per second against the same two HTTP exchanges without any state, measured in the same run;
- * chains; and how soon a task starts behind 100,000 that are blocked, on two systems of its own (not with --url). With --puts:
- * updates of counters against a bare route.
- * Options: --lives N (a run, 20,000) --workers N (1 or 2) --chain, --puts, --blocked (only that) --url URL (a Baton that runs already).
+ * `npm run bench`: task lives per second as a share of bare HTTP exchanges in the same run; chains; starts behind blocked tasks (not
+ * with --url). --puts: counter updates; --full: a full database (--stored N) against an empty one, and 2,000 receivers against 10.
+ * More: --lives N (a run, 20,000) --workers N (1 or 2) --chain, --blocked (only that) --url URL (a Baton that runs already).
  * Ends with 1 when a threshold of limits.ts is missed, 2 when it could not be measured.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { makeFull } from "#test/fill";
 import { runBlocked } from "./blocked.ts";
 import { runChains } from "./chain.ts";
 import { cpuSeconds, perLife } from "./cpu.ts";
 import { measureFloor } from "./floor.ts";
-import { batchSize, livesDefault, livesMax, warmRuns } from "./limits.ts";
+import { dropUnfinished, runFull } from "./full.ts";
+import { batchSize, livesDefault, livesMax, storedDefault, storedMax, warmRuns } from "./limits.ts";
 import { type Run, runLives } from "./lives.ts";
 import { type Receiver, startReceiver } from "./processes.ts";
 import { runPuts } from "./puts.ts";
@@ -25,18 +26,22 @@ const { values } = parseArgs({
     chain: { type: "boolean", default: false },
     puts: { type: "boolean", default: false },
     blocked: { type: "boolean", default: false },
+    full: { type: "boolean", default: false },
+    stored: { type: "string", default: `${storedDefault}` },
     url: { type: "string" },
   },
 });
 const lives = wholeNumber("--lives", values.lives, batchSize, livesMax);
 const workers = wholeNumber("--workers", values.workers, 1, 2);
+const stored = wholeNumber("--stored", values.stored, 1_000, storedMax);
 /** What is measured: everything, or the parts that were asked for. */
-const asked = values.chain || values.puts || values.blocked;
+const asked = values.chain || values.puts || values.blocked || values.full;
 const does = {
   load: !asked,
   chain: !asked || values.chain,
   puts: values.puts,
   blocked: values.blocked || !(asked || values.url),
+  full: values.full,
 };
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -59,8 +64,8 @@ try {
   receiver = await startReceiver();
   const results = await measure(receiver);
   for (const line of present(results)) console.log(line);
-  const { ratioPassed, chainPassed, putsPassed, blockedPassed } = figures(results);
-  process.exitCode = ratioPassed && chainPassed && putsPassed && blockedPassed ? 0 : 1;
+  const { ratioPassed, chainPassed, putsPassed, blockedPassed, fullPassed } = figures(results);
+  process.exitCode = ratioPassed && chainPassed && putsPassed && blockedPassed && fullPassed ? 0 : 1;
 } catch (error) {
   if (!interrupted) say(`could not be measured: ${(error as Error).message}`);
   process.exitCode = 2;
@@ -76,7 +81,8 @@ async function measure(to: Receiver): Promise<Results> {
   const { fresh, warm, cpu, chainMs, puts } = does.load || does.chain || does.puts ? await speed(to) : idle;
   const floorAfter = does.load ? await floor(to, "after") : [];
   const blocked = does.blocked ? await starts(to) : undefined;
-  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, puts, blocked };
+  const full = does.full ? await beside(to) : undefined;
+  return { ...about, floorBefore, floorAfter, fresh, warm, cpu, chainMs, puts, blocked, full };
 }
 
 async function floor(to: Receiver, when: string): Promise<number[]> {
@@ -102,15 +108,28 @@ async function starts(to: Receiver): Promise<Results["blocked"]> {
   return times;
 }
 
+/** On two systems, of which one has stored what years of work leave. */
+async function beside(to: Receiver): Promise<Results["full"]> {
+  const fill = async (url: string) => {
+    say(`storing ${stored.toLocaleString("en-US")} ended tasks ...`);
+    await makeFull(url, stored);
+    await dropUnfinished(url);
+  };
+  const [empty, full] = [await startOwn(), await startOwn(fill)];
+  const rows = await runFull([empty.url, full.url], to, say);
+  await stopSystems();
+  return rows;
+}
+
 async function startOne(): Promise<System> {
   if (values.url === undefined) return startOwn();
   say(`Baton at ${values.url}`);
   return foreignSystem(values.url);
 }
 
-async function startOwn(): Promise<System> {
+async function startOwn(fill?: (databaseUrl: string) => Promise<void>): Promise<System> {
   say("starting Baton (Postgres, nats-server, API, workers) ...");
-  const system = await startSystem(workers);
+  const system = await startSystem(workers, fill);
   systems.push(system);
   return system;
 }

@@ -2,7 +2,7 @@
 // turns, with the same client, so that whatever else the machine does meets both. What does not add up throws.
 import { Pool } from "undici";
 import { until } from "#test/until";
-import { batchSize, putClients, putRuns, putSpreads, puts, putWarmUp, runLimitMs, startLimitMs } from "./limits.ts";
+import { batchSize, putClients, putRuns, puts, putTargets, putWarmUp, runLimitMs, startLimitMs } from "./limits.ts";
 import { createBatch } from "./lives.ts";
 import type { FloorApiTell } from "./messages.ts";
 import { startPart } from "./processes.ts";
@@ -27,7 +27,7 @@ export async function runPuts(url: string, say: (line: string) => void): Promise
   const [bare, baton] = [targetOf(bareUrl), targetOf(url)];
   try {
     const rates: PutRates[] = [];
-    for (const tasks of putSpreads) {
+    for (const tasks of putTargets) {
       const made = await createTasks(baton.pool, tasks);
       for (const client of ["fetch", "undici"] as const) {
         say(`updates of counters, ${tasks.toLocaleString("en-US")} task(s), ${client} ...`);

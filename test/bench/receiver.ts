@@ -1,5 +1,5 @@
 // A process of its own: the user's service, as fast as Node makes it. Answers each start call 200, then reports Success to
-// its handle on a keep-alive connection; of a call to /hold nothing is heard again. Used alike for the floor and for Baton. Told by IPC how many lives to expect;
+// its handle on a keep-alive connection; of a call to /hold nothing is heard again. Used alike for the floor and for Baton. Hears by IPC how many lives to expect;
 // tells when so many reports were answered, and how. Ends with its parent.
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -77,4 +77,8 @@ process.on("message", (message: ReceiverAsk) => {
 });
 process.on("disconnect", () => process.exit(0));
 server.keepAliveTimeout = 120_000;
-server.listen(0, "127.0.0.1", () => tell({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
+// All addresses of 127.0.0.0/8 lead here: each is a receiver of its own. Nobody else is heard.
+server.on("connection", (socket) => {
+  if (!socket.localAddress?.startsWith("127.")) socket.destroy();
+});
+server.listen(0, "0.0.0.0", () => tell({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));

@@ -1,6 +1,16 @@
 // The numbers of a benchmark run, its verdict, and how they are printed: a table for people, then one line of JSON. Pure.
 import type { BlockedTimes, StartForms, StartTimes } from "./blocked.ts";
-import { blockedTasks, blockedUnderRatio, chainLength, chainUnderMs, leastPutRatio, leastRatio } from "./limits.ts";
+import type { FullRows } from "./full.ts";
+import {
+  blockedTasks,
+  blockedUnderRatio,
+  chainLength,
+  chainUnderMs,
+  fullUnderRatio,
+  leastPutRatio,
+  leastRatio,
+  leastReceiversRatio,
+} from "./limits.ts";
 import type { Run } from "./lives.ts";
 import type { PutRates } from "./puts.ts";
 
@@ -19,6 +29,7 @@ export interface Results {
   readonly chainMs: readonly number[];
   readonly puts: readonly PutRates[];
   readonly blocked: BlockedTimes | undefined;
+  readonly full?: FullRows | undefined;
 }
 
 export const median = (values: readonly number[]): number => {
@@ -34,7 +45,10 @@ export function figures(results: Results) {
   const chain = chainMs.length === 0 ? undefined : { minMs: Math.min(...chainMs), medianMs: median(chainMs) };
   const puts = putFigures(results.puts);
   const blocked = starts && blockedFigures(starts);
+  const full = results.full && fullFigures(results.full);
   return {
+    full,
+    fullPassed: full === undefined || (full.ratio <= fullUnderRatio && full.receivers.ratio >= leastReceiversRatio),
     load,
     chain,
     puts,
@@ -62,25 +76,46 @@ function loadFigures(floors: readonly number[], fresh: Run | undefined, runs: re
 /** The worst ratio of all is the one that counts. Each run is compared with the one of the bare route before it. */
 function putFigures(rates: readonly PutRates[]) {
   if (rates.length === 0) return undefined;
-  const spreads = rates.map(({ client, tasks, bare, baton }) => ({
+  const byTargets = rates.map(({ client, tasks, bare, baton }) => ({
     ...{ client, tasks, bare: median(bare), baton: median(baton) },
     ratio: median(baton.map((rate, i) => rate / (bare[i] ?? Number.NaN))),
   }));
-  return { spreads, ratio: Math.min(...spreads.map(({ ratio }) => ratio)) };
+  return { byTargets, ratio: Math.min(...byTargets.map(({ ratio }) => ratio)) };
 }
 
 /** The worst ratio is the one that counts. */
-function blockedFigures({ oneLane, manyLanes }: BlockedTimes) {
+function blockedFigures({ oneQueue, manyQueues }: BlockedTimes) {
   const of = ({ empty, blocked }: StartTimes) => ({ emptyMs: median(empty), blockedMs: median(blocked) });
   const both = ({ plain, ruled }: StartForms) => ({ plain: of(plain), ruled: of(ruled) });
-  const backlogs = { oneLane: both(oneLane), manyLanes: both(manyLanes) };
+  const backlogs = { oneQueue: both(oneQueue), manyQueues: both(manyQueues) };
   const all = Object.values(backlogs).flatMap((forms) => Object.values(forms));
   return { ...backlogs, ratio: Math.max(...all.map(({ emptyMs, blockedMs }) => blockedMs / emptyMs)) };
 }
 
+function fullFigures({ times, receivers }: FullRows) {
+  const rows = Object.entries(times).map(([name, { empty, full }]) => {
+    const [emptyMs, fullMs] = [median(empty), median(full)];
+    return { name, emptyMs, fullMs, ratio: fullMs / emptyMs };
+  });
+  const [few, many] = [median(receivers.few), median(receivers.many)];
+  return { rows, ratio: Math.max(...rows.map(({ ratio }) => ratio)), receivers: { few, many, ratio: many / few } };
+}
+
+function fullLines({ rows, receivers, ratio }: ReturnType<typeof fullFigures>, passed: boolean): string[] {
+  return [
+    ...rows.map(({ name, emptyMs, fullMs, ratio }) => {
+      const times = `${emptyMs.toFixed(1)} -> ${fullMs.toFixed(1)} ms`;
+      return `  ${name.padEnd(34)} ${times}, ratio ${ratio.toFixed(2)}`;
+    }),
+    `  lives to few -> many receivers     ${whole(receivers.few)} -> ${whole(receivers.many)} lives/s, ratio ${receivers.ratio.toFixed(2)}  at least ${leastReceiversRatio}`,
+    `  empty -> full  ratio ${ratio.toFixed(2)} at worst  at most ${fullUnderRatio.toFixed(2)}: ${verdict(passed)}`,
+  ];
+}
+
 /** The lines to print. */
 export function present(results: Results): string[] {
-  const { load, chain, puts, blocked, ratioPassed, chainPassed, putsPassed, blockedPassed } = figures(results);
+  const { load, chain, puts, blocked, full, fullPassed, ratioPassed, chainPassed, putsPassed, blockedPassed } =
+    figures(results);
   const rates = (values: readonly number[]) => values.map((n) => whole(n).padStart(7)).join(" ");
   const lines = [""];
   if (load) {
@@ -104,7 +139,7 @@ export function present(results: Results): string[] {
     lines.push(`  chain of ${chainLength}    ${times}  under ${chainUnderMs} ms: ${verdict(chainPassed)}`);
   }
   if (puts) {
-    for (const { client, tasks, bare, baton, ratio } of puts.spreads)
+    for (const { client, tasks, bare, baton, ratio } of puts.byTargets)
       lines.push(
         `  PUT            ${whole(baton)} of ${whole(bare)} updates/s, ratio ${ratio.toFixed(2)}  over ${whole(tasks)} task(s), ${client}`,
       );
@@ -113,24 +148,25 @@ export function present(results: Results): string[] {
     );
   }
   if (blocked) {
-    const { oneLane, manyLanes, ratio } = blocked;
-    const behind = ({ plain, ruled }: typeof oneLane) =>
+    const { oneQueue, manyQueues, ratio } = blocked;
+    const behind = ({ plain, ruled }: typeof oneQueue) =>
       [plain, ruled]
         .map(({ emptyMs, blockedMs }) => `${emptyMs.toFixed(1)} -> ${blockedMs.toFixed(1)} ms`)
         .join(", ruled ");
     lines.push(
-      `  start          ${behind(oneLane)}  behind ${whole(blockedTasks)} blocked tasks in one lane`,
-      `                 ${behind(manyLanes)}  behind as many more in a lane each`,
+      `  start          ${behind(oneQueue)}  behind ${whole(blockedTasks)} blocked tasks in one queue`,
+      `                 ${behind(manyQueues)}  behind as many more in a queue each`,
       `  blocked        ratio ${ratio.toFixed(2)} at worst  at most ${blockedUnderRatio.toFixed(2)}: ${verdict(blockedPassed)}`,
     );
   }
+  if (full) lines.push(...fullLines(full, fullPassed));
   return [...lines, "", JSON.stringify(machineReadable(results))];
 }
 
 function machineReadable(results: Results) {
   const { lives, workers, cores, node, cpu, fresh, warm } = results;
   const runs = [fresh, ...warm].filter((run) => run !== undefined).map((run) => Math.round(run.perSecond));
-  const { load, chain, puts, blocked, ...passed } = figures(results);
+  const { load, chain, puts, blocked, full, ...passed } = figures(results);
   const about = { bench: "baton", lives, workers, cores, node };
   return {
     ...about,
@@ -140,16 +176,21 @@ function machineReadable(results: Results) {
     chain: rounded(chain),
     puts: puts && {
       ...rounded({ ratio: puts.ratio }),
-      spreads: puts.spreads.map(({ client, ...spread }) => ({ client, ...rounded(spread) })),
+      byTargets: puts.byTargets.map(({ client, ...rates }) => ({ client, ...rounded(rates) })),
     },
     blocked: blocked && blockedJson(blocked),
+    full: full && {
+      ...rounded({ ratio: full.ratio }),
+      receivers: rounded(full.receivers),
+      rows: full.rows.map(({ name, ...row }) => ({ name, ...rounded(row) })),
+    },
     ...passed,
   };
 }
 
-function blockedJson({ ratio, oneLane, manyLanes }: ReturnType<typeof blockedFigures>) {
-  const flat = ({ plain, ruled }: typeof oneLane) => ({ plain: rounded({ ...plain }), ruled: rounded({ ...ruled }) });
-  return { ...rounded({ ratio }), oneLane: flat(oneLane), manyLanes: flat(manyLanes) };
+function blockedJson({ ratio, oneQueue, manyQueues }: ReturnType<typeof blockedFigures>) {
+  const flat = ({ plain, ruled }: typeof oneQueue) => ({ plain: rounded({ ...plain }), ruled: rounded({ ...ruled }) });
+  return { ...rounded({ ratio }), oneQueue: flat(oneQueue), manyQueues: flat(manyQueues) };
 }
 
 const rounded = (numbers: Readonly<Record<string, number>> | undefined) =>

@@ -21,7 +21,8 @@ const root = join(import.meta.dirname, "../..");
 /** A Baton that someone else runs: it is measured as it is, and left alone. */
 export const foreignSystem = (url: string): System => ({ url: url.replace(/\/+$/, ""), pids: {}, async stop() {} });
 
-export async function startSystem(workers: number): Promise<System> {
+/** `fill`: brings the empty database to where the processes find it. */
+export async function startSystem(workers: number, fill?: (databaseUrl: string) => Promise<void>): Promise<System> {
   const dir = makeOwn(join(root, ".baton"));
   const services: Service[] = [];
   const programs: Program[] = [];
@@ -33,6 +34,7 @@ export async function startSystem(workers: number): Promise<System> {
   try {
     const postgres = await startPostgres({ dir: join(dir, "postgres") });
     services.push(postgres);
+    await fill?.(postgres.url);
     const nats = await startNats({ dir: join(dir, "nats") });
     services.push(nats);
     const apiPort = await freePort();

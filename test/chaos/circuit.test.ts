@@ -40,11 +40,15 @@ const worksElsewhere = async () => {
 
 test("opens for every process, holds starts up without using attempts, is probed by one call, and closes", async () => {
   const service = await startReceiver();
-  // As many failures as it takes, out of both processes: no worker has slots for so many.
-  service.answer("/work", { status: 500, delayMs: 100 });
-  const lost = Object.values(await cluster.create(tasks(service, threshold)));
+  // As many failures as it takes, and not one less, out of both processes.
+  service.answer("/work", { status: 502, delayMs: 100 });
+  const nearly = Object.values(await cluster.create(tasks(service, threshold - 1)));
+  await until(async () => (await states(nearly)).some(([status, , n]) => status === "Failure" && n === threshold - 1));
+  await until(async () => (await circuitOf(service))?.failures === threshold - 1);
+  expect((await circuitOf(service)).state).toBe("closed");
+  const lost = [...nearly, ...Object.values(await cluster.create(tasks(service, 1)))];
   await until(async () => (await circuitOf(service))?.state === "open");
-  expect(await states(lost)).toEqual([["Failure", 0, threshold]]);
+  await until(async () => (await states(lost)).some(([status, , n]) => status === "Failure" && n === threshold));
   const hold = service.hold("/work");
 
   const ids = Object.values(await cluster.create(tasks(service, 40)));
@@ -63,7 +67,7 @@ test("opens for every process, holds starts up without using attempts, is probed
   await stays(() => service.calls.length === threshold + 1, 500);
   await worksElsewhere();
   // It fails, and the circuit is open again.
-  hold.release({ status: 500 });
+  hold.release({ status: 504 });
   await until(async () => (await circuitOf(service)).state === "open");
   expect((await circuitOf(service)).failures).toBe(threshold + 1);
   expect(await states(ids)).toEqual([
@@ -96,13 +100,13 @@ test("opens for every process, holds starts up without using attempts, is probed
 test("holds up deliveries without using attempts, and sends them when it closes", async () => {
   const service = await startReceiver();
   service.answer("*", { reset: true });
-  const told = { on_success: [service.action("/told")], on_start: undefined };
-  await cluster.create(tasks(service, 2 * threshold, told));
+  const actions = { on_success: [service.action("/ended")], on_start: undefined };
+  await cluster.create(tasks(service, 2 * threshold, actions));
   await until(async () => (await circuitOf(service))?.state === "open");
   const opened = Date.parse((await circuitOf(service)).until);
   // It is well again, and nobody knows.
   service.answer("*", {});
-  const more = Object.values(await cluster.create(tasks(service, 30, told)));
+  const more = Object.values(await cluster.create(tasks(service, 30, actions)));
   await worksElsewhere();
   await until(
     async () => (await cluster.sql`select from delivery where status = 'pending'`).length === 0,

@@ -78,7 +78,7 @@ class Hands {
         },
       }),
       ...(i % 7 === 0
-        ? { on_success: [this.#service.action("/told")], on_cancel: [this.#service.action("/told")] }
+        ? { on_success: [this.#service.action("/ended")], on_cancel: [this.#service.action("/ended")] }
         : {}),
     }));
     const reply = await this.#say("create", "POST", "/task", tasks);
@@ -129,7 +129,7 @@ test("whatever meets whatever, there is no deadlock, and everything ends", { tim
   };
   const creating = async () => {
     for (let n = 0; performance.now() < end; n++) {
-      await until(async () => (await unfinished()) < openMax, 60_000, "there is room for another batch");
+      await until(async () => (await unfinished()) < openMax, 60_000, "another batch may be created");
       await hands.create(n % 25 === 24 ? thousand : random.pick(shapes));
     }
   };
@@ -139,7 +139,8 @@ test("whatever meets whatever, there is no deadlock, and everything ends", { tim
   await Promise.all([creating(), creating(), ...Array.from({ length: 24 }, acting)]);
 
   // What nobody reported, or was left paused, is ended now, all at once.
-  await Promise.all(hands.batches.map(({ id }) => cluster.call("DELETE", `/batch/${id}`)));
+  const stopped = await Promise.all(hands.batches.map(({ id }) => cluster.call("DELETE", `/batch/${id}`)));
+  expect(stopped.filter(({ status }) => status !== 200 && status !== 202)).toEqual([]);
   await until(async () => (await unfinished()) === 0, 60_000, "everything has ended");
   console.log(JSON.stringify({ batches: hands.batches.length, ...hands.counts }));
   expect(hands.wrong).toEqual([]);

@@ -94,7 +94,7 @@ test("a report answered 503 while Postgres is away has no late effect, and count
       kind: "k",
       timeout: 600,
       on_start: service.action("/work"),
-      on_success: [service.action("/told")],
+      on_success: [service.action("/ended")],
     },
   ]);
   await until(async () => (await cluster.status(t)) === "Running");
@@ -110,7 +110,7 @@ test("a report answered 503 while Postgres is away has no late effect, and count
   await until(async () => (await leftInStreams(cluster.nats.url)).length === 0, 20_000);
   expect(await cluster.row(t)).toMatchObject({ status: "Running", success: "6" });
   expect((await cluster.call("PATCH", `/task/${t}`, { status: "Success" })).status).toBe(200);
-  await until(() => service.to("/told").length === 1);
+  await until(() => service.to("/ended").length === 1);
 });
 
 test("a command that no worker took within 10 s is 503, and has no late effect", async () => {
@@ -123,7 +123,7 @@ test("a command that no worker took within 10 s is 503, and has no late effect",
       kind: "k",
       timeout: 600,
       on_start: service.action("/work"),
-      on_cancel: [service.action("/told")],
+      on_cancel: [service.action("/ended")],
     },
   ]);
   await until(async () => (await cluster.status(t)) === "Running");
@@ -142,5 +142,37 @@ test("a command that no worker took within 10 s is 503, and has no late effect",
   await until(async () => (await leftInStreams(cluster.nats.url)).length === 0, 20_000);
   expect(await cluster.row(t)).toEqual(before);
   expect((await cluster.call("DELETE", `/task/${t}`)).status).toBe(200);
-  await until(() => service.to("/told").length === 1);
+  await until(() => service.to("/ended").length === 1);
+});
+
+test("a Postgres that stands still: every read is 503 in time, and at once when that is known", async () => {
+  const postgres = await ownPostgres();
+  const cluster = await startCluster({ workers: 0, databaseUrl: postgres.url, env });
+  const { headers } = await cluster.call("POST", "/task", []);
+  const batch = headers.get("x-batch-id");
+  const reads = [
+    "/task",
+    `/task/${nobody}`,
+    `/task/${nobody}/events`,
+    `/batch/${batch}`,
+    "/batches",
+    `/dag/${batch}`,
+  ].concat(["/webhook-deliveries", `/webhook-deliveries/${nobody}`, "/circuits", `/events?batch_id=${batch}`]);
+  const ask = (path: string) => fetch(`${cluster.url}${path}`, { signal: AbortSignal.timeout(10_000) });
+  const tookMs = async (path: string) => {
+    const began = performance.now();
+    expect([path, (await ask(path)).status]).toEqual([path, 503]);
+    return performance.now() - began;
+  };
+  await postgres.freeze();
+  try {
+    // POOL_TIMEOUT_SECS, and a little for the test's own machine.
+    for (const ms of await Promise.all(reads.map(tookMs))) expect(ms).toBeLessThan(3_500);
+    await saysSo(cluster);
+    for (const ms of await Promise.all(reads.map(tookMs))) expect(ms).toBeLessThan(1_000);
+  } finally {
+    postgres.thaw();
+  }
+  await recovers(cluster);
+  expect((await cluster.call("GET", `/batch/${batch}`)).status).toBe(200);
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   // One canceled while it runs, one put off, so that every kind of history is there.
   service.answer("/later", { status: 503, headers: { "retry-after": "1" } }, {});
   const { run = "", late = "" } = await cluster.create([
-    { id: "run", name: "run", kind: "k", on_start: service.action("/run"), on_cancel: [service.action("/told")] },
+    { id: "run", name: "run", kind: "k", on_start: service.action("/run"), on_cancel: [service.action("/ended")] },
     { id: "late", name: "late", kind: "k", on_start: service.action("/later") },
   ]);
   await until(async () => (await cluster.status(run)) === "Running" && (await cluster.status(late)) === "Running");
@@ -47,35 +47,44 @@ test("a good history breaks none", async () => {
 });
 
 const anyTask = (status: string) => `(select id from task where status = '${status}' order by id limit 1)`;
+/** One end of a link whose child waits for all its parents. */
+const linkToAll = (end: "child_id" | "parent_id") =>
+  `select ${end} from link join task on id = child_id where not joins_any order by child_id, parent_id limit 1`;
 const open = `alter table task drop constraint task_check, drop constraint task_check1, drop constraint task_check2;`;
 
 /** What is done to the tables, and the check that must see it. */
 const plants: Readonly<Record<string, string>> = {
   "nothing is negative or over": `alter table task drop constraint task_wait_finished_check;
     update task set wait_finished = -1 where id = ${anyTask("Success")}`,
-  "a batch counts its tasks": `update batch set total = total + 1`,
-  "a batch is complete when nothing is left": `alter table batch drop constraint batch_check1;
+  "a batch counts its tasks": `alter table batch drop constraint batch_check5; update batch set total = total + 1`,
+  "a batch sums up its ended tasks": `update batch set ended_success = ended_success + 1`,
+  "a batch knows its kinds": `delete from batch_kind`,
+  "a batch is complete when nothing is left": `alter table batch drop constraint batch_check3;
     update batch set completed_at = null`,
-  "a complete batch is told once": `delete from delivery where task_id is null`,
+  "a complete batch is reported once": `delete from delivery where task_id is null`,
+  "nothing is left to be done in portions": `insert into batch_work (batch_id, seq, kind) select id, 1, 'stop' from batch limit 1`,
+  "links go down, and stay in their batch": `update task set rank = 0`,
   "everything ends": `${open} update task set status = 'Running' where id = ${anyTask("Success")}`,
   "ended_at stands with final states": `${open} update task set ended_at = null where id = ${anyTask("Success")}`,
-  "a child starts after its parents": `alter table event alter id drop identity; update event set id = -id where event = 'claim' and task_id = (select child_id from link join event e on e.task_id = child_id and e.event = 'claim' limit 1)`,
-  "events have no gap": `delete from event where event = 'claim' and task_id = ${anyTask("Success")}`,
+  "a child starts after its parents": `alter table event alter id drop identity;
+    update event set id = -id where id = (
+      select e.id from event e join task c on c.id = e.task_id and not c.joins_any join link l on l.child_id = c.id
+      where e.event = 'claim' order by e.id limit 1)`,
+  "events have no gap": `delete from event where id = (select min(id) from event where event = 'claim')`,
   "events are legal": `update event set event = 'claim' where event = 'succeed'`,
   "a final state is the last": `insert into event (task_id, batch_id, "from", "to", event, at, attempt, actor)
     select id, batch_id, 'Success', 'Failure', 'fail', now(), attempt, 'x' from task where id = ${anyTask("Success")}`,
   "a task is what its events say": `${open} update task set status = 'Failure' where id = ${anyTask("Success")}`,
   "an attempt begins after a backoff": `update event set attempt = 3 where task_id = ${anyTask("Success")}`,
   "waits are what the links say": `${open} update task set status = 'Waiting', wait_finished = 0, wait_success = 0
-    where id = (select child_id from link limit 1);
-    update task set status = 'Running' where id = (select parent_id from link limit 1)`,
+    where id = (${linkToAll("child_id")}); update task set status = 'Running' where id = (${linkToAll("parent_id")})`,
   "no parent is missing from a success": `update task set wait_finished = 1 where id = ${anyTask("Success")}`,
   "a claim has a living owner": `${open} update task set status = 'Claimed', owner = 12345 where id = ${anyTask("Success")}`,
   "a delivery is unique": `alter table delivery drop constraint delivery_key_key;
     update delivery set key = (select key from delivery limit 1)`,
   "deliveries are settled": `alter table delivery drop constraint delivery_check; update delivery set status = 'pending'`,
-  "what is owed at the end is delivered": `delete from delivery where key like '%:end:success#2'`,
-  "a cancel is told where work had begun, and nowhere else": `delete from delivery where trigger = 'cancel'`,
+  "each delivery that the end asks for is written": `delete from delivery where key like '%:end:success#2'`,
+  "on_cancel is called where work had begun, and nowhere else": `delete from delivery where trigger = 'cancel'`,
 };
 
 for (const [check, plant] of Object.entries(plants))

@@ -18,7 +18,7 @@ const answerMs = 25;
 
 /** Sends some deliveries to a healthy receiver; how long each took until it was answered, in ms. */
 async function latencies(cluster: Cluster, service: Receiver): Promise<number[]> {
-  const ids = Object.values(await cluster.create(tasks(10, service.action("/told"))));
+  const ids = Object.values(await cluster.create(tasks(10, service.action("/ended"))));
   const rows = await until(async () => {
     const done = await cluster.sql<{ ms: number }[]>`
       select extract(epoch from done_at - created_at)::float8 * 1000 as ms from delivery
@@ -37,7 +37,7 @@ test("a healthy receiver gets its deliveries as before while others hang, fail, 
     startCluster({ together: true, env }),
   ]);
   const service = await startReceiver();
-  service.answer("/told", { delayMs: answerMs });
+  service.answer("/ended", { delayMs: answerMs });
   for (const cluster of [calm, troubled]) for (let n = 0; n < 5; n++) await latencies(cluster, service);
   for (const url of Object.values(await startRogues()))
     await troubled.create(tasks(each, { kind: "Webhook", params: { url, verb: "Post" } }));
@@ -69,7 +69,7 @@ test(`${total} deliveries arrive though workers are killed: only what a dying on
   const mortal = new Set<string>();
   /** How often a delivery was in hand when a worker died. */
   const inHand = new Map<string, number>();
-  for (let n = 0; n < total / 1_000; n++) await cluster.create(tasks(1_000, service.action("/told")));
+  for (let n = 0; n < total / 1_000; n++) await cluster.create(tasks(1_000, service.action("/ended")));
   for (let n = 0; n < kills; n++) {
     const next = Math.min(service.calls.length + 300 + random.below(500), total - 200);
     await until(() => service.calls.length >= next, 20_000);

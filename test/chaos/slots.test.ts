@@ -1,5 +1,5 @@
 // The one place of a key while the workers that hold it die, 50 in a row: at the service never two tasks run, the table of
-// holders says the same, and whoever waits gets the place as soon as it is free. A call that breaks off before it is
+// slots says the same, and whoever waits gets the place as soon as it is free. A call that breaks off before it is
 // answered has begun nothing there.
 import { expect, test } from "vitest";
 import { type Cluster, type Member, startCluster } from "#test/cluster";
@@ -25,13 +25,13 @@ test(`after each of ${kills} SIGKILLs the place of a key is taken once`, { timeo
   const restarts: Promise<unknown>[] = [];
   for (let n = 0; n < kills; n++) {
     if (n % killsEach === 0) await place.create();
-    const holder = await place.isHeld();
-    const owner = await ownerOf(cluster, holder.taskId);
+    const user = await place.isHeld();
+    const owner = await ownerOf(cluster, user.taskId);
     // Two of the others are there for certain.
     await restarts.at(-2);
     const calls = service.calls.length;
     await cluster.kill(owner);
-    place.breaksOff(holder);
+    place.breaksOff(user);
     // One that got the place may die again before it says that it is ready.
     restarts.push(cluster.restart(owner).catch(() => {}));
     await until(() => service.calls.length > calls, takenOverMs, `another worker calls after kill ${n}`);
@@ -43,7 +43,7 @@ test(`after each of ${kills} SIGKILLs the place of a key is taken once`, { timeo
   while (place.ended < place.created) await place.end(await place.isHeld());
   await until(async () => (await cluster.sql`select from task where ended_at is null`).length === 0);
   expect(await ruleViolations(cluster.sql)).toEqual([]);
-  expect(await cluster.sql`select * from holder`).toHaveLength(0);
+  expect(await cluster.sql`select * from slot`).toHaveLength(0);
 });
 
 /** The service of tasks that share one place; it answers no call, so that each stays open on the worker that made it. */
@@ -77,10 +77,10 @@ class Place {
 
   /** Resolves with the call that holds the place, when the table agrees. */
   async isHeld(): Promise<Call> {
-    const holders = () => this.#cluster.sql<{ task_id: string }[]>`select task_id from holder`;
-    await until(async () => this.#running.size > 0 && (await holders()).length > 0, nextMs, "the place is taken");
+    const slots = () => this.#cluster.sql<{ task_id: string }[]>`select task_id from slot`;
+    await until(async () => this.#running.size > 0 && (await slots()).length > 0, nextMs, "the place is taken");
     expect(this.#crowds, this.#crowds.length > 0 ? await this.#story() : "").toEqual([]);
-    expect((await holders()).map(({ task_id }) => task_id)).toEqual([...this.#running]);
+    expect((await slots()).map(({ task_id }) => task_id)).toEqual([...this.#running]);
     return this.#service.calls.at(-1) as Call;
   }
 
@@ -107,7 +107,7 @@ class Place {
 
 async function ownerOf(cluster: Cluster, task: string): Promise<Member> {
   const [row] = await cluster.sql<{ name: string }[]>`
-    select w.name from task t join worker w on w.id = t.owner where t.id = ${task}`;
+    select w.name from task t join process w on w.id = t.owner where t.id = ${task}`;
   const pid = Number(row?.name.split(":").at(-1));
   return cluster.workers.find((member) => member.pid === pid) as Member;
 }

@@ -10,7 +10,7 @@ import { startReceiver } from "#test/receiver";
 import { awayFor, ended, feed } from "#test/rest";
 import { until } from "#test/until";
 
-const patienceMs = 15_000;
+const waitMs = 15_000;
 
 /** A task that is silent and times out, and one that counts, both after `spoil`. */
 async function expectGoesOn(cluster: Cluster, url: string, spoil: (task: string) => Promise<void>): Promise<void> {
@@ -20,9 +20,9 @@ async function expectGoesOn(cluster: Cluster, url: string, spoil: (task: string)
   await until(async () => (await cluster.status(counting)) === "Running");
   await spoil(counting);
   expect((await cluster.call("PUT", `/task/${counting}`, { new_success: 7 })).status).toBe(202);
-  await until(async () => Number((await cluster.row(counting)).success) >= 7, patienceMs, "the update is counted");
+  await until(async () => Number((await cluster.row(counting)).success) >= 7, waitMs, "the update is counted");
   const { silent = "" } = await cluster.create([task("silent", 1)]);
-  await until(async () => (await cluster.status(silent)) === "Failure", patienceMs, "the time-out comes");
+  await until(async () => (await cluster.status(silent)) === "Failure", waitMs, "the time-out comes");
 }
 
 test("a malformed counter message stops neither counters nor time-outs", async () => {

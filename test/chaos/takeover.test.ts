@@ -1,5 +1,5 @@
 // Workers that go: one that dies is replaced within 10 s, and only its open starts are repeated, under the same key; one
-// that is told to go finishes or hands back what it has, and nothing is repeated.
+// that is asked to stop finishes or hands back what it has, and nothing is repeated.
 import { expect, test } from "vitest";
 import { type Member, startCluster } from "#test/cluster";
 import { Crew, seeded } from "#test/dags";

@@ -1,5 +1,5 @@
 // What single settings do, observed from outside on the whole system: small pools, a database that is away, slow sweeps,
-// a narrow door for counters. Each would pass unnoticed if the setting were read and never used.
+// a small channel for counters. Each would pass unnoticed if the setting were read and never used.
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { startCluster } from "#test/cluster";
@@ -33,7 +33,11 @@ test("POOL_ACQUIRE_RETRIES=0: without the database 503 and alive, and it recover
     }
   }
   await until(async () => (await cluster.call("GET", "/ready")).status === 503);
-  expect((await cluster.call("GET", "/health")).body).toEqual({ status: "degraded" });
+  expect((await cluster.call("GET", "/health")).body).toMatchObject({
+    status: "degraded",
+    database: "down",
+    nats: "up",
+  });
   const pids = cluster.members.map((member) => [member.pid, member.alive]);
   await postgres.start();
   for (const member of cluster.members)
@@ -74,7 +78,7 @@ test("WORKER_LOOP_INTERVAL_MS=5000: lost work is found that often, and work does
   service.answer("/work", reports({ status: "Success" }));
   const cluster = await startCluster({ workers: 1, env: { WORKER_LOOP_INTERVAL_MS: "5000" } });
   const [sweeper] = cluster.workers;
-  // Work of which nobody hears, as if the bell were lost.
+  // Work of which nobody hears, as if the notification were lost.
   const { lost = "" } = await cluster.create([task("lost", service.action("/lost"), { delay_secs: 3600 })]);
   expect((await cluster.call("PATCH", `/task/pause/${lost}`)).status).toBe(200);
   const sweeps = async () => {
@@ -142,4 +146,24 @@ test("BATCH_CHANNEL_CAPACITY=1: one counter update at a time is on its way, the 
     await nats.close();
   }
   await until(async () => Number((await cluster.row(t)).success) === 80);
+});
+
+test("WEBHOOK_HOST_CONCURRENCY and WORKER_WEBHOOK_CONCURRENCY: a task that waits for a slot says whether it is its receiver's", async () => {
+  const [slow, other] = await Promise.all([startReceiver(), startReceiver()]);
+  const holds = [slow, other].map((receiver) => receiver.hold("/work"));
+  const cluster = await startCluster({
+    workers: 1,
+    env: { WEBHOOK_HOST_CONCURRENCY: "2", WORKER_WEBHOOK_CONCURRENCY: "4" },
+  });
+  const blockedBy = async (id = "") => (await cluster.call("GET", `/task/${id}`)).body.blocked_by;
+  const three = ["a", "b", "c"].map((id) => task(id, slow.action("/work")));
+  const { c } = await cluster.create(three);
+  await until(() => slow.to("/work").length === 2);
+  expect(await blockedBy(c)).toEqual([{ type: "slots", host: new URL(slow.url).host }]);
+  const { f } = await cluster.create(["d", "e", "f"].map((id) => task(id, other.action("/work"))));
+  await until(() => other.to("/work").length === 2);
+  for (const id of [c, f]) expect(await blockedBy(id)).toEqual([{ type: "slots" }]);
+  for (const hold of holds) hold.release();
+  await until(async () => (await cluster.status(c ?? "")) === "Running");
+  expect(await blockedBy(c)).toEqual([]);
 });

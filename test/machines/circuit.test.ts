@@ -68,7 +68,7 @@ function check(state: CircuitState, context: CircuitContext, event: CircuitEvent
 }
 
 describe.each(states)("a circuit that is %s", (state) => {
-  it.each(events.map((event) => [keyOf(event), event] as const))("told of %s", (_, event) => {
+  it.each(events.map((event) => [keyOf(event), event] as const))("on %s", (_, event) => {
     for (const failureThreshold of [1, 3])
       for (const failures of [0, 1, 2, 5])
         for (const since of [null, at, at - 100, at - 101])

@@ -20,7 +20,7 @@ function expected(
   if (from === "pending" && event.type === "arrived") return ["success", next, []];
   if (from === "pending" && event.type === "failed")
     return next < maxAttempts ? ["pending", next, ["armBackoff"]] : ["exhausted", next, []];
-  if (from === "exhausted" && event.type === "replay") return ["pending", 0, ["armNow"]];
+  if (from !== "pending" && event.type === "replay") return ["pending", 0, ["armNow"]];
   return null;
 }
 
@@ -28,7 +28,7 @@ const machineActions = (actions: readonly { type: string }[]) =>
   actions.map(({ type }) => type).filter((type) => !type.startsWith("xstate."));
 
 describe.each(states)("a %s delivery", (state) => {
-  it.each(events.map((event) => [event.type, event] as const))("told %s", (_, event) => {
+  it.each(events.map((event) => [event.type, event] as const))("on %s", (_, event) => {
     for (const maxAttempts of [1, 2, 10])
       for (const attempts of [0, 1, maxAttempts - 1, maxAttempts, maxAttempts + 3]) {
         const before = deliveryMachine.resolveState({ value: state, context: { attempts, maxAttempts } });
@@ -58,8 +58,8 @@ describe("a delivery of three attempts", () => {
     expect(new Set(found.map(({ state }) => state.value))).toEqual(new Set(states));
     for (const { state } of found) expect(state.context.attempts).toBeLessThanOrEqual(3);
     for (const { state } of found)
-      if (state.value === "success")
-        for (const event of events) expect(transition(deliveryMachine, state, event)[0]).toBe(state);
+      if (state.value !== "pending")
+        expect(events.filter((event) => state.can(event)).map(({ type }) => type)).toEqual(["replay"]);
   });
 
   it("lives as the table says on every shortest path", async () => {

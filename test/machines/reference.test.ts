@@ -3,15 +3,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { transition } from "xstate";
+import { type Outcome, outcomes } from "#domain/state";
 import { type TaskEvent, taskMachine } from "#machines/task";
 import { batchCommands, Reference, type Task, type TaskSpec, taskCommands } from "#test/reference";
+import { computingMs, seed } from "#test/seed";
 import { finalStates } from "#test/table";
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const causes = ["timeout", "start_failure", "explicit"] as const;
 const isFinal = (task: Task) => (finalStates as readonly string[]).includes(task.status);
 
-it(`knows a single task as the machine does (SEED=${seed})`, () => {
+it(`knows a single task as the machine does (SEED=${seed})`, { timeout: computingMs }, () => {
   const policy = fc.record({ max_retries: fc.nat(2), retry_on: fc.subarray([...causes]) });
   const walk = fc.array(fc.constantFrom(...taskCommands, "pause_batch" as const, "resume_batch" as const), {
     maxLength: 40,
@@ -30,25 +31,28 @@ it(`knows a single task as the machine does (SEED=${seed})`, () => {
           retryOn: retry.retry_on,
           inDoubt: false,
           pauseRequested: false,
+          pausedByBatch: false,
+          joinsAny: false,
           backoff: false,
+          wasClaimed: false,
         },
       });
       for (const command of commands) {
-        const type = eventOf(command, task);
-        const can = machine.can({ type } as TaskEvent);
+        const event = eventOf(command, task);
+        const can = machine.can(event);
         if (command === "pause_batch" || command === "resume_batch") reference.tellBatch(command);
         else expect(reference.tell(command, "a") === "done", `${command} in ${String(machine.value)}`).toBe(can);
-        [machine] = transition(taskMachine, machine, { type } as TaskEvent);
-        const { attempt, inDoubt, pauseRequested, backoff } = machine.context;
+        [machine] = transition(taskMachine, machine, event);
+        const { attempt, inDoubt, pauseRequested, pausedByBatch, backoff, wasClaimed } = machine.context;
         expect(task).toMatchObject({ status: machine.value, attempt });
-        if (!isFinal(task)) expect(task).toMatchObject({ inDoubt, pauseRequested, backoff });
+        if (!isFinal(task)) expect(task).toMatchObject({ inDoubt, pauseRequested, pausedByBatch, backoff, wasClaimed });
       }
     }),
     { seed, numRuns: 3000 },
   );
 });
 
-describe(`keeps the contract's promises on whole batches (SEED=${seed})`, () => {
+describe(`keeps the contract's promises on whole batches (SEED=${seed})`, { timeout: computingMs }, () => {
   it.each([true, false])("with dead ends canceled: %s", (deadEnds) => {
     fc.assert(
       fc.property(batch, fc.array(fc.tuple(command, fc.nat()), { maxLength: 60 }), (specs, commands) => {
@@ -115,34 +119,42 @@ const batch = fc
     fc.record({
       retries: fc.nat(1),
       barrier: fc.boolean(),
-      edges: fc.array(fc.tuple(fc.nat(), fc.nat(4)), { maxLength: 3 }),
+      keep: fc.boolean(),
+      any: fc.boolean(),
+      edges: fc.array(fc.tuple(fc.nat(), fc.nat(5)), { maxLength: 3 }),
     }),
     { minLength: 1, maxLength: 7 },
   )
   .map((tasks) =>
-    tasks.map(({ retries, barrier, edges }, n): TaskSpec => {
+    tasks.map(({ retries, barrier, keep, any, edges }, n): TaskSpec => {
       const kinds = [
         {},
         { requires_success: true },
         { condition: "on_success" },
         { condition: "on_failure" },
         { condition: "always" },
+        { condition: "none_failed" },
       ] as const;
       const parents = new Map(n === 0 ? [] : edges.map(([p, kind]) => [`t${p % n}`, kinds[kind]]));
       return {
         id: `t${n}`,
         retry: { max_retries: retries },
         dead_end_barrier: barrier,
+        dead_end: keep ? "keep" : "cancel",
+        join: any ? "any" : "all",
         dependencies: [...parents].map(([id, kind]) => ({ id, ...kind })),
       };
     }),
   );
 
-/** A batch command, as the machine of one task hears it. */
-function eventOf(command: string, task: Task): string {
+/** A command, as the machine of one task hears it. */
+function eventOf(command: string, task: Task): TaskEvent {
   const active = task.status === "Claimed" || task.status === "Running";
-  if (command === "pause_batch") return active ? "request_pause" : "pause";
-  return command === "resume_batch" ? (active ? "withdraw_pause" : "resume") : command;
+  if (command === "pause_batch") return active ? { type: "request_pause" } : { type: "pause", byBatch: true };
+  if (command === "resume_batch") return active ? { type: "withdraw_pause" } : { type: "resume", byBatch: true };
+  const [, as] = /^override_(.*)$/.exec(command) ?? [];
+  if (as !== undefined) return { type: "override", as: outcomes.find((one) => one.toLowerCase() === as) as Outcome };
+  return { type: command } as TaskEvent;
 }
 
 function broken(task: Task, specs: readonly TaskSpec[], { tasks }: Reference): string[] {
@@ -150,18 +162,23 @@ function broken(task: Task, specs: readonly TaskSpec[], { tasks }: Reference): s
   const edges = specs.find(({ id }) => id === task.id)?.dependencies ?? [];
   const open = edges.filter(({ id }) => !isFinal(tasks.get(id) as Task));
   const required = open.filter((edge) => edge.requires_success || edge.condition === "on_success");
-  const lost = edges.filter(({ id, requires_success, condition }) => {
-    const { status } = tasks.get(id) as Task;
-    if (!isFinal(tasks.get(id) as Task)) return false;
-    if (requires_success || condition === "on_success") return status !== "Success";
-    return condition === "on_failure" && status !== "Failure" && status !== "Canceled";
-  });
+  const lost = edges.filter((edge) => isFinal(tasks.get(edge.id) as Task) && !isMet(edge, tasks.get(edge.id) as Task));
+  const isAny = specs.find(({ id }) => id === task.id)?.join === "any";
+  const opened = edges.length > lost.length + open.length;
+  const waits = isAny ? (opened ? 0 : open.length) : open.length;
   const promises = {
-    "wait_finished counts what is not finished": task.wait_finished === open.length,
-    "wait_success counts the successes that are missing": task.wait_success === required.length,
-    "it does not outlive a dependency that can never be met": lost.length === 0,
+    "wait_finished counts what can still be met": task.wait_finished === waits,
+    "wait_success counts the successes that are missing": task.wait_success === (isAny ? 0 : required.length),
+    "it does not outlive a dependency that can never be met":
+      lost.length === 0 || (isAny && lost.length < edges.length),
     "Waiting waits, and only Waiting and Paused do":
-      open.length > 0 ? ["Waiting", "Paused"].includes(task.status) : task.status !== "Waiting",
+      waits > 0 ? ["Waiting", "Paused"].includes(task.status) : task.status !== "Waiting",
   };
   return Object.entries(promises).flatMap(([promise, kept]) => (kept ? [] : [`${task.id}: ${promise}`]));
+}
+
+function isMet(edge: NonNullable<TaskSpec["dependencies"]>[number], { status }: Task): boolean {
+  if (edge.requires_success || edge.condition === "on_success") return status === "Success";
+  if (edge.condition === "on_failure") return status === "Failure" || status === "Canceled";
+  return edge.condition !== "none_failed" || status === "Success" || status === "Skipped";
 }

@@ -17,15 +17,26 @@ const policies: Pick<TaskContext, "attempt" | "maxRetries" | "retryOn">[] = [
   { attempt: 1, maxRetries: 2, retryOn: [] },
 ];
 const waits = [0, 1, 2, 3].flatMap((waitFinished) => [0, 1, 2].map((waitSuccess) => ({ waitFinished, waitSuccess })));
-const contexts: TaskContext[] = waits.flatMap((wait) =>
-  policies.flatMap((policy) =>
-    flags.flatMap((inDoubt) =>
-      flags.flatMap((pauseRequested) =>
-        flags.map((backoff) => ({ ...wait, ...policy, inDoubt, pauseRequested, backoff })),
+const booleans = ["inDoubt", "pauseRequested", "pausedByBatch", "wasClaimed"] as const;
+/** Every combination of them. */
+const settingsWith = (name: "joinsAny" | "backoff") =>
+  [name, ...booleans].reduce<Partial<TaskContext>[]>(
+    (found, each) => found.flatMap((one) => flags.map((value) => ({ ...one, [each]: value }))),
+    [{ joinsAny: false, backoff: false }],
+  );
+/** Who waits does not retry: every wait under one policy, every policy under few waits. */
+const contexts = [
+  ...waits.flatMap((wait) =>
+    settingsWith("joinsAny").map((one) => ({ ...wait, ...policies[1], ...one }) as TaskContext),
+  ),
+  ...waits
+    .slice(0, 2)
+    .flatMap((wait) =>
+      policies.flatMap((policy) =>
+        settingsWith("backoff").map((one) => ({ ...wait, ...policy, ...one }) as TaskContext),
       ),
     ),
-  ),
-);
+];
 
 describe("the task machine and the contract's table", () => {
   it("know the same states and the same events", () => {

@@ -107,7 +107,7 @@ export class Cluster {
       HOST_URL: this.url,
       // Receivers of tests listen on this machine; the rest of the guard stays on.
       ALLOWED_CIDRS: "127.0.0.0/8",
-      // They also fail as they are told to, and when what they report to is away: no circuit opens unless a test is about that.
+      // They also fail as a test says, and when what they report to is away: no circuit opens unless a test is about that.
       CIRCUIT_BREAKER_FAILURE_THRESHOLD: "1000000",
       ...options.env,
     };
@@ -276,7 +276,7 @@ class Process implements Member {
 }
 
 /** A free port below those that outgoing connections take, so that a stopped process finds its own free again. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const free = await new Promise<boolean>((resolve) => {

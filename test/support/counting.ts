@@ -32,9 +32,9 @@ interface Update {
   readonly new_failures: number;
 }
 
-/** `door`: the process that answered last. */
+/** `api`: the process that answered last. */
 interface Client {
-  door: number;
+  api: number;
 }
 
 export class Load {
@@ -62,7 +62,7 @@ export class Load {
 
   async #client(n: number): Promise<void> {
     const { puts, ids, keyless, random } = this.#of;
-    const client: Client = { door: n };
+    const client: Client = { api: n };
     while (this.sent < puts) {
       const n = this.sent++;
       const id = ids[n % ids.length] as string;
@@ -71,7 +71,7 @@ export class Load {
       const status = await this.#insist(client, id, update, key);
       // The same again, mostly of another process: the first answer again.
       if (status !== 202 || key === undefined || n % 10 !== 0) continue;
-      const again = await this.#put(client.door + 1, id, update, key);
+      const again = await this.#put(client.api + 1, id, update, key);
       if (again === 409) this.wrong.push(`${key} again: 409`);
     }
   }
@@ -81,18 +81,18 @@ export class Load {
     const { least, most } = this.ledgers.get(id) as Ledger;
     const isOnce = key === undefined || this.#of.ending.has(id);
     for (;;) {
-      const status = await this.#put(client.door, id, update, key);
+      const status = await this.#put(client.api, id, update, key);
       if (status === 202) add(least, update);
       if (status !== 409 && (status === 202 || isOnce)) add(most, update);
       // Another process may be alive.
-      if (status !== 202 && status !== 409) client.door++;
+      if (status !== 202 && status !== 409) client.api++;
       if (status === 202 || isOnce) return status;
       await sleep(20 + this.#of.random.below(80));
     }
   }
 
-  async #put(door: number, id: string, update: Update, key: string | undefined): Promise<number> {
-    const pool = this.#pools[door % this.#pools.length] as Pool;
+  async #put(api: number, id: string, update: Update, key: string | undefined): Promise<number> {
+    const pool = this.#pools[api % this.#pools.length] as Pool;
     const headers = { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) };
     const status = await pool
       .request({ method: "PUT", path: `/task/${id}`, headers, body: JSON.stringify(update) })

@@ -1,6 +1,7 @@
 // Random work for tests: graphs with every kind of edge, and a service that does what each task's body tells it to.
 // All randomness comes from one seed, which is printed; SEED in the environment repeats a run.
 import type { Behaviour, Call, Receiver } from "#test/receiver";
+import { seed } from "#test/seed";
 import { sleep } from "#test/until";
 
 export interface Random {
@@ -11,9 +12,8 @@ export interface Random {
   pick<T>(list: readonly T[]): T;
 }
 
-/** The randomness of a run, from SEED or by chance; says which seed it is. */
+/** The randomness of a run; says which seed it comes from. */
 export function seeded(what: string): Random {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`${what}: SEED=${seed}`);
   let state = seed >>> 0;
   const next = (): number => {
@@ -55,6 +55,7 @@ const edges = [
   { condition: "always" },
   { condition: "on_success" },
   { condition: "on_failure" },
+  { condition: "none_failed" },
 ];
 
 /** A batch of `size` tasks: about a tenth fail, a tenth are retried, some join, some answer at once, some count. */
@@ -81,16 +82,18 @@ export function randomBatch(random: Random, service: Receiver, { size, answerMs,
       dependencies,
       ...(fate === 6 ? {} : { on_start: service.action("/work", { body: script, ...more }) }),
       ...(fate === 2 || fate === 3 || fate === 4 ? { retry: { max_retries: 1, initial_delay_secs: 0.2 } } : {}),
-      ...(random.chance(0.1) ? { on_success: [service.action("/told"), service.action("/told")] } : {}),
-      ...(random.chance(0.1) ? { on_failure: [service.action("/told")] } : {}),
-      ...(random.chance(0.1) ? { on_cancel: [service.action("/told")] } : {}),
+      ...(random.chance(0.1) ? { on_success: [service.action("/ended"), service.action("/ended")] } : {}),
+      ...(random.chance(0.1) ? { on_failure: [service.action("/ended")] } : {}),
+      ...(random.chance(0.1) ? { on_cancel: [service.action("/ended")] } : {}),
       ...(random.chance(0.05) ? { dead_end_barrier: true } : {}),
+      ...(random.chance(0.05) ? { dead_end: "keep" } : {}),
+      ...(random.chance(0.1) ? { join: "any" } : {}),
     };
   });
   return { tasks, on_batch_complete: service.action("/complete") };
 }
 
-/** One thing that the service told Baton, and what it heard in the end. */
+/** One thing that the service reported to Baton, and what it heard in the end. */
 export interface Said {
   readonly taskId: string;
   readonly attempt: number;
@@ -107,14 +110,14 @@ export interface Said {
 export class Crew {
   readonly said: Said[] = [];
   #dismissed = false;
-  #busy = 0;
+  #running = 0;
 
   readonly behaviour: Behaviour = async (call) => {
     const script = call.body as Script;
     if (call.trigger !== "start" || !script?.says) return {};
-    this.#busy++;
+    this.#running++;
     void this.#perform(call, script).finally(() => {
-      this.#busy--;
+      this.#running--;
     });
     await sleep(script.answerMs);
     return { status: script.answers ?? 200 };
@@ -122,7 +125,7 @@ export class Crew {
 
   /** Nothing is left to be said. */
   get idle(): boolean {
-    return this.#busy === 0;
+    return this.#running === 0;
   }
 
   /** Says nothing more. */
@@ -135,7 +138,7 @@ export class Crew {
     await sleep(reportMs);
     if (what === null || answers >= 300) return;
     for (let n = 0; n < puts; n++) await this.#say(call, "put", { new_success: 1 }, `${call.key}:${n}`);
-    const reason = what === "Failure" ? { failure_reason: "as told" } : {};
+    const reason = what === "Failure" ? { failure_reason: "by test" } : {};
     await this.#say(call, what, { status: what, ...reason });
   }
 

@@ -3,6 +3,7 @@
 // What an interrupted run left in .baton/ is deleted by the next one; its servers died with it.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import connect from "postgres";
 import type { TestProject } from "vitest/node";
 import { natsServer, startPostgres } from "../../scripts/services.mjs";
 
@@ -56,10 +57,20 @@ async function begin(): Promise<Shared> {
     postgresUrl: process.env.DATABASE_URL || postgres?.url || "",
     scratchDir,
     async end() {
+      if (!postgres) await dropTemplates(process.env.DATABASE_URL as string);
       await postgres?.stop();
       rmSync(scratchDir, { recursive: true, force: true });
     },
   };
+}
+
+/** On a server that is not ours, the databases that full.ts filled in this run would stay. */
+async function dropTemplates(url: string): Promise<void> {
+  const sql = connect(url, { max: 1, onnotice: () => {} });
+  const made = await sql<{ name: string }[]>`
+    select datname as name from pg_database where datname ~ ${`^full_[0-9]+_${process.pid}(_making)?$`}`;
+  for (const { name } of made) await sql.unsafe(`drop database ${name} with (force)`);
+  await sql.end();
 }
 
 function lives(pid: number): boolean {

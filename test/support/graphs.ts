@@ -37,6 +37,11 @@ const pipeline: TaskSpec[] = [
   { id: "notify", dependencies: [on("verify", "always"), on("undo", "always")] },
   { id: "alarm", dependencies: [on("build", "on_failure")] },
 ];
+const torn: TaskSpec[] = [
+  { id: "a" },
+  { id: "b", dependencies: [req("a")] },
+  { id: "c", dependencies: [on("a", "on_success"), req("b")] },
+];
 const barred: TaskSpec[] = [
   { id: "a" },
   { id: "b", dependencies: [{ id: "a" }], dead_end_barrier: true },
@@ -70,6 +75,9 @@ export const cases: readonly Case[] = [
     expected: { build: "Success", deploy: "ready", verify: "Waiting", undo: "Waiting", notify: "Waiting", alarm: "Skipped" } },
   { name: "conditions, after a failure: notify-always runs", tasks: pipeline, command: ["fail", "build"],
     expected: { build: "Failure", deploy: "Skipped", verify: "Skipped", undo: "Skipped", notify: "ready", alarm: "ready" } },
+  // Skipped by the first parent, failed by the second, which fails with the same ancestor: both count at once.
+  { name: "a task that is skipped and failed by one end", tasks: torn, command: ["fail", "a"],
+    expected: { a: "Failure", b: "Failure", c: "Failure" } },
   { name: "a dead end below a barrier", tasks: barred, command: ["cancel", "d"],
     expected: { a: "ready", b: "Canceled", c: "Canceled", d: "Canceled" } },
   { name: "a barrier that is canceled itself", tasks: barred, command: ["cancel", "b"],

@@ -3,6 +3,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import type postgres from "postgres";
+import type { TaskContext } from "#machines/task";
 import { eventKey, events, expected, finalStates, states } from "#test/table";
 
 /** A broken invariant, with a few of the rows that break it. */
@@ -88,19 +89,40 @@ const tables: Readonly<Record<string, string>> = {
   "a batch counts its tasks": `
     select b.id, b.total, b.unfinished from batch b left join task t on t.batch_id = b.id group by b.id
     having b.total <> count(t.id) or b.unfinished <> count(t.id) filter (where t.status not in ${final})`,
+  "a batch sums up its ended tasks": `
+    select b.id from batch b left join task t on t.batch_id = b.id and t.ended_at is not null group by b.id
+    having b.succeeded <> count(t.id) filter (where t.status = 'Success')
+      or b.failed <> count(t.id) filter (where t.status = 'Failure')
+      or b.canceled <> count(t.id) filter (where t.status = 'Canceled')
+      or b.ended_unexpected <> count(t.id) filter (where t.expected_count is null)
+      or b.ended_expected <> coalesce(sum(t.expected_count), 0)
+      or b.last_ended is distinct from max(t.last_updated)
+      or b.ended_success + coalesce((select sum(success) from late_count l where l.batch_id = b.id), 0) <> coalesce(sum(t.success), 0)
+      or b.ended_failures + coalesce((select sum(failures) from late_count l where l.batch_id = b.id), 0) <> coalesce(sum(t.failures), 0)`,
+  "a batch knows its kinds": `
+    select b.id from batch b left join task t on t.batch_id = b.id group by b.id
+    having b.kinds <> coalesce(array_agg(distinct t.kind collate "C" order by t.kind collate "C") filter (where t.id is not null), '{}')
+      or cardinality(b.kinds) <> (select count(*) from batch_kind k where k.batch_id = b.id and k.created_at = b.created_at)`,
   "a batch is complete when nothing is left": `select id from batch where (completed_at is null) = (unfinished = 0)`,
-  "a complete batch is told once": `
+  "a complete batch is reported once": `
     select b.id, count(d.id) from batch b left join batch_spec s using (id)
       left join delivery d on d.batch_id = b.id and d.task_id is null
     group by b.id, s.on_complete
     having count(d.id) <> case when b.unfinished = 0 then coalesce(jsonb_array_length(s.on_complete), 0) else 0 end`,
+  "nothing is left to be done in portions": `
+    select id::text, works from batch where works <> 0
+    union all select batch_id::text, seq from batch_work where done_at is null
+    union all select task_id::text, rank from propagation`,
+  "links go down, and stay in their batch": `
+    select l.* from link l join task p on p.id = l.parent_id join task c on c.id = l.child_id
+    where p.batch_id <> c.batch_id or p.rank >= c.rank`,
   "everything ends": `select id, status from task where status not in ${final}`,
   "ended_at stands with final states": `select id from task where (ended_at is null) = (status in ${final})`,
   "a child starts after its parents": `
-    select l.* from link l join event c on c.task_id = l.child_id and c.event = 'claim'
-    where not exists (select from event p where p.task_id = l.parent_id and p.id < c.id and p."to" = any(case
+    select l.* from link l join event c on c.task_id = l.child_id and c.event = 'claim' join task t on t.id = l.child_id
+    where not t.joins_any and not exists (select from event p where p.task_id = l.parent_id and p.id < c.id and p."to" = any(case
       when l.requires_success or l.condition = 'on_success' then '{Success}'
-      when l.condition = 'on_failure' then '{Failure,Canceled}'
+      when l.condition = 'on_failure' then '{Failure,Canceled}' when l.condition = 'none_failed' then '{Success,Skipped}'
       else '{Success,Failure,Canceled,Skipped}' end::task_status[]))`,
   "events have no gap": `with ${story} select task_id, id, was, "from" from story where was <> "from"`,
   "events are legal": `
@@ -120,28 +142,28 @@ const tables: Readonly<Record<string, string>> = {
     where attempt <> had + case when event = 'backoff_elapsed' then 1 else 0 end`,
   "waits are what the links say": `
     select t.id, t.wait_finished, t.wait_success from task t left join link l on l.child_id = t.id left join task p on p.id = l.parent_id
-    where t.status not in ${final} group by t.id
+    where t.status not in ${final} and not t.joins_any group by t.id
     having t.wait_finished <> count(p.id) filter (where p.status not in ${final})
       or t.wait_success <> count(p.id) filter (where p.status not in ${final} and (l.requires_success or l.condition = 'on_success'))`,
   "no parent is missing from a success": `
     select t.id from task t where t.status = 'Success' and (t.wait_finished > 0 or t.wait_success > 0)`,
   "a claim has a living owner": `
-    select t.id, t.owner from task t left join worker w on w.id = t.owner
+    select t.id, t.owner from task t left join process w on w.id = t.owner
     where t.status = 'Claimed' and (w.id is null or w.alive_until < now())`,
   "a delivery is unique": `select key from delivery group by key having count(*) > 1`,
   "deliveries are settled": `select key, status, attempts, last_error from delivery where status = 'pending'`,
-  "what is owed at the end is delivered": `
+  "each delivery that the end asks for is written": `
     select t.id, t.status, count(d.id) from task t join task_spec s using (id) left join delivery d on d.task_id = t.id and d.trigger = 'end'
     group by t.id, s.actions having count(d.id) <> (select count(*) from jsonb_array_elements(s.actions) a
       where a ->> 'trigger' = 'End' and a ->> 'on' = case t.status when 'Success' then 'success' when 'Failure' then 'failure' end)`,
-  "a cancel is told where work had begun, and nowhere else": `
-    with told as (select task_id, attempt from event where ("from" in ('Claimed', 'Running') and "to" = 'Canceled') or event = 'timeout'),
+  "on_cancel is called where work had begun, and nowhere else": `
+    with begun as (select task_id, attempt from event where ("from" in ('Claimed', 'Running') and "to" = 'Canceled') or event = 'timeout'),
       keyed as (select task_id, coalesce(substring(key from ':cancel:([0-9]+)')::int, 0) as attempt from delivery where trigger = 'cancel')
-    (select 'owed' as what, o.task_id, o.attempt from told o join task_spec s on s.id = o.task_id
+    (select 'asked for' as what, o.task_id, o.attempt from begun o join task_spec s on s.id = o.task_id
       where s.actions @> '[{"trigger": "Cancel"}]' and o.attempt = (select attempt from task where id = o.task_id)
         and not exists (select from keyed k where k.task_id = o.task_id and k.attempt = o.attempt))
-    union all select 'not owed', k.task_id, k.attempt from keyed k
-      where not exists (select from told o where o.task_id = k.task_id and o.attempt = k.attempt)`,
+    union all select 'not asked for', k.task_id, k.attempt from keyed k
+      where not exists (select from begun o where o.task_id = k.task_id and o.attempt = k.attempt)`,
 };
 
 const withSink = (text: string) => `
@@ -165,8 +187,8 @@ const sinks: Readonly<Record<string, string>> = {
     select s.* from starts s where s.n > 1 + (select count(*) from event e where e.task_id = s.task_id
       and e.attempt = s.attempt and e.event in ('lease_expired', 'start_deferred'))`,
   "claims are taken over from the dead alone": `
-    , held as (select task_id, event, lag(actor) over (partition by task_id order by id) as holder from event)
-    select * from held where event = 'lease_expired' and not $2::text::jsonb ? holder`,
+    , held as (select task_id, event, lag(actor) over (partition by task_id order by id) as owner from event)
+    select * from held where event = 'lease_expired' and not $2::text::jsonb ? owner`,
   "a notification has a delivery": `
     select key from sink s where trigger <> 'start' and not exists (select from delivery d where d.key = s.key)`,
   "what was delivered arrived": `
@@ -194,36 +216,32 @@ let moves: Move[] | undefined;
 function legalMoves(): Move[] {
   if (moves) return moves;
   const found = new Map<string, Move>();
-  const yes = [false, true];
-  for (const waits of [0, 1, 2])
-    for (const required of [0, 1, 2].filter((n) => n <= waits))
-      for (const maxRetries of [0, 1])
-        for (const inDoubt of yes)
-          for (const pauseRequested of yes)
-            for (const backoff of yes)
-              for (const from of states)
-                for (const event of events) {
-                  const to = expected(
-                    from,
-                    {
-                      ...{
-                        waitFinished: waits,
-                        waitSuccess: required,
-                        attempt: 0,
-                        maxRetries,
-                        inDoubt,
-                        pauseRequested,
-                        backoff,
-                      },
-                      retryOn: ["timeout", "start_failure", "explicit"],
-                    },
-                    event,
-                  )?.to;
-                  if (to === undefined || to === from) continue;
-                  const type = eventKey(event).split(" ")[0] as string;
-                  for (const name of aliases[type] ?? [type])
-                    found.set(`${from} ${name} ${to}`, { from, event: name, to });
-                }
+  for (const context of contexts())
+    for (const from of states)
+      for (const event of events) {
+        const to = expected(from, context, event)?.to;
+        if (to === undefined || to === from) continue;
+        const type = eventKey(event).split(" ")[0] as string;
+        for (const name of aliases[type] ?? [type]) found.set(`${from} ${name} ${to}`, { from, event: name, to });
+      }
   moves = [...found.values()];
   return moves;
+}
+
+/** Every context that makes a difference to the table. */
+function contexts(): TaskContext[] {
+  const waits = [0, 1, 2].flatMap((waitFinished) =>
+    [0, 1, 2].filter((n) => n <= waitFinished).map((waitSuccess) => ({ waitFinished, waitSuccess })),
+  );
+  const flags = ["inDoubt", "pauseRequested", "pausedByBatch", "joinsAny", "backoff"] as const;
+  const settings = flags.reduce<Partial<TaskContext>[]>(
+    (found, flag) => found.flatMap((one) => [false, true].map((value) => ({ ...one, [flag]: value }))),
+    [{}],
+  );
+  const retryOn = ["timeout", "start_failure", "explicit"] as const;
+  return waits.flatMap((wait) =>
+    [0, 1].flatMap((maxRetries) =>
+      settings.map((one) => ({ ...wait, ...one, attempt: 0, maxRetries, retryOn }) as TaskContext),
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-// A user's service, as tests need it: answers each call as it was told to for that path, and keeps a ledger of all of
+// A user's service, as tests need it: answers each call as the test set for that path, and keeps a ledger of all of
 // them. Without orders it answers 200. It never fails on its own; calls that it holds are let go when it stops.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

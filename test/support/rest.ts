@@ -29,7 +29,7 @@ export function feed(
   };
   const run = async () => {
     while (created.size < total) {
-      await until(async () => (await unfinished()) < open, 60_000, "there is room for another batch");
+      await until(async () => (await unfinished()) < open, 60_000, "another batch may be created");
       const reply = await cluster.call("POST", "/task", randomBatch(random, service, making)).catch(() => null);
       if (reply?.status === 201) for (const { id } of reply.body as { id: string }[]) created.add(id);
       else if (reply !== null && reply.status !== 503) throw new Error(`POST /task: ${JSON.stringify(reply)}`);
@@ -54,7 +54,7 @@ export const ended = (cluster: Cluster, n: number): Promise<unknown> =>
 
 /** The name under which a worker process stands in events, once it is registered. */
 export async function actorOf(cluster: Cluster, member: Member): Promise<string> {
-  const registered = () => cluster.sql<{ id: number }[]>`select id from worker where name like ${`%:${member.pid}`}`;
+  const registered = () => cluster.sql<{ id: number }[]>`select id from process where name like ${`%:${member.pid}`}`;
   const id = await until(async () => (await registered())[0]?.id, 10_000, `${member.name} is registered`);
   return `worker:${id}`;
 }

@@ -17,7 +17,7 @@ function flood(response: ServerResponse): void {
   more();
 }
 
-const manners: Readonly<Record<string, RequestListener>> = {
+const behaviors: Readonly<Record<string, RequestListener>> = {
   hangs() {},
   fails: (_, response) => void response.writeHead(500).end(),
   resets: (request) => void request.socket.resetAndDestroy(),
@@ -25,7 +25,7 @@ const manners: Readonly<Record<string, RequestListener>> = {
 };
 
 const urls: Record<string, string> = {};
-for (const [name, answer] of Object.entries(manners)) {
+for (const [name, answer] of Object.entries(behaviors)) {
   const server = createServer((request, response) => {
     response.on("error", () => {});
     request.resume().on("end", () => answer(request, response));

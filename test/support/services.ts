@@ -38,9 +38,13 @@ afterAll(async () => {
 }, 60_000);
 
 /** Makes an empty database on the shared server and returns its URL; dropped at the end, whoever is still connected. */
-export async function freshDatabase(): Promise<string> {
+export const freshDatabase = (): Promise<string> => databaseFrom();
+
+/** The same as a copy of this database, to which nobody is connected. */
+export async function databaseFrom(template?: string): Promise<string> {
   const name = `t_${randomBytes(8).toString("hex")}`;
-  await onShared((sql) => sql.unsafe(`create database ${name}`));
+  const like = template === undefined ? "" : ` template ${template} strategy file_copy`;
+  await onShared((sql) => sql.unsafe(`create database ${name}${like}`));
   endings.push(() => onShared((sql) => sql.unsafe(`drop database if exists ${name} with (force)`)));
   const url = new URL(inject("postgresUrl"));
   url.pathname = `/${name}`;
@@ -58,7 +62,7 @@ export interface GuardedNats extends OwnService {
   readonly urlOf: (user: "api" | "worker" | "baton" | "client") => string;
 }
 
-/** Of the file only the addresses, the directory and what 2.9 does not know are replaced. */
+/** Of the file only the addresses and the directory are replaced. */
 export async function shippedNats(): Promise<GuardedNats> {
   const users = ["api", "worker", "baton", "client"];
   const passwords = Object.fromEntries(users.map((user) => [user, `p${randomBytes(12).toString("hex")}`]));
@@ -70,8 +74,7 @@ export async function shippedNats(): Promise<GuardedNats> {
     shipped
       .replace(/^listen:.*$/m, `listen: "127.0.0.1:${port}"`)
       .replace(/^http:.*$/m, "")
-      .replace(/^( *store_dir:).*$/m, `$1 ${JSON.stringify(home)}`)
-      .replace(/^ *sync_interval:.*$/m, "");
+      .replace(/^( *store_dir:).*$/m, `$1 ${JSON.stringify(home)}`);
   const dir = scratch("nats");
   const nats = await own(dir, (port) => startNats({ dir, port, config, env }));
   return Object.assign(nats, { urlOf: (user: string) => nats.url.replace("//", `//${user}:${passwords[user]}@`) });

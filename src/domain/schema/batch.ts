@@ -1,71 +1,107 @@
 // Judges a whole POST /task body: every fault of every task at once, also those that only show between tasks.
 // Pure. The cross checks look at what was sent, not at what was decoded, so that one fault never hides another.
 import type { Action } from "#domain/action";
-import type { Policy } from "#domain/guard";
-import { rulesMax } from "#domain/rule";
+import type { Policy } from "#domain/calls/guard";
+import { type Faults, type Path, quoted } from "#domain/faults";
+import { ancestorFaults } from "#domain/inputs/ancestors";
+import type { DeadEnd } from "#domain/propagation/edges";
+import { rulesMax } from "#domain/rules/rule";
 import { actionFaults, tidyAction } from "#domain/schema/action";
-import { decoder, type Faults, sizeFault } from "#domain/schema/decode";
-import { fieldsFault, rulesFaults } from "#domain/schema/rules";
-import { Envelope, NewTask } from "#domain/schema/task";
+import { decoder, sizeFault } from "#domain/schema/decode";
+import { dependencyFaults, type KnownNames, nobody, takenFaults } from "#domain/schema/dependencies";
+import { fieldsFault, lengthFault, rulesFaults } from "#domain/schema/rules";
+import { AddedEnvelope, Envelope, NewTask } from "#domain/schema/task";
 import { metadataBytesMax, readTime } from "#domain/schema/text";
+import { isObject, isThere } from "#domain/values/json";
 
 export interface BatchLimits {
   readonly tasksMax: number;
   readonly dependenciesMax: number;
+  /** Dependencies of all tasks together. */
+  readonly linksMax: number;
   readonly actionsMax: number;
   /** Which receivers actions may name. */
   readonly policy: Policy;
 }
 
-/** A batch that is sound: every dependency names an earlier task, every action is well formed. */
+/** A batch that is sound: every dependency names a task of it, without a cycle, and every action is well formed. */
 export interface NewBatch {
   readonly tasks: readonly NewTask[];
   readonly onComplete: readonly Action[];
   readonly scope: string | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly paused: boolean;
+  readonly open?: boolean;
+  readonly deadlineSecs?: number | null;
+  /** Of its tasks that say nothing themselves. */
+  readonly deadEnd: DeadEnd | null;
 }
 
 type Loose = Record<string, unknown>;
 const decodeEnvelope = decoder(Envelope);
+const decodeAdded = decoder(AddedEnvelope);
 const decodeTask = decoder(NewTask);
 /** No value of a smaller body can be over 64 KB in compact form: a number grows to at most 6 times its length ("1e20"). */
 const smallBodyBytes = metadataBytesMax / 6;
 
-/** `bodyBytes`: length of the text that `body` was read from. Undefined when there were faults. */
+/**
+ * `bodyBytes`: length of the text that `body` was read from. `batch`: to which the tasks are added. Undefined when there were
+ * faults.
+ */
 export function readBatch(
   body: unknown,
   bodyBytes: number,
   limits: BatchLimits,
   now: number,
   faults: Faults,
+  batch?: KnownNames,
 ): NewBatch | undefined {
   const envelope = Array.isArray(body) ? { tasks: body } : isObject(body) ? body : undefined;
   if (envelope === undefined) {
-    faults.add("", "must be an array of tasks, or an object with tasks");
+    faults.add([], "wrong_type", "must be an array of tasks, or an object with tasks", body);
     return undefined;
   }
-  const sent = decodeEnvelope(envelope, "", faults) as Envelope | undefined;
+  if (Array.isArray(body)) faults.inBareArray();
+  const sent = (batch ? decodeAdded : decodeEnvelope)(envelope, [], faults) as Envelope | undefined;
   const isLarge = bodyBytes > smallBodyBytes;
-  const onComplete = completeFaults(envelope.on_batch_complete, limits, faults);
-  if (isLarge) sizeFault(envelope.metadata, "metadata", faults, metadataBytesMax);
+  const onComplete = batch ? [] : completeFaults(envelope.on_batch_complete, limits, faults);
+  if (isLarge && !batch) sizeFault(envelope.metadata, ["metadata"], faults, metadataBytesMax);
   const raw = Array.isArray(envelope.tasks) ? (envelope.tasks as unknown[]) : [];
   if (raw.length > limits.tasksMax) {
-    faults.add("tasks", `must have at most ${limits.tasksMax} entries, has ${raw.length}`);
+    lengthFault(raw, limits.tasksMax, ["tasks"], faults);
+    return undefined;
+  }
+  const links = raw.reduce((n: number, task) => n + dependenciesOf(task), 0);
+  if (links > limits.linksMax) {
+    faults.add(["tasks"], "too_many", `must have at most ${limits.linksMax} dependencies in all, have ${links}`);
     return undefined;
   }
   const tasks: NewTask[] = [];
   const earlier = new Map<string, number>();
-  const later = new Set<string>();
-  for (const task of raw) if (isObject(task) && typeof task.id === "string") later.add(task.id);
   for (const [i, task] of raw.entries()) {
-    const path = `tasks[${i}]`;
+    const path = ["tasks", i];
     const decoded = decodeTask(task, path, faults);
     if (decoded) tasks.push(decoded);
-    if (isObject(task)) taskFaults(task, i, path, { limits, now, isLarge, earlier, later, faults });
+    if (isObject(task)) taskFaults(task, i, path, { limits, now, isLarge, earlier, faults });
   }
+  if (batch) takenFaults(raw, batch, faults);
+  dependencyFaults(raw, limits.dependenciesMax, faults, batch);
+  if (batch === undefined) ancestorFaults(raw, nobody(batch), faults);
+  else if (batch.above !== "sound") ancestorFaults(raw, nobody(batch), faults, { ...batch, above: batch.above });
   if (!faults.none) return undefined;
-  return { tasks, onComplete, scope: sent?.scope ?? null, metadata: sent?.metadata ?? null };
+  const {
+    scope = null,
+    metadata = null,
+    paused,
+    open,
+    deadline_secs: deadlineSecs = null,
+    dead_end: deadEnd = null,
+  } = sent ?? {};
+  return { tasks, onComplete, scope, metadata, paused: paused ?? false, open: open ?? false, deadlineSecs, deadEnd };
 }
+
+const dependenciesOf = (task: unknown): number =>
+  isObject(task) && Array.isArray(task.dependencies) ? task.dependencies.length : 0;
 
 interface Around {
   readonly limits: BatchLimits;
@@ -73,97 +109,80 @@ interface Around {
   readonly isLarge: boolean;
   /** Local names of earlier tasks, with their positions. */
   readonly earlier: Map<string, number>;
-  /** Local names of all tasks. */
-  readonly later: ReadonlySet<string>;
   readonly faults: Faults;
 }
 
-function taskFaults(task: Loose, i: number, path: string, around: Around): void {
+function taskFaults(task: Loose, i: number, path: Path, around: Around): void {
   const { earlier, faults, limits } = around;
-  if (Array.isArray(task.dependencies)) dependencyFaults(task, task.dependencies, path, around);
   if (typeof task.id === "string") {
     const first = earlier.get(task.id);
     if (first === undefined) earlier.set(task.id, i);
-    else faults.add(`${path}.id`, `is already the id of tasks[${first}]`);
+    else faults.add([...path, "id"], "duplicate", `${quoted(task.id)} is already the id of tasks[${first}]`);
   }
-  if (isThere(task.on_start)) actionFaults(task.on_start, `${path}.on_start`, limits.policy, faults);
+  if (isThere(task.on_start)) actionFaults(task.on_start, [...path, "on_start"], "Start", limits.policy, faults);
   let actions = isThere(task.on_start) ? 1 : 0;
-  for (const key of ["on_success", "on_failure", "on_cancel"]) {
+  for (const [key, place] of laterLists) {
     const list = task[key];
     if (!Array.isArray(list)) continue;
     actions += list.length;
-    for (const [n, action] of list.entries()) actionFaults(action, `${path}.${key}[${n}]`, limits.policy, faults);
+    for (const [n, action] of list.entries()) actionFaults(action, [...path, key, n], place, limits.policy, faults);
   }
-  if (actions > limits.actionsMax) faults.add(path, `must have at most ${limits.actionsMax} actions, has ${actions}`);
+  if (actions > limits.actionsMax)
+    faults.add(path, "too_many", `must have at most ${limits.actionsMax} actions, has ${actions}`);
+  timeFaults(task, path, around);
+  if (around.isLarge) sizeFault(task.metadata, [...path, "metadata"], faults, metadataBytesMax);
+  if (Array.isArray(task.rules)) ruleFaults(task, task.rules, [...path, "rules"], faults);
+  if (Array.isArray(task.dedupe_strategy)) matcherFaults(task.dedupe_strategy, [...path, "dedupe_strategy"], faults);
+}
+
+const laterLists = [
+  ["on_success", "End"],
+  ["on_failure", "End"],
+  ["on_cancel", "Cancel"],
+] as const;
+
+const yearMs = 365 * 86_400_000;
+
+function timeFaults(task: Loose, path: Path, { now, faults }: Around): void {
   if (isThere(task.run_at) && isThere(task.delay_secs))
-    faults.add(`${path}.delay_secs`, "must not be given together with run_at");
+    faults.add([...path, "delay_secs"], "conflict", "must not be given together with run_at");
   const runAt = task.run_at === undefined ? undefined : readTime(task.run_at);
-  if (runAt !== undefined && runAt > around.now + yearMs)
-    faults.add(`${path}.run_at`, "must be at most one year ahead");
-  if (around.isLarge) sizeFault(task.metadata, `${path}.metadata`, faults, metadataBytesMax);
-  if (Array.isArray(task.rules)) ruleFaults(task, task.rules, `${path}.rules`, faults);
-  if (Array.isArray(task.dedupe_strategy)) matcherFaults(task.dedupe_strategy, `${path}.dedupe_strategy`, faults);
+  if (runAt !== undefined && runAt > now + yearMs)
+    faults.add([...path, "run_at"], "out_of_range", "must be at most one year (365 days) ahead", task.run_at);
+  expiryFault(task, runAt === undefined ? delayMs(task.delay_secs) : runAt - now, path, faults);
 }
 
-const yearMs = 366 * 86_400_000;
+const delayMs = (secs: unknown): number => (typeof secs === "number" ? secs * 1000 : 0);
 
-function dependencyFaults(task: Loose, dependencies: readonly unknown[], path: string, around: Around): void {
-  const { earlier, later, faults, limits } = around;
-  if (dependencies.length > limits.dependenciesMax) {
-    faults.add(
-      `${path}.dependencies`,
-      `must have at most ${limits.dependenciesMax} entries, has ${dependencies.length}`,
-    );
-  }
-  const named = new Set<string>();
-  for (const [n, dependency] of dependencies.entries()) {
-    if (!isObject(dependency)) continue;
-    const at = `${path}.dependencies[${n}]`;
-    const { id } = dependency;
-    if (isThere(dependency.requires_success) && isThere(dependency.condition)) {
-      faults.add(`${at}.condition`, "must not be given together with requires_success");
-    }
-    if (typeof id !== "string") continue;
-    if (named.has(id)) faults.add(`${at}.id`, "is named twice");
-    else if (id === task.id) faults.add(`${at}.id`, "must not name the task itself");
-    else if (!earlier.has(id)) {
-      faults.add(
-        `${at}.id`,
-        later.has(id)
-          ? "must name an earlier task: this one comes later"
-          : "must name an earlier task: there is none of this id",
-      );
-    }
-    named.add(id);
-  }
+/** `delayMs`: until the task may start. */
+function expiryFault({ expires_secs: secs }: Loose, delayMs: number, path: Path, faults: Faults): void {
+  if (typeof secs !== "number" || secs * 1000 >= delayMs) return;
+  const least = Math.ceil(delayMs / 1000);
+  faults.add([...path, "expires_secs"], "conflict", `must be at least ${least}: the task may not start sooner`, secs);
 }
 
-function ruleFaults(task: Loose, rules: readonly unknown[], path: string, faults: Faults): void {
+function ruleFaults(task: Loose, rules: readonly unknown[], path: Path, faults: Faults): void {
   rulesFaults(rules, path, faults);
   for (const [n, rule] of rules.entries())
     if (isObject(rule) && rule.type === "Capacity" && !isThere(task.expected_count))
-      faults.add(`${path}[${n}]`, "needs expected_count on the task");
+      faults.add([...path, n], "required", "needs expected_count on the task");
 }
 
-function matcherFaults(matchers: readonly unknown[], path: string, faults: Faults): void {
-  if (matchers.length > rulesMax) faults.add(path, `must have at most ${rulesMax} entries`);
+function matcherFaults(matchers: readonly unknown[], path: Path, faults: Faults): void {
+  lengthFault(matchers, rulesMax, path, faults);
   for (const [n, matcher] of matchers.entries()) {
-    if (isObject(matcher)) fieldsFault(matcher.fields, `${path}[${n}].fields`, faults);
+    if (isObject(matcher)) fieldsFault(matcher.fields, [...path, n, "fields"], faults);
   }
 }
 
 function completeFaults(value: unknown, limits: BatchLimits, faults: Faults): Action[] {
   if (!isThere(value)) return [];
   const list = Array.isArray(value) ? value : [value];
+  const path = ["on_batch_complete"];
   if (list.length > limits.actionsMax)
-    faults.add("on_batch_complete", `must have at most ${limits.actionsMax} actions, has ${list.length}`);
+    faults.add(path, "too_many", `must have at most ${limits.actionsMax} actions, has ${list.length}`);
   for (const [n, action] of list.entries()) {
-    const path = Array.isArray(value) ? `on_batch_complete[${n}]` : "on_batch_complete";
-    actionFaults(action, path, limits.policy, faults);
+    actionFaults(action, Array.isArray(value) ? [...path, n] : path, "End", limits.policy, faults);
   }
-  return faults.none ? (list as Action[]).map(tidyAction) : [];
+  return faults.none ? (list as Action[]).map((action) => tidyAction<Action>(action)) : [];
 }
-
-const isThere = (value: unknown): boolean => value !== undefined && value !== null;
-const isObject = (value: unknown): value is Loose =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,34 +1,21 @@
 // Turns an Effect Schema into a decoder that lists every fault of a value in plain words, each with its path.
-// Never throws. A message describes what is allowed ("must be an integer from 0 to 5"), never what was sent.
+// Never throws. A message says what is allowed, and quotes what was sent if it is short ("must be an integer from 0 to 5, not 7").
 import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
 import type * as SchemaAST from "effect/SchemaAST";
 import type * as SchemaIssue from "effect/SchemaIssue";
-import { childPath, jsonBytes } from "#domain/json";
-
-/** Collects faults as `<path>: <what is wrong>`, each once. */
-export class Faults {
-  readonly #list = new Set<string>();
-  add(path: string, wrong: string): void {
-    this.#list.add(`${path || "body"}: ${wrong}`);
-  }
-  get none(): boolean {
-    return this.#list.size === 0;
-  }
-  get list(): readonly string[] {
-    return [...this.#list];
-  }
-}
+import type { FaultCode, Faults, Path } from "#domain/faults";
+import { isObject, jsonBytes } from "#domain/values/json";
 
 /** Adds a fault when the value takes more than `max` bytes in compact form. */
-export function sizeFault(value: unknown, path: string, faults: Faults, max: number): void {
+export function sizeFault(value: unknown, path: Path, faults: Faults, max: number): void {
   if (value === undefined || value === null) return;
   const bytes = jsonBytes(value);
-  if (bytes > max) faults.add(path, `must take at most ${max} bytes as compact JSON, takes ${bytes}`);
+  if (bytes > max) faults.add(path, "too_large", `must take at most ${max} bytes as compact JSON, takes ${bytes}`);
 }
 
 /** Reads a value at `path`; undefined when there were faults, which are added to `faults`. */
-export type Decoder<T> = (value: unknown, path: string, faults: Faults) => T | undefined;
+export type Decoder<T> = (value: unknown, path: Path, faults: Faults) => T | undefined;
 
 const options = { errors: "all", onExcessProperty: "error" } as const;
 
@@ -43,40 +30,68 @@ export function decoder<S extends Schema.Top & { readonly DecodingServices: neve
 }
 
 /** `value` is what lies at `path`, as far as the issue tree was followed. */
-function walk(issue: SchemaIssue.Issue, path: string, value: unknown, faults: Faults): void {
+function walk(issue: SchemaIssue.Issue, path: Path, value: unknown, faults: Faults): void {
   if (issue._tag === "Pointer") {
-    let [at, inner] = [path, value];
-    for (const key of issue.path) {
-      at = childPath(at, key as string | number);
-      inner = (inner as Record<PropertyKey, unknown> | undefined)?.[key];
-    }
-    walk(issue.issue, at, inner, faults);
-  } else if (issue._tag === "Filter" || issue._tag === "Encoding") {
-    walk(issue.issue, path, value, faults);
+    let inner = value;
+    for (const key of issue.path) inner = (inner as Record<PropertyKey, unknown> | null | undefined)?.[key];
+    walk(issue.issue, [...path, ...(issue.path as Path)], inner, faults);
   } else if (issue._tag === "AnyOf" && issue.issues.length === 0) {
     noMember(issue.ast, path, value, faults);
   } else if (issue._tag === "Composite" && issue.issues.some((inner) => inner._tag === "Filter")) {
-    faults.add(path, said(issue.issues) ?? describe(issue.ast));
+    refuse(path, codeOf(issue.ast, value), said(issue.issues) ?? describe(issue.ast), value, faults);
   } else if (issue._tag === "Composite" || issue._tag === "AnyOf") {
     for (const inner of issue.issues) walk(inner, path, value, faults);
+  } else if (issue._tag === "MissingKey") {
+    faults.add(path, "required", "is required");
+  } else if (issue._tag === "UnexpectedKey") {
+    faults.add(path, "unknown_field", "is not a known field");
+  } else if (issue._tag === "InvalidType") {
+    refuse(path, codeOf(issue.ast, value), describe(issue.ast), value, faults);
   } else {
-    faults.add(path, leaf(issue));
+    refuse(path, "invalid_format", said([issue]) ?? "is not valid", value, faults);
   }
 }
 
-function leaf(issue: SchemaIssue.Issue): string {
-  if (issue._tag === "MissingKey") return "is required";
-  if (issue._tag === "UnexpectedKey") return "is not a known field";
-  if (issue._tag === "InvalidType") return describe(issue.ast);
-  return said([issue]) ?? "is not valid";
+/** Values of headers may be secrets: they are never quoted. */
+function refuse(path: Path, code: FaultCode, wrong: string, value: unknown, faults: Faults): void {
+  if (path.includes("headers")) faults.add(path, code, wrong);
+  else if (value === null && typeof path.at(-1) === "string") faults.add(path, "required", wrong, value);
+  else if (value === undefined) faults.add(path, "required", path.length === 0 ? wrong : "is required");
+  else faults.add(path, code, wrong, value);
 }
 
-/** No member of a union fits: where the members are told apart by one field, that field is at fault. */
-function noMember(ast: SchemaAST.AST, path: string, value: unknown, faults: Faults): void {
+/** No member of a union fits: where one field distinguishes the members, that field is at fault. */
+function noMember(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults): void {
   const tag = tagOf(ast);
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (tag === undefined || !isObject) faults.add(path, describe(ast));
-  else faults.add(childPath(path, tag.key), Object.hasOwn(value, tag.key) ? oneOf(tag.values) : "is required");
+  if (tag === undefined || !isObject(value)) {
+    refuse(path, codeOf(ast, value), describe(ast), value, faults);
+    return;
+  }
+  const at = [...path, tag.key];
+  if (!Object.hasOwn(value, tag.key)) faults.add(at, "required", "is required");
+  else refuse(at, "not_allowed", oneOf(tag.values), (value as Record<string, unknown>)[tag.key], faults);
+}
+
+/** What kind of fault it is that the schema does not take the value. */
+function codeOf(ast: SchemaAST.AST, value: unknown): FaultCode {
+  switch (ast._tag) {
+    case "Number":
+      return typeof value === "number" ? "out_of_range" : "wrong_type";
+    case "String":
+      return typeof value === "string"
+        ? ((ast.checks?.at(-1)?.annotations?.code ?? "invalid_format") as FaultCode)
+        : "wrong_type";
+    case "Literal":
+      return "not_allowed";
+    case "Union": {
+      const [first, ...others] = ast.types
+        .filter((member) => member._tag !== "Null")
+        .map((member) => codeOf(member, value));
+      return first !== undefined && others.every((code) => code === first) ? first : "wrong_type";
+    }
+    default:
+      return "wrong_type";
+  }
 }
 
 /** What a filter itself said. */
@@ -118,7 +133,7 @@ function describe(ast: SchemaAST.AST): string {
 
 const oneOf = (values: readonly string[]) => `must be ${values.length > 1 ? "one of " : ""}${values.join(", ")}`;
 
-/** The field by whose literal value the object members of a union are told apart. */
+/** The field whose literal value distinguishes the object members of a union. */
 function tagOf(ast: SchemaAST.AST): { key: string; values: string[] } | undefined {
   if (ast._tag !== "Union") return undefined;
   const found = new Map<string, string[]>();
@@ -127,7 +142,7 @@ function tagOf(ast: SchemaAST.AST): { key: string; values: string[] } | undefine
     if (inner) found.set(inner.key, [...(found.get(inner.key) ?? []), ...inner.values]);
     if (member._tag !== "Objects") continue;
     for (const field of member.propertySignatures) {
-      if (field.type._tag !== "Literal") continue;
+      if (field.type._tag !== "Literal" || field.type.annotations?.hidden === true) continue;
       const key = String(field.name);
       found.set(key, [...(found.get(key) ?? []), String(field.type.literal)]);
     }

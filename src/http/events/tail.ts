@@ -1,19 +1,10 @@
 // Follows the end of the log of events for all streams of this process: one read, handed to each. Nothing is handed on while
-// an event with a smaller id may still appear. Looks only while somebody listens; while Postgres is away it looks in vain.
+// an event with a smaller id may still appear. It looks only while a client listens, and goes on looking while Postgres is away.
 import { limits } from "#config";
 import { Unavailable } from "#domain/errors";
-import type { Db } from "#store/client";
-import {
-  type Drawn,
-  drawn,
-  endOfLog,
-  eventsAfter,
-  eventsUpTo,
-  type ListedEvent,
-  type Place,
-  placeAfter,
-  stillOpen,
-} from "#store/events";
+import { eventsUpTo, type ListedEvent, type Place, placeAfter } from "#store/events/log";
+import { LogReader } from "#store/events/reader";
+import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 
 /** An event as it goes out. */
@@ -36,10 +27,7 @@ export class Tail {
   readonly #db: Db;
   readonly #log: Logger;
   readonly #listeners = new Set<Listener>();
-  /** Everything up to here is decided, and has been handed on. */
-  #place: Place | null = null;
-  /** Ids below this may be missing: they are waited for until those who drew them have ended. */
-  #hole: Drawn | null = null;
+  #reader: LogReader | null = null;
   #beating: NodeJS.Timeout | undefined;
   #running = false;
   #closed = false;
@@ -72,7 +60,7 @@ export class Tail {
     this.#listeners.delete(listener);
   }
 
-  /** Ends every stream; nobody may join any more. */
+  /** Ends every stream; no stream may join any more. */
   close(): void {
     this.#closed = true;
     for (const listener of [...this.#listeners]) listener.end("closing");
@@ -100,42 +88,17 @@ export class Tail {
     }
     clearInterval(this.#beating);
     this.#running = false;
-    this.#place = this.#hole = null;
+    this.#reader = null;
   }
 
   /** True: there is more to read at once. */
   async #look(): Promise<boolean> {
-    let decided: number | null = null;
-    if (this.#hole !== null) {
-      this.#hole = await stillOpen(this.#db, this.#hole);
-      if (this.#hole.open.size === 0) {
-        decided = this.#hole.upTo;
-        this.#hole = null;
-      }
-    }
-    if (this.#place === null) return this.#begin(decided);
-    const from = this.#place;
-    const events = await eventsAfter(this.#db, from, limits.eventPageRows);
-    const full = events.length === limits.eventPageRows;
-    const ids = events.map(({ id }) => id);
-    const to = reach(ids, from.id, decided ?? 0, full);
-    const ready = events.filter(({ id }) => id <= to);
-    const lines = ready.map(lineOf);
-    this.#place = placeAfter(from, ready, to);
-    for (const listener of this.#listeners) listener.take(lines, from.id, this.#place);
-    // Most holes are gone by the next look; one that stays is asked about.
-    if (ready.length === 0 && events.length > 0) this.#hole ??= await drawn(this.#db);
-    return full && ready.length > 0;
-  }
-
-  /** The first place is one that everything before is decided of. */
-  async #begin(decided: number | null): Promise<boolean> {
-    if (decided === null) {
-      this.#hole ??= await drawn(this.#db);
-      return this.#hole.open.size === 0;
-    }
-    this.#place = { ...(await endOfLog(this.#db)), id: decided };
-    return true;
+    this.#reader ??= new LogReader(this.#db, null);
+    const read = await this.#reader.read(limits.eventPageRows);
+    if (read === null) return false;
+    const lines = read.events.map(lineOf);
+    for (const listener of this.#listeners) listener.take(lines, read.from, read.to);
+    return read.more;
   }
 }
 
@@ -143,19 +106,6 @@ export interface Page {
   readonly lines: readonly Line[];
   /** Everything up to here is in it, or was before. */
   readonly place: Place;
-}
-
-/**
- * How far a reader at `from` may go who sees these ids, ascending: through ids without a gap, and to `decided`, up to which
- * all that will ever be is there. `full`: there may be more than these.
- */
-export function reach(ids: readonly number[], from: number, decided: number, full: boolean): number {
-  let at = from;
-  for (const id of ids) {
-    if (id > Math.max(at, decided) + 1) return Math.max(at, decided);
-    at = id;
-  }
-  return full ? at : Math.max(at, decided);
 }
 
 const lineOf = (event: ListedEvent): Line => ({

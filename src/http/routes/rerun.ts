@@ -1,66 +1,58 @@
-// Running an ended batch again: planned and written at the door as POST /task is, so it needs no worker.
+// Running an ended batch again: planned and written by the API as POST /task is, so it needs no worker. A large one is made in
+// another thread.
 import type { FastifyInstance } from "fastify";
-import { Invalid } from "#domain/errors";
-import { planRerun } from "#domain/rerun";
-import { Faults } from "#domain/schema/decode";
-import { readRerun } from "#domain/schema/rerun";
-import { uuidv7 } from "#domain/uuid";
-import { announce, createOnce, hashOf, refuseIfFull } from "#http/create";
-import { reply } from "#http/errors";
-import { type Deps, found, idOf, keyOf, type RouteDoc, send, tooMany } from "#http/route";
-import { listOf, ref } from "#http/shapes";
-import { insertBatch, type Kept, rulesOf } from "#store/create";
-import { readEnded } from "#store/rerun";
-
-const made = { "X-Batch-ID": "The id of the new batch." };
-
-const doc: RouteDoc = {
-  tag: "batches",
-  summary: "Run an ended batch again, as a new batch",
-  description: [
-    "The new batch has new ids and the same local ids, scope, metadata and on_batch_complete. Its tasks are as the old ones are now (a PATCH may have replaced metadata, priority or expected_count), with counters and attempts from zero and without results.",
-    "`all` is every task. `failed` is every task that is not Success; a dependency on a task that succeeded counts as met.",
-    "Left out is what could not run this time: a task whose `condition` on a parent that succeeded cannot be met (`on_failure`), which counts as Skipped for those that depend on it; and a task that was canceled or skipped and that only such tasks would need (unless DEAD_END_CANCEL_ENABLED=0).",
-    "A `run_at` that has passed is now. So is a `delay_secs` that has: it is kept as the time that it led to, and does not begin again.",
-    "`dedupe_strategy` is kept and not applied. Cancel actions that a service answered to a start call are not kept.",
-    "Each call makes another batch, unless it has the `Idempotency-Key` of one before: then it gets that one's answer, as for `POST /task`.",
-  ].join("\n\n"),
-  keyed: true,
-  body: ref("Rerun"),
-  answers: {
-    201: { what: "The created tasks, in the order of the first call.", schema: listOf("Task"), headers: made },
-    204: { what: "Nothing to run again: the new batch is empty, and complete at once.", headers: made },
-    400: "The id is no UUID, or every fault of the body.",
-    404: "No such batch.",
-    409: "Some of its tasks are unfinished; or the first call with this Idempotency-Key is still under way.",
-    429: tooMany,
-  },
-};
+import { limits } from "#config";
+import { planRerun } from "#domain/create/rerun";
+import { Faults, quoted } from "#domain/faults";
+import { uuidv7 } from "#domain/values/uuid";
+import { announce, type CreateDeps, createOnce, hashOf, type Made, nothing, refuseIfFull } from "#http/create";
+import { type Reply, refusal } from "#http/errors";
+import { operations } from "#http/operations/table";
+import { type Deps, found, route, send } from "#http/route";
+import { insertBatch, rulesOf } from "#store/create/create";
+import { readEnded, sizeOf } from "#store/create/rerun";
 
 export function rerunRoutes(app: FastifyInstance, deps: Deps): void {
-  const { db, config } = deps;
-
-  app.post("/batch/:id/rerun", { config: { doc, right: "operate" } }, async (request, out) => {
-    const source = idOf(request);
-    const faults = new Faults();
-    const only = readRerun(request.body, faults);
-    if (!only) throw new Invalid("Validation failed", faults.list);
-    const batch = found(await readEnded(db, source), "batch");
-    if ("unfinished" in batch) {
-      const error = `The batch has not ended: ${batch.unfinished} of ${batch.total} tasks are unfinished`;
-      return send(out, reply(409, { error, details: [] }));
-    }
-    const now = Date.now();
-    const planned = (id: string, at: number) =>
-      planRerun(batch, only, { id, now: at, deadEnds: config.deadEndCancelEnabled });
-    const plan = planned(uuidv7(now), now);
-    const key = keyOf(request);
-    if (key !== undefined) {
-      const asked = { kinds: [], probes: [], rules: rulesOf(plan), tasks: plan.tasks.length, now };
-      const again = ({ batchId, created }: Kept) => planned(batchId, created.getTime());
-      return send(out, await createOnce(deps, { text: key, hash: hashOf([source, only]) }, asked, () => plan, again));
-    }
-    await refuseIfFull(deps);
-    return send(out, announce(deps, { now }, { plan, created: await insertBatch(db, plan, now) }));
+  route(app, operations.rerunBatch, async ({ id: source, body: ask, key, request: { actor } }, out) => {
+    return send(out, await rerunAny(deps, { source, ask, actor, key }));
   });
+}
+
+type Rerun = Parameters<Deps["large"]["rerun"]>[0];
+
+export async function rerunAny(deps: CreateDeps & Pick<Deps, "large">, rerun: Rerun): Promise<Reply> {
+  const tasks = found(await sizeOf(deps.db, rerun.source), "batch");
+  return tasks > limits.largeRerunTasks ? deps.large.rerun(rerun, tasks) : answerRerun(deps, rerun);
+}
+
+export async function answerRerun(deps: CreateDeps, { source, ask, actor, key }: Rerun): Promise<Reply> {
+  const { db } = deps;
+  const read = found(await readEnded(db, source, ask), "batch");
+  if ("unfinished" in read) return refusal("batch_not_complete", notEnded(read));
+  const { batch, pick } = read;
+  if (pick.unknown.length > 0) return unknownTasks(ask.from ?? [], pick.unknown);
+  const now = Date.now();
+  const planned = (id: string, at: number) => planRerun(batch, pick, { id, now: at });
+  const plan = { ...planned(uuidv7(now), now), createdBy: actor };
+  if (key !== undefined) {
+    const tasks = Math.max(plan.tasks.length, pick.links);
+    const asked = { locks: [], probes: [], rules: rulesOf(plan), tasks, now };
+    const again = ({ batchId, created }: Made) => planned(batchId, created.getTime());
+    return createOnce(deps, { text: key, hash: hashOf([source, ask]) }, asked, () => plan, again);
+  }
+  if (plan.tasks.length === 0) return nothing;
+  await refuseIfFull(deps);
+  return announce(deps, { now }, { plan, created: await insertBatch(db, plan, now) });
+}
+
+const notEnded = ({ unfinished, total }: { readonly unfinished: number; readonly total: number }): string =>
+  unfinished > 0
+    ? `The batch has not ended: ${unfinished} of ${total} tasks are unfinished`
+    : "The batch is still open";
+
+/** `places`: in `from`. */
+function unknownTasks(from: readonly string[], places: readonly number[]): Reply {
+  const faults = new Faults();
+  for (const n of places) faults.add(["from", n], "not_allowed", `no task of this batch has the id ${quoted(from[n])}`);
+  return refusal("validation_failed", "Validation failed", { details: faults.list, faults: faults.faults });
 }

@@ -10,13 +10,20 @@ export interface Known {
   /** Empty until it is created or called. */
   id: string;
   calls: number;
+  /** As its latest call said. */
+  attempt: number;
   open: Open | null;
+  /** The attempt that the service reported last, and whether Baton took the report. */
+  reported: { readonly attempt: number; readonly isTaken: Promise<boolean> } | null;
+  /** How often it was called again under the same key while it ran. */
+  repeated: number;
   /** When it was canceled, save where that was refused. */
   canceled: number[];
 }
 export interface Open {
   readonly stay: Stay;
   readonly handle: string;
+  readonly held: Promise<void>;
   readonly letGo: () => void;
 }
 
@@ -25,12 +32,13 @@ export const kindOf = (run: string, n: number): string => `${run}k${n}`;
 export function knownOf(task: PlannedTask, run: string, batch: number, name: string): Known {
   const first = <T>(value: T): Version<T>[] => [{ value, sent: born, answered: born }];
   const life: Life = {
-    ...{ name, kind: kindOf(run, task.kind), counted: [], stays: [] },
+    ...{ name, kind: kindOf(run, task.kind), counted: [], stays: [], created: Number.POSITIVE_INFINITY },
     metadata: first(task.metadata),
     rules: first(task.rules.map((rule) => modelRule(run, rule))),
     expected: first(task.expected),
   };
-  return { life, task, batch, id: "", calls: 0, open: null, canceled: [] };
+  const service = { calls: 0, attempt: 0, open: null, reported: null, repeated: 0, canceled: [] };
+  return { life, task, batch, id: "", ...service };
 }
 
 export function wireTask(task: PlannedTask, run: string, batch: number, i: number, service: Receiver) {
@@ -50,12 +58,13 @@ export function wireTask(task: PlannedTask, run: string, batch: number, i: numbe
 
 export function wireRule(run: string, { type, kind, fields, limit }: PlannedRule) {
   const matcher = { kind: kindOf(run, kind), status: "Running", fields };
+  if (type === "Rate") return { type, max_starts: limit, per_secs: 1, matcher };
   if (type === "Concurency") return { type, max_concurency: limit, matcher };
   return type === "Capacity" ? { type, max_capacity: limit, matcher } : { type, max_concurrency: limit, matcher };
 }
 
 export function modelRule(run: string, { type, kind, fields, limit }: PlannedRule): Rule {
-  return { type: type === "Capacity" ? "Capacity" : "Concurrency", kind: kindOf(run, kind), fields, limit };
+  return { type: type === "Concurency" ? "Concurrency" : type, kind: kindOf(run, kind), fields, limit };
 }
 
 /** It can never start as it is. */

@@ -1,5 +1,5 @@
 // The reference model of admission, as a measure: from what the service saw and what was sent and answered when, it says
-// which starts no right order of claims can explain. It knows nothing of keys, holders or lanes; where a change was under way
+// which starts no right order of claims can explain. It knows nothing of keys, slots or queues; where a change was under way
 // it takes the side of the system.
 
 /** All times are wall clock in milliseconds. */
@@ -11,7 +11,8 @@ export interface Version<T> {
 }
 export type Metadata = Readonly<Record<string, unknown>> | null;
 export interface Rule {
-  readonly type: "Concurrency" | "Capacity";
+  /** A Rate counts the starts of one second. */
+  readonly type: "Concurrency" | "Capacity" | "Rate";
   readonly kind: string;
   readonly fields: readonly string[];
   readonly limit: number;
@@ -22,16 +23,25 @@ export interface Stay {
   to: number;
   /** Its claim was decided after this time. */
   lo: number;
+  /** Progress counts for one attempt alone. */
+  readonly attempt: number;
+}
+export interface Counted {
+  readonly sent: number;
+  readonly attempt: number;
+  readonly n: number;
 }
 export interface Life {
   readonly name: string;
   readonly kind: string;
+  /** When its creation was answered. */
+  created: number;
   /** Oldest first, the first from the creation; what was refused is not kept. */
   readonly metadata: Version<Metadata>[];
   readonly rules: Version<readonly Rule[]>[];
   readonly expected: Version<number | null>[];
-  /** Progress, by the time it was sent. */
-  readonly counted: { readonly sent: number; readonly n: number }[];
+  /** Progress, by the time it was sent; what was refused is not kept. */
+  readonly counted: Counted[];
   readonly stays: Stay[];
 }
 
@@ -61,7 +71,8 @@ export function broken(lives: readonly Life[]): string[] {
       for (const { key } of keysAt(life, stay).flat()) if (key !== null) keys.add(key);
     }
   for (const key of keys) {
-    const entries = lives.flatMap((life) => entriesOf(life, key));
+    const since = sinceOf(lives, key);
+    const entries = lives.flatMap((life) => entriesOf(life, key, since));
     for (const { from: at } of entries) {
       const open = entries.filter(({ from, to }) => from <= at && at <= to);
       const fault = unexplained(open, at);
@@ -131,16 +142,59 @@ function canonical(value: unknown): unknown {
   return Object.fromEntries(sorted.map(([name, inner]) => [name, canonical(inner)]));
 }
 
-/** What a task is to a key, one entry for each time that it came to hold it. */
-function entriesOf(life: Life, key: string): Entry[] {
+/** So long a start counts for certain: a call may be seen late, and the next one at once. */
+const windowMs = 700;
+
+/** From when on the starts of a Rate are counted: that is said first by some rule on its kind and fields. */
+function sinceOf(lives: readonly Life[], key: string): number {
+  const [type, kind, values] = JSON.parse(key) as [Rule["type"], string, [string, unknown][]];
+  if (type !== "Rate") return born;
+  const fields = values.map(([name]) => name).join();
+  const isSuch = (rule: Rule) =>
+    rule.type === type && rule.kind === kind && [...new Set(rule.fields)].sort().join() === fields;
+  return Math.min(
+    ...lives.flatMap(({ rules, created }) =>
+      rules.filter(({ value }) => value.some(isSuch)).map(({ answered }) => (answered === born ? created : answered)),
+    ),
+  );
+}
+
+/** What the start of a task is to a Rate. What it has when it is claimed is what counts, whatever becomes of it. */
+function startsOf(life: Life, key: string, since: number): Entry[] {
   const [type, kind, values] = JSON.parse(key) as [Rule["type"], string, [string, unknown][]];
   const fields = values.map(([name]) => name);
+  return life.stays.map((stay) => {
+    const isCounted =
+      life.kind === kind &&
+      stay.lo >= since &&
+      possible(life.metadata, stay.lo, stay.from).every((metadata) => keyOf({ type, kind, fields }, metadata) === key);
+    const limits = limitsAt(life, stay, key);
+    const { lo, from } = stay;
+    return {
+      name: life.name,
+      lo,
+      from,
+      to: from + windowMs,
+      limit: Math.max(...limits),
+      weight: () => (isCounted ? 1 : 0),
+    };
+  });
+}
+
+const limitsAt = (life: Life, stay: Stay, key: string): number[] =>
+  keysAt(life, stay).map((terms) =>
+    Math.min(never, ...terms.filter((term) => term.key === key).map(({ limit }) => limit)),
+  );
+
+/** What a task is to a key, one entry for each time that it came to hold it. */
+function entriesOf(life: Life, key: string, since: number): Entry[] {
+  const [type, kind, values] = JSON.parse(key) as [Rule["type"], string, [string, unknown][]];
+  if (type === "Rate") return startsOf(life, key, since);
+  const fields = values.map(([name]) => name);
   const spans = life.kind === kind ? spansOf(life, (metadata) => keyOf({ type, kind, fields }, metadata) === key) : [];
-  const weight = (at: number) => (type === "Concurrency" ? 1 : leastLoad(life, at));
   return life.stays.flatMap((stay) => {
-    const limits = keysAt(life, stay).map((terms) =>
-      Math.min(never, ...terms.filter((term) => term.key === key).map(({ limit }) => limit)),
-    );
+    const weight = (at: number) => (type === "Concurrency" ? 1 : leastLoad(life, stay.attempt, at));
+    const limits = limitsAt(life, stay, key);
     const base = { name: life.name, lo: stay.lo, limit: Math.max(...limits) };
     const members = spans
       .map(({ from, to }) => {
@@ -170,10 +224,11 @@ function spansOf({ metadata }: Life, isSuch: (metadata: Metadata) => boolean): {
   return spans;
 }
 
-function leastLoad({ expected, counted }: Life, at: number): number {
+/** Of what was expected, what cannot have been done by then in this attempt. */
+function leastLoad({ expected, counted }: Life, of: number, at: number): number {
   const least = Math.min(...expected.filter(({ sent }) => sent <= at).map(({ value }) => value ?? 0));
   return Math.max(
     0,
-    counted.reduce((left, { sent, n }) => (sent <= at ? left - n : left), least),
+    counted.reduce((left, { sent, attempt, n }) => (attempt === of && sent <= at ? left - n : left), least),
   );
 }

@@ -6,15 +6,15 @@ import type { Receiver } from "#test/receiver";
 import { until } from "#test/until";
 
 export interface Queue {
-  readonly batches: readonly (readonly { readonly priority: number; readonly lane: number }[])[];
+  readonly batches: readonly (readonly { readonly priority: number; readonly queue: number }[])[];
   /** Which task gets which priority while all wait. */
   readonly changes: readonly (readonly [number, number])[];
 }
 
 const priority = fc.integer({ min: -3, max: 3 });
-const lanes = 5;
+const queues = 5;
 export const queue: fc.Arbitrary<Queue> = fc.record({
-  batches: fc.array(fc.array(fc.record({ priority, lane: fc.nat(lanes - 1) }), { minLength: 2, maxLength: 8 }), {
+  batches: fc.array(fc.array(fc.record({ priority, queue: fc.nat(queues - 1) }), { minLength: 2, maxLength: 8 }), {
     minLength: 1,
     maxLength: 3,
   }),
@@ -48,10 +48,10 @@ export async function line(cluster: Cluster, service: Receiver, { batches, chang
   await called(0);
   const waiting: Waiting[] = [];
   for (const tasks of batches) {
-    // The second rule never binds: it only makes lanes.
-    const sent = tasks.map(({ priority, lane }, n) => ({
-      ...{ ...common, id: `t${n}`, priority, metadata: { lane } },
-      rules: [rule(1, []), rule(100 + lane, ["lane"])],
+    // The second rule never binds: it only makes queues.
+    const sent = tasks.map(({ priority, queue }, n) => ({
+      ...{ ...common, id: `t${n}`, priority, metadata: { queue } },
+      rules: [rule(1, []), rule(100 + queue, ["queue"])],
     }));
     const { body } = await cluster.call("POST", "/task", sent);
     for (const [pos, { id, created_at: created, priority }] of body.entries())
@@ -79,7 +79,7 @@ export async function line(cluster: Cluster, service: Receiver, { batches, chang
 export const standsStill = (cluster: Cluster): Promise<unknown> =>
   until(async () => {
     const moving = await cluster.sql`
-      select from wake union all select from lane where ready and waiting_on is null`;
+      select from signal union all select from admission_queue where ready and waiting_on is null`;
     return moving.length === 0;
   });
 

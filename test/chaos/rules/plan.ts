@@ -2,7 +2,7 @@
 import fc from "fast-check";
 
 export interface PlannedRule {
-  readonly type: "Concurrency" | "Concurency" | "Capacity";
+  readonly type: "Concurrency" | "Concurency" | "Capacity" | "Rate";
   readonly kind: number;
   readonly fields: readonly string[];
   readonly limit: number;
@@ -59,6 +59,15 @@ const rule: fc.Arbitrary<PlannedRule> = fc.oneof(
       kind,
       fields,
       limit: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("Rate" as const),
+      kind,
+      fields,
+      limit: fc.integer({ min: 2, max: 5 }),
     }),
   },
 );

@@ -1,8 +1,11 @@
 // Lives through one random plan: creates its batches, does its steps, plays the service that is called, and writes down what
 // was seen and said when, for the measure. Kinds are its own, so that many runs share one cluster and disturb nobody.
+import { randomUUID } from "node:crypto";
 import type { Cluster } from "#test/cluster";
+import { heldAWhile, pauseAfter } from "#test/faults";
 import type { Answer, Call, Receiver } from "#test/receiver";
 import { until } from "#test/until";
+import { readClaims, unfinishedOf } from "./claims.ts";
 import { isLacking, type Known, kindOf, knownOf, modelRule, type Open, wireRule, wireTask } from "./known.ts";
 import { born, broken, type Rule, type Version } from "./measure.ts";
 import type { Command, Plan, Step } from "./plan.ts";
@@ -12,17 +15,23 @@ export interface Rig {
   readonly cluster: Cluster;
   readonly service: Receiver;
   readonly runs: Map<string, Run>;
+  /** Workers are killed, frozen and drained meanwhile: all takes longer, and a command that nobody answered is sent again. */
+  readonly isStruck: boolean;
   /** All unfinished tasks, as they were a moment ago. */
   unfinished(): Promise<readonly { readonly id: string; readonly status: string }[]>;
 }
 
 const answerMs = 40;
 const openWaitMs = 150;
+/** Where workers are away for a while, calls stay open for a while, too. */
+const slowMs = 1_000;
 const retryAfterSecs = "1";
 /** Calls are given up after 10 s. */
 const heldMs = 8_000;
-const endsMs = 25_000;
-const countedMs = 5_000;
+/** What a worker that is gone had in hand, JetStream gives to another one after 8 s. */
+const [endsMs, endsStruckMs] = [25_000, 60_000];
+const [countedMs, countedStruckMs] = [5_000, 30_000];
+const triesMax = 6;
 let named = 0;
 
 export class Run {
@@ -34,7 +43,7 @@ export class Run {
   readonly #asked: Promise<unknown>[] = [];
   /** Changes whose order matters to the model. */
   #changes: Promise<unknown> = Promise.resolve();
-  /** Progress that must count, by task. */
+  /** Progress that must count, by task and attempt. */
   readonly #accepted = new Map<string, number>();
   #draining = false;
   readonly faults: string[] = [];
@@ -52,10 +61,12 @@ export class Run {
       const done = this.#do(step);
       this.#asked.push(done);
       if (step.wait) await done;
+      if (this.#rig.isStruck) await pauseAfter(step.n);
     }
     while (this.#batches.length < this.#plan.batches.length) await this.#create();
     await this.#answered();
-    await until(() => this.#isCounted(), countedMs, "all progress is counted").catch((late) =>
+    const withinMs = this.#rig.isStruck ? countedStruckMs : countedMs;
+    await until(() => this.#isCounted(), withinMs, "all progress is counted").catch((late) =>
       this.faults.push(String(late)),
     );
   }
@@ -79,15 +90,17 @@ export class Run {
       }
       return left.length === 0;
     };
-    await until(ended, endsMs, "everything ends").catch(() => this.#faultOf("forgotten"));
+    const withinMs = this.#rig.isStruck ? endsStruckMs : endsMs;
+    await until(ended, withinMs, "everything ends").catch(() => this.#faultOf("forgotten"));
     await this.#answered();
   }
 
   /** What nobody can explain. */
   async check(): Promise<string[]> {
-    await this.#readClaims();
+    this.faults.push(...(await readClaims(this.#rig.cluster, [...this.#known.values()])));
+    const capMs = this.#rig.isStruck ? Number.POSITIVE_INFINITY : heldMs;
     for (const { life, canceled } of this.#known.values())
-      for (const stay of life.stays) stay.to = Math.min(stay.to, stay.from + heldMs, ...canceled);
+      for (const stay of life.stays) stay.to = Math.min(stay.to, stay.from + capMs, ...canceled);
     this.faults.push(...broken([...this.#known.values()].map(({ life }) => life)));
     this.#rig.runs.delete(this.name);
     return this.faults;
@@ -97,10 +110,30 @@ export class Run {
     return [...this.#known.values()].reduce((sum, { life }) => sum + life.stays.length, 0);
   }
 
+  get repeated(): number {
+    return [...this.#known.values()].reduce((sum, { repeated }) => sum + repeated, 0);
+  }
+
   async arrive(call: Call, local: string): Promise<Answer> {
     const known = this.#known.get(local) as Known;
+    // A worker that stood still may call for an attempt that is over: its key says so.
+    if (call.attempt < known.attempt) return {};
+    if (known.reported?.attempt === call.attempt && (await known.reported.isTaken)) return {};
+    if (known.open?.stay.attempt === call.attempt) return this.#again(known, known.open);
+    return this.#begin(known, call);
+  }
+
+  /** Another worker took over and calls under the same key: the task runs already, and counts once. */
+  async #again(known: Known, { held }: Open): Promise<Answer> {
+    known.repeated++;
+    if (known.task.manner === "hold" && !this.#draining) await held;
+    return {};
+  }
+
+  async #begin(known: Known, call: Call): Promise<Answer> {
     known.id = call.taskId;
-    const stay = { from: call.at, to: Number.POSITIVE_INFINITY, lo: born };
+    known.attempt = call.attempt;
+    const stay = { from: call.at, to: Number.POSITIVE_INFINITY, lo: born, attempt: call.attempt };
     known.life.stays.push(stay);
     if (known.open !== null && known.canceled.length === 0) this.faults.push(`${known.life.name} started while it ran`);
     const first = ++known.calls === 1;
@@ -113,14 +146,12 @@ export class Run {
       stay.to = Date.now();
       return manner === "fail" ? { status: 500 } : { status: 503, headers: { "retry-after": retryAfterSecs } };
     }
-    let letGo = () => {};
-    const held = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    known.open = { stay, handle: call.handle, letGo };
+    const { promise, resolve: letGo } = Promise.withResolvers<void>();
+    const held = this.#rig.isStruck ? heldAWhile(promise) : promise;
+    known.open = { stay, handle: call.handle, held, letGo };
     if (manner === "report") await this.#report(known, "Success");
     if (manner === "hold" && !this.#draining) await held;
-    return {};
+    return this.#rig.isStruck ? { delayMs: slowMs } : {};
   }
 
   async #create(): Promise<void> {
@@ -136,7 +167,9 @@ export class Run {
     const { status, body } = await this.#rig.cluster.call("POST", "/task", sent);
     if (status !== 201) throw new Error(`POST /task: ${status} ${JSON.stringify(body)} for ${JSON.stringify(sent)}`);
     for (const { id, local_id, batch_id } of body) {
-      (this.#known.get(local_id) as Known).id = id;
+      const known = this.#known.get(local_id) as Known;
+      known.id = id;
+      known.life.created = Date.now();
       this.#batches[n] = batch_id;
     }
   }
@@ -198,7 +231,9 @@ export class Run {
     known.open = null;
     stay.to = Date.now();
     letGo();
-    await this.#ask("PATCH", handle, status === "Success" ? { status } : { status, failure_reason: "told" });
+    const asked = this.#ask("PATCH", handle, status === "Success" ? { status } : { status, failure_reason: "by test" });
+    known.reported = { attempt: stay.attempt, isTaken: asked.then((answer) => answer < 300) };
+    await asked;
   }
 
   async #cancel(known: Known): Promise<void> {
@@ -220,25 +255,35 @@ export class Run {
     for (const known of theirs) known.open = null;
   }
 
-  async #count({ id, life }: Known, [new_success, new_failures]: readonly [number, number]): Promise<void> {
-    life.counted.push({ sent: Date.now(), n: new_success + new_failures });
-    if ((await this.#ask("PUT", `/task/${id}`, { new_success, new_failures })) !== 202) return;
-    this.#accepted.set(id, (this.#accepted.get(id) ?? 0) + new_success + new_failures);
+  /** It is refused where the service has not heard of the present attempt yet. */
+  async #count({ id, attempt, life }: Known, [new_success, new_failures]: readonly [number, number]): Promise<void> {
+    const counted = { sent: Date.now(), attempt, n: new_success + new_failures };
+    life.counted.push(counted);
+    const status = await this.#ask("PUT", `/task/${id}?attempt=${attempt}`, { new_success, new_failures });
+    if (status !== 202) life.counted.splice(life.counted.indexOf(counted), 1);
+    else this.#accepted.set(`${id}:${attempt}`, this.#counted(id, attempt) + counted.n);
   }
 
+  readonly #counted = (id: string, attempt: number) => this.#accepted.get(`${id}:${attempt}`) ?? 0;
+
   async #ask(verb: string, path: string, body?: unknown): Promise<number> {
-    const { status, body: answer } = await this.#rig.cluster.call(verb, path, body);
+    const { cluster, isStruck } = this.#rig;
+    const key = isStruck ? { "idempotency-key": randomUUID() } : {};
+    let { status, body: answer } = await cluster.call(verb, path, body, key);
+    // The worker that had it may be gone; the key says that it is the same command.
+    for (let tries = 1; status === 503 && isStruck && tries < triesMax; tries++)
+      ({ status, body: answer } = await cluster.call(verb, path, body, key));
     if (![200, 202, 400, 409].includes(status))
       this.faults.push(`${verb} ${path}: ${status} ${JSON.stringify(answer)}`);
     return status;
   }
 
   async #isCounted(): Promise<boolean> {
-    const ids = [...this.#accepted.keys()];
-    if (ids.length === 0) return true;
-    const rows = await this.#rig.cluster.sql<{ id: string; n: number }[]>`
-      select id, (success + failures)::int as n from task where id = any(${ids}::uuid[])`;
-    return rows.every(({ id, n }) => n === this.#accepted.get(id));
+    const ids = [...this.#known.values()].map(({ id }) => id);
+    // Counters are those of the present attempt: each has all progress that was accepted for it, and no other.
+    const rows = await this.#rig.cluster.sql<{ id: string; n: number; attempt: number }[]>`
+      select id, (success + failures)::int as n, attempt from task where id = any(${ids}::uuid[])`;
+    return rows.every(({ id, n, attempt }) => n === this.#counted(id, attempt));
   }
 
   /** Also what was asked meanwhile. */
@@ -246,28 +291,8 @@ export class Run {
     while (this.#asked.length > 0) await Promise.all(this.#asked.splice(0));
   }
 
-  /** The record says when a claim was begun at the earliest: who was running before that had to be counted. */
-  async #readClaims(): Promise<void> {
-    const { sql } = this.#rig.cluster;
-    const ids = [...this.#known.values()].map(({ id }) => id);
-    const claims = await sql<{ task_id: string; at: Date }[]>`
-      select task_id, at from event where event = 'claim' and task_id = any(${ids}::uuid[]) order by id`;
-    for (const { id, life } of this.#known.values()) {
-      const times = claims.filter(({ task_id }) => task_id === id).map(({ at }) => at.getTime());
-      for (const stay of life.stays) {
-        stay.lo = Math.max(born, ...times.filter((at) => at <= stay.from));
-        if (stay.lo === born) this.faults.push(`${life.name} started at ${stay.from} without a claim`);
-      }
-    }
-  }
-
   async #faultOf(what: string): Promise<void> {
-    const { sql } = this.#rig.cluster;
-    const ids = [...this.#known.values()].map(({ id }) => id);
-    const left = await sql`
-      select s.local_id, t.status, t.lane, t.due_at, t.priority, l.terms, l.ready, l.waiting_on, l.waiting_limit
-      from task t join task_spec s using (id) left join lane l on l.id = t.lane
-      where t.id = any(${ids}::uuid[]) and t.ended_at is null`;
+    const left = await unfinishedOf(this.#rig.cluster, [...this.#known.values()]);
     this.faults.push(`${what}: ${JSON.stringify(left)}`);
   }
 }

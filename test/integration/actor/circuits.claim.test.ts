@@ -2,7 +2,7 @@
 // for a task that is claimed with it.
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Slots } from "#actor/claim";
+import type { Slots } from "#actor/claim/round";
 import { until } from "#test/until";
 import { a, b, c, circuitStage } from "./circuits.stage.ts";
 import { create, eventsOf, openStage, rowsOf, startRig } from "./stage.ts";
@@ -12,14 +12,14 @@ const { known, pass, openOne } = circuitStage(db);
 beforeEach(() => db.use((sql) => sql`truncate circuit`));
 
 describe("a claim round", () => {
-  beforeEach(() => db.use((sql) => sql`truncate batch, task, holder, lane, wake cascade`));
+  beforeEach(() => db.use((sql) => sql`truncate batch, task, slot, admission_queue, signal cascade`));
   const to = (url: string) => ({ on_start: { kind: "Webhook", params: { url, verb: "Post" } } });
   /** A process that knows of the circuit of `a`. */
   const knowing = (gate: 0 | 1): Slots => ({
     free: () => 64,
-    rooms: () => [{ receiver: a, room: gate, gated: true }],
-    roomMax: 64,
-    room: (receiver) => (receiver === a ? gate : 64),
+    limited: () => [{ receiver: a, free: gate, gated: true }],
+    freeMax: 64,
+    freeFor: (receiver) => (receiver === a ? gate : 64),
   });
   const limit = { type: "Concurrency", max_concurrency: 5, matcher: { kind: "k", status: "Running", fields: [] } };
 
@@ -49,6 +49,35 @@ describe("a claim round", () => {
     expect(await known()).toMatchObject([{ state: "half_open" }]);
   });
 
+  it("takes a task in its first attempt as the probe, whatever its rank, before one that was tried", async () => {
+    await openOne();
+    await pass(30);
+    const { ids } = await create(db, [
+      { ...to(a), priority: 9 },
+      { ...to(a), priority: 9 },
+      { ...to(a), priority: -5 },
+    ] as never);
+    await db.use((sql) => sql`update task set attempt = 1 where id in ${sql(ids.slice(0, 2))}`);
+    const rig = startRig(db, 1, knowing(1));
+    rig.look();
+    await until(() => rig.started.length === 1);
+    expect(rig.started).toMatchObject([{ task: ids[2], isProbe: true }]);
+    await rig.stop();
+    expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Pending", "Pending", "Claimed"]);
+  });
+
+  it("takes one that was tried as the probe where there is no other", async () => {
+    await openOne();
+    await pass(30);
+    const { ids } = await create(db, [to(a)] as never);
+    await db.use((sql) => sql`update task set attempt = 1 where id = ${ids[0] as string}`);
+    const rig = startRig(db, 1, knowing(1));
+    rig.look();
+    await until(() => rig.started.length === 1);
+    expect(rig.started).toMatchObject([{ task: ids[0], isProbe: true }]);
+    await rig.stop();
+  });
+
   it("that leaves the probe to another one takes no place of a rule for it", async () => {
     await openOne();
     const rules = [{ ...limit, max_concurrency: 1 }] as never;
@@ -63,15 +92,15 @@ describe("a claim round", () => {
     expect(rig.started).toMatchObject([{ task: ids[1] }]);
     await rig.stop();
     expect((await rowsOf(db, ids)).map(({ status }) => status)).toEqual(["Pending", "Claimed"]);
-    expect(await db.use((sql) => sql`select task_id from holder`)).toEqual([{ task_id: ids[1] }]);
+    expect(await db.use((sql) => sql`select task_id from slot`)).toEqual([{ task_id: ids[1] }]);
   });
 
   /** A process that believes that the circuits of `a` and `c` may be probed. */
   const hopeful: Slots = {
     free: () => 64,
-    rooms: () => [a, c].map((receiver) => ({ receiver, room: 1, gated: true })),
-    roomMax: 64,
-    room: (receiver) => (receiver === b ? 64 : 1),
+    limited: () => [a, c].map((receiver) => ({ receiver, free: 1, gated: true })),
+    freeMax: 64,
+    freeFor: (receiver) => (receiver === b ? 64 : 1),
   };
 
   it("claims nothing without its probe where that of another one was refused", async () => {

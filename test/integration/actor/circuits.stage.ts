@@ -1,7 +1,7 @@
-// The circuits of a stage: told of ends of calls by as many processes as a test wants, and moved on in time.
-import { CircuitActor } from "#actor/circuits";
-import { knownCircuits } from "#store/circuits";
-import type { Db } from "#store/client";
+// The circuits of a stage: fed with ends of calls by as many processes as a test wants, and moved on in time.
+import { CircuitActor } from "#actor/circuits/circuits";
+import type { Db } from "#store/pg/pool";
+import { knownCircuits } from "#store/turn/circuits";
 import { log } from "./stage.ts";
 
 export const [a, b, c] = ["http://a:1", "http://b:1", "http://c:1"] as const;
@@ -10,6 +10,7 @@ export const config = {
   circuitBreakerFailureWindowSecs: 10,
   circuitBreakerRecoveryTimeoutSecs: 30,
   circuitBreakerSuccessThreshold: 2,
+  webhookTimeoutSecs: 10,
 };
 
 export function circuitStage(db: Db) {

@@ -1,11 +1,11 @@
 // Circuits on a real Postgres: failures counted over processes, and probes taken once.
 import { beforeEach, describe, expect, it } from "vitest";
-import { CircuitActor, takeProbes } from "#actor/circuits";
-import { gaveUp } from "#domain/circuit";
+import { CircuitActor, takeProbes } from "#actor/circuits/circuits";
+import { gaveUp } from "#domain/calls/circuit";
 import { Unavailable } from "#domain/errors";
-import { forgetCircuits } from "#store/circuits";
+import { forgetCircuits } from "#store/turn/circuits";
 import { a, b, c, circuitStage, config } from "./circuits.stage.ts";
-import { openStage } from "./stage.ts";
+import { create, openStage } from "./stage.ts";
 
 const { db } = await openStage();
 const { actorOf, known, pass, openOne } = circuitStage(db);
@@ -32,6 +32,31 @@ describe("failures in a row", () => {
     expect([(await known())[0]?.failures, other.state.news]).toEqual([3, 0]);
   });
 
+  it("are a line of the log where the circuit changes its state, not for each failure", async () => {
+    const noted: [string, object][] = [];
+    const log = { warn: (fields: object, text: string) => void noted.push([text, fields]), error() {} };
+    const actor = new CircuitActor({ config, db, log, onChanged() {} });
+    const tell = async (type: "failed" | "succeeded", probe = false) => {
+      actor.tell({ receiver: a, type, probe });
+      await actor.idle();
+    };
+    for (let n = 0; n < 3; n++) await tell("failed");
+    // Probes that fail leave it as it was: open.
+    for (let n = 0; n < 2; n++) {
+      await pass(30);
+      await actor.probe([{ receiver: a, hasFailed: false }]);
+      await tell("failed", true);
+    }
+    expect((await known())[0]?.state).toBe("open");
+    await pass(30);
+    await actor.probe([{ receiver: a, hasFailed: false }]);
+    for (let n = 0; n < 2; n++) await tell("succeeded", true);
+    expect(noted).toEqual([
+      ["a circuit opened", { receiver: a, failures: 3 }],
+      ["a circuit closed", { receiver: a, failures: 0 }],
+    ]);
+  });
+
   it("that successes stand between, as they come, cost no transaction", async () => {
     let turns = 0;
     const { actor } = actorOf({
@@ -48,7 +73,7 @@ describe("failures in a row", () => {
     expect([turns, await known()]).toEqual([0, []]);
     await tell("succeeded", "failed");
     expect([turns, await known()]).toMatchObject([1, [{ failures: 1 }]]);
-    // What it left behind it knows itself; of others it is told.
+    // It knows itself what it left behind; of other processes it hears by a message.
     await tell("succeeded");
     await tell("succeeded");
     expect([turns, await known()]).toEqual([2, []]);
@@ -84,11 +109,11 @@ describe("failures in a row", () => {
   it("are counted exactly by many processes at once, in whatever order they name receivers", async () => {
     const faults: unknown[] = [];
     const note = (fields: object) => void faults.push(fields);
-    const patient = { ...config, circuitBreakerFailureThreshold: 1_000_000 };
+    const tolerant = { ...config, circuitBreakerFailureThreshold: 1_000_000 };
     const receivers = [a, b, c];
     const many = Array.from(
       { length: 5 },
-      () => new CircuitActor({ config: patient, db, log: { warn: note, error: note }, onChanged() {} }),
+      () => new CircuitActor({ config: tolerant, db, log: { warn: note, error: note }, onChanged() {} }),
     );
     /** Each tells of all receivers, and waits until that is written. */
     const round = (n: number, type: "failed" | "succeeded") =>
@@ -116,7 +141,9 @@ describe("failures in a row", () => {
 });
 
 describe("a probe", () => {
-  const probe = (...receivers: string[]) => db.tx((sql) => takeProbes(sql, receivers)).then((taken) => [...taken]);
+  const wishes = (...receivers: string[]) => receivers.map((receiver) => ({ receiver, hasFailed: false }));
+  const probe = (...receivers: string[]) =>
+    db.tx((sql) => takeProbes(sql, wishes(...receivers), 15_000)).then((taken) => [...taken]);
 
   it("is there when the circuit was open long enough, for one of many that ask", async () => {
     await openOne();
@@ -129,7 +156,44 @@ describe("a probe", () => {
     expect(circuit?.waitMs).toBeGreaterThan(10_000);
   });
 
-  it("that nobody hears of again is free after some seconds", async () => {
+  describe("of a call that failed before", () => {
+    const failed = () => db.tx((sql) => takeProbes(sql, [{ receiver: a, hasFailed: true }], 15_000));
+    const delivery = (attempts: number, receiver: string, waitSecs = 0) =>
+      db.use(
+        (sql) => sql`
+          insert into delivery (id, key, batch_id, trigger, action, receiver, facts, attempts, next_at)
+          values (gen_random_uuid(), gen_random_uuid()::text, gen_random_uuid(), 'end', '{}', ${receiver}, '{}', ${attempts},
+            now() + ${waitSecs}::float8 * interval '1 s')`,
+      );
+    beforeEach(async () => {
+      await db.use((sql) => sql`truncate batch, task, delivery cascade`);
+      await openOne();
+      await pass(30);
+    });
+
+    it("is left to a delivery that is due and has not", async () => {
+      await delivery(0, a);
+      expect([...(await failed())]).toEqual([]);
+      expect(await probe(a)).toEqual([a]);
+    });
+
+    it("is left to a task that is ready and in its first attempt", async () => {
+      await create(db, [{ on_start: { kind: "Webhook", params: { url: a, verb: "Post" } } }] as never);
+      expect([...(await failed())]).toEqual([]);
+    });
+
+    it.each<[string, () => Promise<unknown>]>([
+      ["nothing else is due", async () => {}],
+      ["the others failed as well", () => delivery(2, a)],
+      ["the others are not due yet", () => delivery(0, a, 60)],
+      ["the others are of another receiver", () => delivery(0, b)],
+    ])("is to be had where %s", async (_, others) => {
+      await others();
+      expect([...(await failed())]).toEqual([a]);
+    });
+  });
+
+  it("that is not heard of again is free after some seconds", async () => {
     await openOne();
     await pass(30);
     await probe(a);
@@ -153,7 +217,7 @@ describe("a probe", () => {
     const { tell, actor, state } = actorOf();
     await openOne();
     await pass(30);
-    expect([...(await actor.probe([a]))]).toEqual([a]);
+    expect([...(await actor.probe(wishes(a)))]).toEqual([a]);
     await tell("succeeded", a, true);
     expect(await known()).toMatchObject([{ state: "half_open", successes: 1, waitMs: 0 }]);
     await probe(a);
@@ -174,13 +238,13 @@ describe("a probe", () => {
     expect(state.news).toBe(5);
   });
 
-  it("that came to nothing makes room for the next one at once, or when its receiver said", async () => {
+  it("that came to nothing lets the next one go at once, or when its receiver said", async () => {
     const { tell, actor, state } = actorOf();
     await openOne();
     await pass(30);
-    await actor.probe([a]);
+    await actor.probe(wishes(a));
     await tell("succeeded", a, true);
-    await actor.probe([a]);
+    await actor.probe(wishes(a));
     const before = state.news;
     actor.tell(gaveUp(a));
     await actor.idle();
@@ -204,8 +268,8 @@ describe("a probe", () => {
     expect(await db.use((sql) => sql`select from circuit`)).toHaveLength(0);
   });
 
-  it("is not to be had without Postgres, and nobody is told", async () => {
+  it("is not to be had without Postgres, and no process is notified", async () => {
     const { actor, state } = actorOf({ tx: () => Promise.reject(new Unavailable("away")) });
-    expect([(await actor.probe([a])).size, state.news]).toEqual([0, 0]);
+    expect([(await actor.probe(wishes(a))).size, state.news]).toEqual([0, 0]);
   });
 });

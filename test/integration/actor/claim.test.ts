@@ -1,15 +1,15 @@
-// Tasks that a turn made ready are claimed in its own transaction, and only these; the best first, within the room there
+// Tasks that a turn made ready are claimed in its own transaction, and only these; the best first, within the call slots there
 // is, and never ahead of work that was left behind. A claim that cannot be written costs no innocent command.
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { ClaimRound, type Slots } from "#actor/claim";
-import type { Item } from "#actor/mailbox";
-import { type Decided, turn } from "#actor/turn";
+import { ClaimRound, type Slots } from "#actor/claim/round";
+import { type Decided, turn } from "#actor/turn/turn";
 import type { ClientCommand } from "#domain/command";
-import { claimable } from "#store/claim";
-import type { Db } from "#store/client";
+import type { Item } from "#domain/turn/items";
+import { find } from "#store/claim/candidates";
+import type { Db } from "#store/pg/pool";
 import { stays, until, within } from "#test/until";
 import { gated } from "./line.ts";
-import { create, ground, openStage, rowsOf, startRig } from "./stage.ts";
+import { create, env, openStage, rowsOf, startRig } from "./stage.ts";
 
 let db: Db;
 beforeAll(async () => {
@@ -19,16 +19,20 @@ beforeEach(() => db.use((sql) => sql`truncate batch, task cascade`));
 
 let tokens = 0;
 const roundOf = (slots: Partial<Slots> & { n?: number }, max = 256) =>
-  new ClaimRound({ free: () => slots.n ?? 64, rooms: () => [], roomMax: 64, room: () => 64, ...slots }, max, () => ({
-    owner: 1,
-    claimId: ++tokens,
-  }));
-const item = (command: Omit<ClientCommand, "id">): Item => ({
-  ...{ from: "client", storedAt: Date.now(), expires: true, busy: 0, settle: () => {} },
-  command: { id: `c${++tokens}`, ...command },
+  new ClaimRound(
+    { free: () => slots.n ?? 64, limited: () => [], freeMax: 64, freeFor: () => 64, ...slots },
+    max,
+    () => ({
+      owner: 1,
+      claimId: ++tokens,
+    }),
+  );
+const item = (command: Omit<ClientCommand, "id" | "actor">): Item => ({
+  ...{ from: "client", storedAt: Date.now(), expires: true, replyTo: null, settle: () => {} },
+  command: { id: `c${++tokens}`, actor: "token", ...command },
 });
 const succeed = (...targets: string[]) => targets.map((target) => item({ verb: "succeed", target }));
-const ending = (items: Item[], round: ClaimRound | null): Promise<Decided> => turn(db, ground, "ending", items, round);
+const ending = (items: Item[], round: ClaimRound | null): Promise<Decided> => turn(db, env, "batch", items, round);
 const claimedIn = ({ claimed }: Decided) => claimed.map(({ task }) => task);
 
 const to = (host: string) => ({ kind: "Webhook", params: { url: `http://${host}/`, verb: "Post" } });
@@ -37,7 +41,7 @@ const following = (...ids: string[]) => ({ dependencies: ids.map((id) => ({ id }
 /** Creates a batch and claims whatever may be claimed in it. */
 async function begun(tasks: object[]): Promise<string[]> {
   const { ids } = await create(db, tasks as never);
-  await turn(db, ground, "row", [], roundOf({ n: 1000, roomMax: 1000, room: () => 1000 }));
+  await turn(db, env, "task", [], roundOf({ n: 1000, freeMax: 1000, freeFor: () => 1000 }));
   return ids;
 }
 
@@ -53,9 +57,10 @@ it.each([
     priority: i,
   }));
   const { ids } = await create(db, tasks as never);
-  const rooms = known.map((receiver) => ({ receiver, room: receiver === "http://d:1" ? 1 : 5 }));
-  const found = await db.use((sql) => claimable(sql, 6, { rooms, roomMax: 5 }, [{ lane: 0, room: 6 }], known));
-  expect(found.map(({ row }) => ids.indexOf(row.id))).toEqual([7, 6, 5, 4, 3, 2]);
+  const receivers = known.map((receiver) => ({ receiver, free: receiver === "http://d:1" ? 1 : 5 }));
+  const look = { limit: 6, capacity: { receivers, freeMax: 5 }, hasWork: false };
+  const { found } = await db.use((sql) => find(sql, look, [{ queue: 0, slack: 6 }], known));
+  expect(found.map(({ id }) => ids.indexOf(id))).toEqual([7, 6, 5, 4, 3, 2]);
 });
 
 describe("a task that a turn made ready", () => {
@@ -66,6 +71,20 @@ describe("a task that a turn made ready", () => {
     const [parent, child] = await rowsOf(db, ids);
     expect([parent?.status, child?.status]).toEqual(["Success", "Claimed"]);
     expect(parent?.xmin).toBe(child?.xmin);
+  });
+
+  it("is Running at once where it is a gate, and no token is given out for it", async () => {
+    const on_start = { kind: "Wait", params: { prompt: "Go on?" } };
+    const ids = await begun([{}, { ...following("t0"), on_start }, { on_start }]);
+    const round = roundOf({});
+    const decided = await ending(succeed(ids[0] as string), round);
+    expect([decided.claimed, round.tokens, round.claims]).toEqual([[], [], 1]);
+    const [parent, ...gates] = await rowsOf(db, ids);
+    expect(gates).toMatchObject([
+      { status: "Running", owner: null, claimId: null },
+      { status: "Running", owner: null, claimId: null },
+    ]);
+    expect(parent?.xmin).toBe(gates[0]?.xmin);
   });
 
   it("is not claimed where the turn has no round, or no slot is free", async () => {
@@ -93,7 +112,7 @@ describe("a task that a turn made ready", () => {
     expect(claimedIn(decided)).toEqual([older[3]]);
   });
 
-  it("is left where its receiver is full, however high its priority; one without a call needs no room", async () => {
+  it("is left where its receiver is full, however high its priority; one without a call needs no call slot", async () => {
     const hosts = [
       { on_start: to("full:1"), priority: 9 },
       { on_start: to("tight:1"), priority: 5 },
@@ -102,12 +121,12 @@ describe("a task that a turn made ready", () => {
       {},
     ];
     const ids = await begun([{}, ...hosts.map((task) => ({ ...task, ...following("t0") }))]);
-    const rooms = () => [
-      { receiver: "http://full:1", room: 0, gated: false },
-      { receiver: "http://tight:1", room: 1, gated: false },
+    const limited = () => [
+      { receiver: "http://full:1", free: 0, gated: false },
+      { receiver: "http://tight:1", free: 1, gated: false },
     ];
-    const room = (receiver: string) => (receiver === "http://full:1" ? 0 : 1);
-    const decided = await ending(succeed(ids[0] as string), roundOf({ rooms, roomMax: 1, room }));
+    const freeFor = (receiver: string) => (receiver === "http://full:1" ? 0 : 1);
+    const decided = await ending(succeed(ids[0] as string), roundOf({ limited, freeMax: 1, freeFor }));
     expect(claimedIn(decided)).toEqual([ids[3], ids[4], ids[5]]);
   });
 
@@ -124,7 +143,7 @@ describe("a task that a turn made ready", () => {
   it("is only one that became ready: a Pending task whose report was refused stays as it is", async () => {
     const { ids } = await create(db, [{}, {}]);
     const decided = await ending(succeed(ids[0] as string), roundOf({}));
-    expect(decided.settled.map(({ answer }) => answer?.status)).toEqual([409]);
+    expect(decided.settled.map(({ answer }) => answer)).toMatchObject([{ status: 409 }]);
     expect(claimedIn(decided)).toEqual([]);
   });
 });
@@ -135,7 +154,7 @@ describe("a worker", () => {
     const taken = () => {
       free--;
     };
-    const slots: Slots = { free: () => free, rooms: () => [], roomMax: 64, room: () => 64 };
+    const slots: Slots = { free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 };
     const rig = startRig(db, 1, slots);
     const { ids } = await create(db, [{}, following("t0"), {}] as never);
     rig.look();
@@ -148,7 +167,7 @@ describe("a worker", () => {
     await rig.stop();
   });
 
-  it("never claims more at once than it has slots, its two lanes together", async () => {
+  it("never claims more at once than it has slots, its two queues together", async () => {
     let free = 1;
     let letThrough = () => {};
     const open = new Promise<void>((resolve) => {
@@ -164,10 +183,10 @@ describe("a worker", () => {
     const [parent] = await begun([{}, following("t0")]);
     const { ids } = await create(db, [{}]);
     const [waiting] = ids as [string];
-    const rig = startRig(slow, 2, { free: () => free, rooms: () => [], roomMax: 64, room: () => 64 });
+    const rig = startRig(slow, 2, { free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 });
     rig.look();
     await until(() => held);
-    // The row lane has claimed for the only slot, and has not called yet.
+    // The row queue has claimed for the only slot, and has not called yet.
     await within(() => rig.ask({ verb: "succeed", target: parent as string }), 5_000);
     const claims = await db.use((sql) => sql`select from task where owner = 2`);
     expect(claims.length).toBe(1);
@@ -177,7 +196,7 @@ describe("a worker", () => {
     await rig.stop();
   });
 
-  it("parks no command because a claim in its turn cannot be written", async () => {
+  it("makes no dead letter of a command because a claim in its turn cannot be written", async () => {
     await db.use((sql) => sql`alter table task add constraint no_claim check (kind <> 'cursed' or owner is null)`);
     onTestFinished(() => void db.use((sql) => sql`alter table task drop constraint no_claim`));
     const { ids } = await create(db, [{ kind: "cursed" }, following("t0")] as never);
@@ -186,7 +205,7 @@ describe("a worker", () => {
     const answer = rig.ask(update);
     rig.look();
     expect(await within(() => answer, 10_000)).toMatchObject({ status: 200 });
-    expect(rig.parked).toEqual([]);
+    expect(rig.deadLetters).toEqual([]);
     await rig.stop();
   });
 
@@ -196,7 +215,7 @@ describe("a worker", () => {
     rig.look();
     const { task, claimId } = await until(() => rig.started[0]);
     rig.mailbox.tell({ type: "start_failed", task, claimId, reason: "no text: \0" });
-    await until(() => rig.parked.length === 1);
+    await until(() => rig.deadLetters.length === 1);
     expect(rig.worker.held.has(claimId)).toBe(true);
     await stays(async () => (await db.use((sql) => sql`select from task where owner = 4`)).length === 1, 200);
     expect(rig.started.length).toBe(1);

@@ -2,10 +2,10 @@
 // or hold a turn back after it has come true.
 import { connect, createServer } from "node:net";
 import { onTestFinished } from "vitest";
-import { type Db, openDb, type Sql } from "#store/client";
+import { type Db, openDb, type Sql } from "#store/pg/pool";
 import { log } from "./stage.ts";
 
-/** `answer`: the commit takes effect, and nobody is told. `commit`: it never arrives. */
+/** `answer`: the commit takes effect, and its answer is lost. `commit`: it never arrives. */
 export type Lost = "answer" | "commit";
 
 export interface CutLine {
@@ -101,17 +101,25 @@ export function counting(db: Db): { readonly db: Db; readonly said: string[] } {
     db: {
       use: (work, timeoutMs) => db.use(work, timeoutMs),
       tx: (work, timeoutMs) => db.tx((sql, last) => work(watched(sql), last), timeoutMs),
+      lend: (work, timeoutMs) => db.lend(work, timeoutMs),
       get up() {
         return db.up;
+      },
+      get upSinceMs() {
+        return db.upSinceMs;
+      },
+      get connections() {
+        return db.connections;
       },
       close: () => db.close(),
     },
   };
 }
 
-/** The same database; what a transaction gave is handed on only when `gate`, told of it, lets it through. */
+/** The same database; what a transaction gave is handed on only when `gate`, called with it, lets it through. */
 export const gated = (db: Db, gate: (result: unknown) => Promise<void>): Db => ({
   use: (work, timeoutMs) => db.use(work, timeoutMs),
+  lend: (work, timeoutMs) => db.lend(work, timeoutMs),
   tx: async (work, timeoutMs) => {
     const result = await db.tx(work, timeoutMs);
     await gate(result);
@@ -119,6 +127,12 @@ export const gated = (db: Db, gate: (result: unknown) => Promise<void>): Db => (
   },
   get up() {
     return db.up;
+  },
+  get upSinceMs() {
+    return db.upSinceMs;
+  },
+  get connections() {
+    return db.connections;
   },
   close: () => db.close(),
 });

@@ -2,13 +2,13 @@
 // deletes or replays, and never late.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Replays } from "#actor/replays";
+import { Replays } from "#actor/deliveries/replays";
 import { loadConfig } from "#config";
 import { type Answer, anyDelivery, type DeliveryCommand } from "#domain/command";
 import { Unavailable } from "#domain/errors";
-import { type Db, openDb } from "#store/client";
-import { migrate } from "#store/migrate";
-import { takeSettled } from "#store/replays";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb } from "#store/pg/pool";
+import { takeSettled } from "#store/turn/replays";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { stays, until } from "#test/until";
@@ -47,23 +47,23 @@ const due = async () => {
 
 function stage(own: Pick<Db, "tx"> = db) {
   const said: (Answer | null)[] = [];
-  const parked: DeliveryCommand[] = [];
+  const deadLetters: DeliveryCommand[] = [];
   const counts = { due: 0, flush: 0 };
   const replays = new Replays({
     ...{ db: own, log },
     due: () => void counts.due++,
     flush: () => void counts.flush++,
-    park: (command) => void parked.push(command),
+    deadLetter: (command) => void deadLetters.push(command),
   });
   const ask = (more: Partial<DeliveryCommand>, storedAt = Date.now()) => {
     const command = { id: randomUUID(), verb: "replay", target: anyDelivery, ...more } as DeliveryCommand;
     replays.put({ command, storedAt, settle: (answer) => void said.push(answer) });
   };
-  return { ...{ replays, said, parked, counts, ask }, idle: () => replays.idle() };
+  return { ...{ replays, said, deadLetters, counts, ask }, idle: () => replays.idle() };
 }
 
 describe("one delivery", () => {
-  it("that is exhausted is due at once with all its attempts; the deliverer is told after the commit", async () => {
+  it("that is exhausted is due at once with all its attempts; the deliverer is nudged after the commit", async () => {
     const id = await one("exhausted");
     const { ask, idle, said, counts } = stage();
     ask({ target: id });
@@ -73,21 +73,29 @@ describe("one delivery", () => {
     expect(await row(id)).toMatchObject({ status: "pending", attempts: 0, done_at: null, last_status: 500 });
   });
 
-  it("that is not is left as it is, and one that is not there is not remembered", async () => {
-    const [arrived, waiting, nobody] = [await one("success"), await one("pending"), randomUUID()];
-    const before = [await row(arrived), await row(waiting)];
+  it("that arrived is due as well", async () => {
+    const id = await one("success");
     const { ask, idle, said, counts } = stage();
-    for (const target of [arrived, waiting, nobody]) ask({ target });
+    ask({ target: id });
     await idle();
-    const refused = { status: 409, error: expect.any(String), allowed: [] };
+    expect([said, counts.due]).toEqual([[{ status: 202, id, state: "pending" }], 1]);
+    expect(await row(id)).toMatchObject({ status: "pending", attempts: 0, done_at: null });
+  });
+
+  it("that is pending is left as it is, and one that is not there is not remembered", async () => {
+    const [waiting, nobody] = [await one("pending"), randomUUID()];
+    const before = await row(waiting);
+    const { ask, idle, said, counts } = stage();
+    for (const target of [waiting, nobody]) ask({ target });
+    await idle();
+    const refused = { status: 409, error: expect.any(String), allowed: [], code: "delivery_pending" };
     expect(said).toEqual([
-      { ...refused, id: arrived, state: "success" },
       { ...refused, id: waiting, state: "pending" },
-      { status: 404, id: nobody, error: "No such delivery" },
+      { status: 404, id: nobody, error: "No such delivery", code: "unknown_delivery" },
     ]);
-    expect([await row(arrived), await row(waiting)]).toEqual(before);
+    expect(await row(waiting)).toEqual(before);
     expect(counts).toEqual({ due: 0, flush: 1 });
-    expect(await db.use((sql) => sql`select from command`)).toHaveLength(2);
+    expect(await db.use((sql) => sql`select from command`)).toHaveLength(1);
   });
 
   it("asked for twice at once is replayed once", async () => {
@@ -114,6 +122,18 @@ describe("a command that comes again", () => {
     expect([first.said.at(-1)?.status, (await row(id))?.status]).toEqual([202, "exhausted"]);
   });
 
+  it("is decided anew where it was refused, also under the same key", async () => {
+    const id = await one("pending");
+    const { ask, idle, said } = stage();
+    ask({ id: "c1", target: id, key: "k" });
+    await idle();
+    await db.use((sql) => sql`update delivery set status = 'exhausted', done_at = now() where id = ${id}`);
+    ask({ id: "c1", target: id, key: "k" });
+    ask({ id: "c2", target: id, key: "k" });
+    await idle();
+    expect(said.map((answer) => answer?.status)).toEqual([409, 409, 202]);
+  });
+
   it("under a client's key as well, and with another body it is refused", async () => {
     await write("exhausted", 2);
     const { ask, idle, said } = stage();
@@ -123,7 +143,11 @@ describe("a command that comes again", () => {
     ask({ verb: "replay_since", since: all, key: "k" });
     await idle();
     const counted = { status: 202, id: anyDelivery, counts: { replayed: 2 } };
-    expect(said).toEqual([counted, counted, { status: 422, id: anyDelivery, error: expect.any(String) }]);
+    expect(said).toEqual([
+      counted,
+      counted,
+      { status: 422, id: anyDelivery, error: expect.any(String), code: "key_reused" },
+    ]);
   });
 });
 
@@ -142,7 +166,7 @@ it("all since some time are many thousands, in one go, and none from before", as
   expect([await due(), counts.due]).toEqual([5_001, 2]);
 });
 
-it("waits for whoever deletes or replays just now", async () => {
+it("waits for a process that deletes or replays", async () => {
   const id = await one("exhausted");
   const { ask, idle, said } = stage();
   await db.tx(async (sql) => {
@@ -154,15 +178,15 @@ it("waits for whoever deletes or replays just now", async () => {
   expect(said).toEqual([{ status: 202, id, state: "pending" }]);
 });
 
-it("does nothing that nobody waits for any more", async () => {
+it("does nothing for a caller that may have given up, and answers that", async () => {
   const id = await one("exhausted");
   const { ask, idle, said } = stage();
   ask({ target: id }, Date.now() - 60_000);
   await idle();
-  expect([said, (await row(id))?.status]).toEqual([[null], "exhausted"]);
+  expect([said, (await row(id))?.status]).toMatchObject([[{ status: 503, id }], "exhausted"]);
 });
 
-it("does not wait for whoever deletes or replays longer than its caller does, and takes no effect afterwards", async () => {
+it("does not wait longer than its caller for a process that deletes or replays, and takes no effect afterwards", async () => {
   const [late, fresh] = await write("exhausted", 2);
   const { ask, idle, said } = stage();
   await db.tx(async (sql) => {
@@ -173,14 +197,18 @@ it("does not wait for whoever deletes or replays longer than its caller does, an
     await until(() => said.length === 2);
   });
   await idle();
-  expect(said).toEqual([null, null, { status: 202, id: fresh, state: "pending" }]);
+  expect(said).toMatchObject([
+    { status: 503, id: late },
+    { status: 503 },
+    { status: 202, id: fresh, state: "pending" },
+  ]);
   expect((await row(late as string))?.status).toBe("exhausted");
 });
 
-it("waits while Postgres is away; what is a fault of ours is parked, and the next one is decided", async () => {
+it("waits while Postgres is away; what is a fault of Baton becomes a dead letter, and the next one is decided", async () => {
   const id = await one("exhausted");
   const faults: Error[] = [new Unavailable("away"), Object.assign(new Error("broken"), { code: "23514" })];
-  const { ask, idle, said, parked } = stage({
+  const { ask, idle, said, deadLetters } = stage({
     tx: (work, timeoutMs) => {
       const fault = faults.shift();
       return fault ? Promise.reject(fault) : db.tx(work, timeoutMs);
@@ -188,8 +216,17 @@ it("waits while Postgres is away; what is a fault of ours is parked, and the nex
   });
   ask({ target: id });
   await idle();
-  expect([said, parked]).toMatchObject([[{ status: 503, id }], [{ verb: "replay", target: id }]]);
+  expect([said, deadLetters]).toMatchObject([[{ status: 503, id }], [{ verb: "replay", target: id }]]);
   ask({ target: id });
   await idle();
   expect(said.at(-1)).toMatchObject({ status: 202 });
+});
+
+it("makes a dead letter of the one at fault alone, and decides the others of its transaction", async () => {
+  const [first, last] = [await one("exhausted"), await one("exhausted")];
+  const { ask, idle, said, deadLetters } = stage();
+  for (const target of [first, "no id", last]) ask({ target });
+  await idle();
+  expect(said).toMatchObject([{ status: 202, id: first }, { status: 503 }, { status: 202, id: last }]);
+  expect(deadLetters).toMatchObject([{ target: "no id" }]);
 });

@@ -1,30 +1,34 @@
-// A worker's inside on a real database, without NATS and without calls: batches are created as the door creates them,
+// A worker's inside on a real database, without NATS and without calls: batches are created as the API creates them,
 // commands are put into the mailbox by hand, and what would follow a commit is written down.
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { afterAll, onTestFinished } from "vitest";
-import type { Slots } from "#actor/claim";
-import { type Item, Mailbox } from "#actor/mailbox";
-import type { Ground } from "#actor/scene";
+import type { Slots } from "#actor/claim/round";
+import { Mailbox } from "#actor/mailbox";
+import { WorkLoop } from "#actor/portions/work-loop";
 import { Worker } from "#actor/worker";
-import { Dispatcher } from "#dispatch/dispatcher";
-import { planBatch } from "#domain/batch";
-import type { Claimed } from "#domain/claimed";
+import type { Claimed } from "#domain/calls/claimed";
 import type { Answer, ClientCommand } from "#domain/command";
-import type { TaskEventRow } from "#domain/row";
-import { type Db, openDb } from "#store/client";
-import { insertBatch } from "#store/create";
-import { migrate } from "#store/migrate";
+import { planBatch } from "#domain/create/batch";
+import type { Part } from "#domain/portions/part";
+import type { Item } from "#domain/turn/items";
+import type { TurnEnv } from "#domain/turn/state";
+import { ClaimTrigger } from "#flow/claim-trigger";
+import { insertBatch } from "#store/create/create";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { within } from "#test/until";
 
 export const log = makeLogger({ logLevel: "silent" }, "test");
 
-export const ground: Ground = {
+export const env: TurnEnv = {
   actor: "worker:test",
   leaseMs: 30_000,
   deadEnds: true,
+  startRetryMs: 60_000,
+  probeMs: 15_000,
   random: () => 0,
   newId: () => randomUUID(),
 };
@@ -107,15 +111,21 @@ export const waiters = (db: Db): Promise<number> =>
 export type Sent = Parameters<typeof planBatch>[0]["tasks"][number];
 
 /** Creates a batch; returns its id and the ids of its tasks in order. Tasks have no start action unless they say so. */
-export async function create(db: Db, tasks: readonly Partial<Sent>[], more: { onComplete?: never[] } = {}) {
+export async function create(
+  db: Db,
+  tasks: readonly Partial<Sent>[],
+  more: { onComplete?: never[]; deadlineSecs?: number } = {},
+) {
   const batch = {
     tasks: tasks.map((task, i) => ({ id: `t${i}`, name: `t${i}`, kind: "k", ...task })),
     scope: null,
     metadata: null,
     onComplete: [],
+    paused: false,
+    deadEnd: null,
     ...more,
   };
-  const plan = planBatch(batch as never, randomUUID(), Date.now());
+  const plan = { ...planBatch(batch as never, randomUUID(), Date.now()), createdBy: "token" };
   await insertBatch(db, plan, Date.now());
   return { batch: plan.id, ids: plan.tasks.map(({ id }) => id) };
 }
@@ -123,61 +133,89 @@ export async function create(db: Db, tasks: readonly Partial<Sent>[], more: { on
 export interface Rig {
   readonly mailbox: Mailbox;
   readonly worker: Worker;
+  readonly works: WorkLoop;
   readonly started: Claimed[];
-  readonly parked: { item: Item; reason: string }[];
-  /** What follows would tell on NATS. */
-  readonly told: (TaskEventRow & { id: number })[];
+  readonly deadLetters: { item: Item; reason: string }[];
+  /** What of its work in portions became a dead letter. */
+  readonly aside: { batch: string; part: Part; reason: string }[];
   look(): void;
-  /** Puts a command into the mailbox and resolves with its answer; null: dropped. */
-  ask(
-    command: Partial<ClientCommand> & Pick<ClientCommand, "verb" | "target">,
-    more?: Partial<AskedItem>,
-  ): Promise<Answer | null>;
+  /** Puts a command into the mailbox and resolves with its final answer, as who asked would get it; null: dropped. */
+  ask(command: Command, more?: Partial<AskedItem>): Promise<Answer | null>;
+  /** The same; resolves when the turn has answered, with that and with the final answer to come. */
+  begin(command: Command, more?: Partial<AskedItem>): Promise<{ first: Answer | null; final: Promise<Answer | null> }>;
   stop(): Promise<void>;
 }
+type Command = Partial<ClientCommand> & Pick<ClientCommand, "verb" | "target">;
 type AskedItem = Extract<Item, { from: "client" }>;
 
-/** A worker that decides but calls nobody. `owner`: its id as a lease would give it. `slots`: a number is never used up. */
-export function startRig(db: Db, owner = 1, slots: number | Slots = 64): Rig {
+/** Who waits for an answer that comes later, also from another worker. */
+const inboxes = new Map<string, (answer: Answer) => void>();
+
+/**
+ * A worker that decides but calls nobody. `owner`: its id as a lease would give it. `slots`: a number is never used up.
+ * `hasLoop`: without it what a turn leaves is done by nobody, or by whom the test asks.
+ */
+export function startRig(db: Db, owner = 1, slots: number | Slots = 64, hasLoop = true, leaseSecs = 30): Rig {
   const mailbox = new Mailbox();
-  const dispatcher = new Dispatcher({ mailbox, mayStart: () => true, hasRoom: () => true, ring: () => {} });
-  const [started, parked, told]: [Claimed[], Rig["parked"], Rig["told"]] = [[], [], []];
-  const noWord = { nothing: () => {}, unknown: () => {} };
-  const room: Slots =
-    typeof slots === "number" ? { free: () => slots, rooms: () => [], roomMax: 64, room: () => 64 } : slots;
-  const worker = new Worker({
-    ...{ db, mailbox, log, slots: room, hunger: dispatcher, claimsMax: 256 },
-    self: () => ({ id: owner, ground: { ...ground, actor: `worker:${owner}` } }),
+  const dispatcher = new ClaimTrigger({
+    nudge: () => mailbox.nudge("task"),
+    mayStart: () => true,
+    hasCapacity: () => true,
+    notify: () => {},
+  });
+  const [started, deadLetters]: [Claimed[], Rig["deadLetters"]] = [[], []];
+  const aside: Rig["aside"] = [];
+  const capacity: Slots =
+    typeof slots === "number" ? { free: () => slots, limited: () => [], freeMax: 64, freeFor: () => 64 } : slots;
+  const ownEnv = { ...env, actor: `worker:${owner}`, leaseMs: leaseSecs * 1_000 };
+  const works = new WorkLoop({
+    ...{ db, log, env: () => ownEnv },
+    reply: (to, answer) => inboxes.get(to)?.(answer),
+    follow: (state) => worker.followChanges(state),
+    deadLetter: (batch, part, reason) => aside.push({ batch, part, reason }),
+  });
+  const worker: Worker = new Worker({
+    ...{ db, mailbox, log, slots: capacity, trigger: dispatcher, claimsMax: 256 },
+    self: () => ({ id: owner, env: ownEnv }),
     effects: {
       start: (claimed) => started.push(claimed),
       flush: () => {},
-      park: (item, reason) => parked.push({ item, reason }),
+      deadLetter: (item, reason) => deadLetters.push({ item, reason }),
       ready: () => {},
       armed: () => {},
+      opens: dispatcher.opens,
       deliveries: () => {},
-      telling: () => ({
-        done: (events, ids) => told.push(...events.map((e, i) => ({ id: ids[i] as number, ...e }))),
-        ...noWord,
-      }),
+      works: (batches) => works.nudge(batches),
+      ended: (ended) => void works.answer(ended),
     },
   });
   worker.start();
+  if (hasLoop) works.start();
+  const begin: Rig["begin"] = (command, more = {}) =>
+    new Promise((resolve) => {
+      // Not a direct inbox: it waits for the final answer alone.
+      const replyTo = `test ${randomUUID()}`;
+      const final = new Promise<Answer>((settle) => inboxes.set(replyTo, settle));
+      const settle = (first: Answer | null) =>
+        resolve({ first, final: first?.propagating ? final : Promise.resolve(first) });
+      mailbox.put({
+        ...{
+          from: "client",
+          command: { id: randomUUID(), actor: "token", ...command },
+          storedAt: Date.now(),
+          expires: true,
+        },
+        ...{ replyTo, settle, ...more },
+      } as Item);
+    });
   return {
-    ...{ mailbox, worker, started, parked, told },
+    ...{ mailbox, worker, works, started, deadLetters, aside, begin },
     look: () => dispatcher.look(),
-    ask: (command, more = {}) =>
-      new Promise((settle) =>
-        mailbox.put({
-          ...{
-            from: "client",
-            command: { id: randomUUID(), ...command },
-            storedAt: Date.now(),
-            expires: true,
-            busy: 0,
-          },
-          ...{ settle, ...more },
-        } as Item),
-      ),
-    stop: () => within(() => worker.stop(new Promise(() => {})), 5_000).catch(() => {}),
+    ask: async (command, more = {}) => (await begin(command, more)).final,
+    stop: async () => {
+      dispatcher.stop();
+      const stopped = Promise.all([hasLoop && works.stop(), worker.stop(new Promise(() => {}))]);
+      await within(() => stopped, 5_000).catch(() => {});
+    },
   };
 }

@@ -1,10 +1,10 @@
 // What a piece of work reads, as Postgres counts it: rows of tables, entries of indexes; and the plan of what it asks.
 // Everything is rolled back, so the same can be measured again.
 
-import { ClaimRound } from "#actor/claim";
-import { turn } from "#actor/turn";
-import type { Db, Sql } from "#store/client";
-import { ground } from "./stage.ts";
+import { ClaimRound } from "#actor/claim/round";
+import { turn } from "#actor/turn/turn";
+import type { Db, Sql } from "#store/pg/pool";
+import { env } from "./stage.ts";
 
 export interface Seen {
   /** Tables that were read as a whole. */
@@ -57,15 +57,15 @@ export async function measured<T, A>(db: Db, run: (sql: Sql) => Promise<T>, arou
 }
 
 let tokens = 0;
-/** A whole turn of a worker with `room` for calls that only looks for work. */
-export function look(db: Db, room = 8) {
+/** A whole turn of a worker with `free` call slots that only looks for work. */
+export function look(db: Db, free = 8) {
   const token = () => ({ owner: 1, claimId: ++tokens });
   return turn(
     db,
-    ground,
-    "row",
+    env,
+    "task",
     [],
-    new ClaimRound({ free: () => room, rooms: () => [], roomMax: 64, room: () => 64 }, room, token),
+    new ClaimRound({ free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 }, free, token),
   );
 }
 

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Action } from "#domain/action";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
 import { until, within } from "#test/until";
 import { Leases } from "#timers/leases";
 import { type CutLine, cutLine } from "./line.ts";
@@ -54,7 +54,7 @@ describe.each(["answer", "commit"] as const)("a cut that loses the %s of a commi
     expect(await rowsOf(db, [id])).toMatchObject([{ status, success, attempt: 0 }]);
     expect(await eventsOf(db, id)).toEqual(events);
     expect(await deliveriesOf(id)).toEqual(deliveries);
-    expect(rig.parked).toEqual([]);
+    expect(rig.deadLetters).toEqual([]);
   });
 
   it("leaves one effect of a failure for good, of a pause, and of a batch that is stopped", async () => {
@@ -99,7 +99,7 @@ describe("a claim whose commit", () => {
     expect((await rowsOf(db, ids)).map(({ claimId }) => claimId).sort()).toEqual([...rig.worker.held].sort());
   });
 
-  it("was not answered is not held either: nobody calls, the renewal gives it back, and it is claimed again", async () => {
+  it("was not answered is not held either: no call is made, the renewal gives it back, and it is claimed again", async () => {
     const { ids } = await create(db, [{}, {}]);
     const other = startRig(line.db, await nextWorkerId());
     line.lose("answer");
@@ -109,10 +109,12 @@ describe("a claim whose commit", () => {
     await until(() => other.worker.held.size === 0);
     expect(other.started).toEqual([]);
     const leases = new Leases({
-      ...{ db, log, name: "w", leaseSecs: 1, sweepMs: 60_000 },
+      ...{ db, log, leaseSecs: 1, sweepMs: 60_000 },
+      self: { name: "w", roles: ["worker"], version: "1" },
+      figures: () => ({ callsOpen: 0, lagMs: 0, skewMs: 0 }),
+      isWaiting: () => false,
       held: () => other.worker.held,
       onGood: () => {},
-      teller: { told: 0, registered: () => {}, quiet: () => 0, endsAt: () => {}, inherit: () => {} },
       tell: (command) => other.mailbox.tell(command),
     });
     await until(() => {
@@ -130,6 +132,6 @@ describe("a claim whose commit", () => {
 const nextWorkerId = () =>
   db.use(async (sql) => {
     const [row] = await sql<{ id: number }[]>`
-      insert into worker (name, alive_until) values (${randomUUID()}, now()) returning id`;
+      insert into process (name, alive_until) values (${randomUUID()}, now()) returning id`;
     return (row as { id: number }).id + 1;
   });

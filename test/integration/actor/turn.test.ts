@@ -1,9 +1,9 @@
-// One turn on a real database: what is busy comes again and keeps nobody else waiting, what comes twice takes effect once,
+// One turn on a real database: what is locked comes again and delays nothing else, what comes twice takes effect once,
 // what comes too late is dropped, and a late word about an earlier claim is refused.
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { LocalCommand } from "#actor/mailbox";
-import type { Db } from "#store/client";
+import type { LocalCommand } from "#domain/turn/items";
+import type { Db } from "#store/pg/pool";
 import { stays, until, within } from "#test/until";
 import { create, eventsOf, holdFrom, openStage, type Rig, rowsOf, startRig, waiters } from "./stage.ts";
 
@@ -45,16 +45,16 @@ describe("what another transaction holds", () => {
     expect((await rowsOf(db, ids)).map(({ priority }) => priority)).toEqual([7, 7, 7, 7]);
   });
 
-  it("a batch: the same, and a task in it that is unknown is told from one that is busy", async () => {
+  it("a batch: the same, and a task in it that is unknown is distinguished from one that is locked", async () => {
     const [mine, other] = [await create(db, many(2)), await create(db, many(2))];
     const letGo = await holdFrom(url, `select from batch where id = '${mine.batch}' for update`);
-    const busy = [...mine.ids, randomUUID()].map((target) => rig.ask({ verb: "cancel", target }));
+    const locked = [...mine.ids, randomUUID()].map((target) => rig.ask({ verb: "cancel", target }));
     const free = other.ids.map((target) => rig.ask({ verb: "cancel", target }));
     for (const answer of free) expect(await within(() => answer, 4_000)).toMatchObject({ status: 200 });
-    expect(await within(() => busy[2], 4_000)).toMatchObject({ status: 404 });
+    expect(await within(() => locked[2], 4_000)).toMatchObject({ status: 404 });
     expect(await statusOf(mine.ids[0] as string)).toBe("Pending");
     await letGo();
-    for (const answer of busy.slice(0, 2)) expect(await within(() => answer, 5_000)).toMatchObject({ status: 200 });
+    for (const answer of locked.slice(0, 2)) expect(await within(() => answer, 5_000)).toMatchObject({ status: 200 });
   });
 
   it("a task of a free batch: comes again, in an ending turn as well", async () => {
@@ -67,7 +67,7 @@ describe("what another transaction holds", () => {
     expect(await within(() => asked[1], 5_000)).toMatchObject({ status: 200 });
   });
 
-  it.each(["row", "batch"] as const)("a %s, for long: keeps nobody waiting who asks for another one", async (what) => {
+  it.each(["row", "batch"] as const)("a %s, for long: delays no command for another one", async (what) => {
     const [mine, other] = [await create(db, many(1)), await create(db, many(1))];
     const [held, free] = [mine.ids[0], other.ids[0]] as [string, string];
     const command = (target: string) =>
@@ -115,7 +115,10 @@ describe("what comes twice", () => {
     const fail = { verb: "fail", target: id, id: randomUUID(), fields: { failure_reason: "no" } } as const;
     const first = await rig.ask(fail);
     expect(first).toMatchObject({ status: 200, state: "Retrying", attempt: 0 });
-    await db.use((sql) => sql`update task set due_at = now() - interval '1 s', next_retry_at = now() where id = ${id}`);
+    await db.use(
+      (sql) =>
+        sql`update task set due_at = now() - interval '1 s', ready_at = now(), next_retry_at = now() where id = ${id}`,
+    );
     rig.mailbox.tell({ type: "due", task: id, ends: false });
     await until(async () => (await statusOf(id)) === "Pending");
     rig.look();
@@ -153,28 +156,37 @@ describe("what comes twice", () => {
     const first = await rig.ask(update);
     expect(await rig.ask(update)).toEqual(first);
     expect(await rig.ask({ ...update, fields: { new_success: 4 } })).toMatchObject({ status: 422 });
-    expect(await rig.ask({ verb: "cancel", target, key: "mine" })).toMatchObject({ status: 422 });
+    expect(await rig.ask({ verb: "succeed", target, key: "mine" })).toMatchObject({ status: 422 });
     // The key belongs to the task.
     expect(await rig.ask({ ...update, target: another, fields: { new_success: 9 } })).toMatchObject({ status: 200 });
     expect(await rowsOf(db, ids)).toMatchObject([{ success: 3, status: "Pending" }, { success: 9 }]);
   });
 
-  it("a refusal under a key: is the same refusal, and is recorded once", async () => {
+  it("a refusal under a key: is kept for the same command alone, and the key is still free", async () => {
     const { ids } = await create(db, [{}, { dependencies: [{ id: "t0" }] } as never]);
-    const report = { verb: "succeed", target: ids[1] as string, key: "k" } as const;
-    const first = await rig.ask(report);
+    const target = ids[1] as string;
+    const report = { verb: "succeed", target, key: "k" } as const;
+    const first = await rig.ask({ ...report, id: "c1" });
     expect(first).toMatchObject({ status: 409, state: "Waiting" });
-    expect(await rig.ask(report)).toEqual(first);
-    expect(await eventsOf(db, report.target)).toEqual(["succeed"]);
+    // Delivered again.
+    expect(await rig.ask({ ...report, id: "c1" })).toEqual(first);
+    expect(await eventsOf(db, target)).toEqual(["succeed"]);
+    // Asked again, and with another body.
+    expect(await rig.ask({ ...report, id: "c2" })).toEqual(first);
+    expect(await eventsOf(db, target)).toEqual(["succeed", "succeed"]);
+    const update = { verb: "update", target, key: "k", fields: { priority: 1 } } as const;
+    expect(await rig.ask({ ...update, id: "c3" })).toMatchObject({ status: 200 });
+    expect(await rig.ask({ ...report, id: "c4" })).toMatchObject({ status: 422 });
+    expect(await rig.ask({ ...report, id: "c1" })).toEqual(first);
   });
 });
 
 describe("a command past its deadline", () => {
-  it("is dropped where its caller has given up, and decided where nobody has", async () => {
+  it("is answered that nothing was done where its caller may have given up, and decided where no caller waits", async () => {
     const { ids } = await create(db, many(2));
     const [target, kept] = ids as [string, string];
     const storedAt = Date.now() - 11_000;
-    expect(await rig.ask({ verb: "cancel", target }, { storedAt })).toBeNull();
+    expect(await rig.ask({ verb: "cancel", target }, { storedAt })).toMatchObject({ status: 503, id: target });
     expect(await rig.ask({ verb: "cancel", target: kept }, { storedAt, expires: false })).toMatchObject({
       status: 200,
     });
@@ -206,6 +218,7 @@ describe("a late word about an earlier claim", () => {
     (task, claimId) => ({ type: "started", task, claimId }),
     (task, claimId) => ({ type: "start_deferred", task, claimId, waitMs: 60_000 }),
     (task, claimId) => ({ type: "start_failed", task, claimId, reason: "late" }),
+    (task, claimId) => ({ type: "start_unsent", task, claimId, host: "h:80", error: "late", counts: true }),
     (task, claimId) => ({ type: "released", task, claimId }),
     (task, claimId) => ({ type: "lease_expired", task, claimId }),
     (task, claimId) => ({ type: "joined", task, claimId }),
@@ -222,7 +235,7 @@ describe("a late word about an earlier claim", () => {
     expect(again.claimId).not.toBe(claimId);
     for (const word of late) {
       rig.mailbox.tell(word(id, claimId));
-      // Both lanes are in order: what was told before has been decided when these are answered.
+      // Both queues are in order: what came before has been decided when these are answered.
       await rig.ask({ verb: "update", target: id, fields: { priority: 1 } });
       await rig.ask({ verb: "resume", target: id });
       expect(await rowsOf(db, [id]), word(id, 0).type).toMatchObject([{ status: "Claimed", claimId: again.claimId }]);
@@ -240,6 +253,6 @@ describe("a late word about an earlier claim", () => {
     await until(async () => (await statusOf(id)) === "Pending");
     rig.mailbox.tell({ type: "started", task: id, claimId });
     await until(async () => (await statusOf(id)) === "Running");
-    await stays(() => rig.parked.length === 0, 50);
+    await stays(() => rig.deadLetters.length === 0, 50);
   });
 });

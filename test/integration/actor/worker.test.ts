@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Answer } from "#domain/command";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
 import { until, within } from "#test/until";
 import { create, openStage, type Rig, startRig } from "./stage.ts";
 
@@ -64,10 +64,34 @@ it("goes on when an answer cannot be sent, and takes nothing back", async () => 
   expect(await within(() => rig.ask({ verb: "cancel", target: next[0] as string }), 5_000)).toMatchObject({
     status: 200,
   });
-  expect([throws, answers.length, rig.parked.length]).toEqual([1, 8, 0]);
+  expect([throws, answers.length, rig.deadLetters.length]).toEqual([1, 8, 0]);
 });
 
-it("parks the one command that cannot be decided, and decides the others", async () => {
+it("finds the one command that breaks the connection of its turn, gives it up, and decides the others", async () => {
+  const { ids } = await create(
+    db,
+    Array.from({ length: 6 }, () => ({})),
+  );
+  const killer = ids[2] as string;
+  await db.use(async (sql) => {
+    await sql`
+      create function break_connection() returns trigger language plpgsql as
+      'begin perform pg_terminate_backend(pg_backend_pid()); return new; end'`;
+    await sql.unsafe(`
+      create trigger breaks before update on task for each row when (new.id = '${killer}')
+      execute function break_connection()`);
+  });
+  const answers = ids.map((target) => rig.ask({ verb: "cancel", target }, { expires: false }));
+  const others = answers.filter((_, i) => ids[i] !== killer);
+  for (const answer of await within(() => Promise.all(others), 10_000)) expect(answer).toMatchObject({ status: 200 });
+  expect(await within(() => answers[2] as Promise<Answer>, 30_000)).toMatchObject({ status: 503, code: "busy" });
+  expect(rig.deadLetters.map(({ item }) => item.command)).toMatchObject([{ verb: "cancel", target: killer }]);
+  await db.use((sql) => sql`drop function break_connection cascade`);
+  const again = () => rig.ask({ verb: "cancel", target: killer });
+  expect(await within(again, 5_000)).toMatchObject({ status: 200, state: "Canceled" });
+}, 60_000);
+
+it("makes a dead letter of the one command that cannot be decided, and decides the others", async () => {
   const { ids } = await create(
     db,
     Array.from({ length: 6 }, () => ({})),
@@ -80,5 +104,5 @@ it("parks the one command that cannot be decided, and decides the others", async
   ];
   const answers = await within(() => Promise.all(asked.map((command) => rig.ask(command))), 10_000);
   expect(answers.map((answer) => answer?.status)).toEqual([200, 200, 200, 503, 200, 200, 200]);
-  expect(rig.parked.map(({ item }) => item.command)).toMatchObject([poison]);
+  expect(rig.deadLetters.map(({ item }) => item.command)).toMatchObject([poison]);
 });

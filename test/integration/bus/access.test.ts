@@ -51,6 +51,20 @@ async function stored(): Promise<Record<string, number>> {
 }
 
 describe("a cluster of the shipped users", () => {
+  it.each(["worker", "baton"] as const)(
+    "lets %s look which tasks the messages name that are not settled",
+    async (user) => {
+      const { nc, refused } = as(user);
+      const manager = await jetstreamManager(nc);
+      const before = refused.length;
+      for (const stream of ["BATON_COMMANDS", "BATON_PROGRESS"])
+        await manager.streams
+          .getMessage(stream, { seq: 1 })
+          .catch((error) => expect(String(error)).toMatch(/no message/));
+      expect(refused.slice(before)).toEqual([]);
+    },
+  );
+
   it("runs a batch that was created, pulled, reported and counted over NATS by a client", async () => {
     const { nc } = as("client");
     const batch = [
@@ -119,8 +133,8 @@ describe("a cluster of the shipped users", () => {
 const streamCalls = ["CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE"] as const;
 const publishing: readonly (readonly [User, string])[] = [
   ...[
-    ...["baton.door", "baton.progress", "baton.start.bell", "baton.timer", "baton.circuit"],
-    ...["baton.dead.task.x", "baton.work.access.a"],
+    ...["baton.door", "baton.progress", "baton.start.bell", "baton.timer", "baton.circuit", "baton.bulk"],
+    ...["baton.dead.task.x", "baton.work.access.a", "baton.schedule"],
     ...[`baton.event.${uuid}.${uuid}.Success`, `baton.task.${uuid}.explode`, `baton.task.${uuid}`],
     ...["_INBOX_api.x", "_INBOX_worker.x", "_INBOX_baton.x", "_INBOX.x", "$SYS.REQ.SERVER.PING", "elsewhere"],
     ...streamCalls.map((call) => `$JS.API.STREAM.${call}.BATON_WORK`),
@@ -132,17 +146,21 @@ const publishing: readonly (readonly [User, string])[] = [
     ...["$JS.ACK.BATON_COMMANDS.actors.1.1.1.1.1", "$JS.ACK.BATON_PROGRESS.counters.1.1.1.1.1"],
   ].map((subject) => ["client", subject] as const),
   ...(["api", "worker", "baton"] as const).flatMap((user) =>
-    ["DELETE", "MSG.DELETE", "MSG.GET"].map((call) => [user, `$JS.API.STREAM.${call}.BATON_COMMANDS`] as const),
+    ["DELETE.BATON_COMMANDS", "PURGE.BATON_COMMANDS", "MSG.DELETE.BATON_COMMANDS", "MSG.GET.BATON_WORK"].map(
+      (call) => [user, `$JS.API.STREAM.${call}`] as const,
+    ),
   ),
-  ...[`baton.task.${uuid}.succeed`, "baton.work.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
+  ["api", "$JS.API.STREAM.MSG.GET.BATON_COMMANDS"],
+  ...["baton.batch.x", "baton.work.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
     (subject) => ["api", subject] as const,
   ),
   ...["$JS.API.CONSUMER.MSG.NEXT.BATON_COMMANDS.actors", "$JS.ACK.BATON_COMMANDS.actors.1.1.1.1.1"].map(
     (subject) => ["api", subject] as const,
   ),
-  ...["baton.door", "baton.progress", "baton.batch.create", `baton.task.${uuid}.succeed`, "baton.timer"].map(
+  ...["baton.door", "baton.progress", "baton.batch.create", `baton.task.${uuid}.succeed`].map(
     (subject) => ["worker", subject] as const,
   ),
+  ...["baton.timer", "baton.bulk"].map((subject) => ["worker", subject] as const),
 ];
 const subscribing: readonly (readonly [User, string])[] = [
   ...[
@@ -154,10 +172,12 @@ const subscribing: readonly (readonly [User, string])[] = [
     "baton.>",
     "baton.task.>",
     "baton.door",
+    "baton.schedule",
   ].map((subject) => ["client", subject] as const),
-  ...["baton.batch.create", "baton.timer", "baton.circuit", "baton.dead.>", "baton.work.>", "$JS.API.>", "$SYS.>"].map(
+  ...["baton.timer", "baton.circuit", "baton.bulk", "baton.dead.>", "baton.work.>", "$JS.API.>", "$SYS.>"].map(
     (subject) => ["client", subject] as const,
   ),
+  ["client", "baton.batch.create"],
   ...["_INBOX_client.>", "_INBOX_worker.>", "baton.batch.create", "baton.task.>"].map(
     (subject) => ["api", subject] as const,
   ),
@@ -251,7 +271,11 @@ it("is taken up again when a password was wrong for a while", async () => {
   let server = await start("right");
   onTestFinished(() => server.kill());
   const natsUrl = server.url.replace("//", "//u:right@");
-  const bus = openBus({ natsUrl, roles: new Set(["api"]) }, "test", makeLogger({ logLevel: "silent" }, "test"));
+  const bus = openBus(
+    { natsUrl, natsReplicas: 1, roles: new Set(["api"]) },
+    "test",
+    makeLogger({ logLevel: "silent" }, "test"),
+  );
   onTestFinished(() => bus.close());
   await until(() => bus.up);
   const attempts = { refused: 0 };
@@ -267,7 +291,7 @@ it("is taken up again when a password was wrong for a while", async () => {
   await until(() => bus.up);
 });
 
-it("parks a creation that is refused where nobody waits for the answer", async () => {
+it("makes a dead letter of a creation that is refused where no client waits for the answer", async () => {
   const dead = async () => (await (await jetstreamManager(as("worker").nc)).streams.info("BATON_DEAD")).state.messages;
   const before = await dead();
   as("client").nc.publish("baton.batch.create", "{no");

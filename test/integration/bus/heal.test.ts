@@ -3,24 +3,24 @@
 import { randomUUID } from "node:crypto";
 import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
 import { expect, it } from "vitest";
-import { openDoor } from "#bus/door";
-import { takeProgress } from "#bus/progress";
+import { openPublisher } from "#bus/commands/publisher";
+import { takeProgress } from "#bus/counters/progress";
 import { subjects } from "#bus/subjects";
 import { until } from "#test/until";
 import { done, log, openStand, openTestBus, type Stand, takeAll } from "./stand.ts";
 
 const healMs = 30_000;
-const command = () => ({ id: randomUUID(), verb: "pause", target: randomUUID() }) as const;
+const command = () => ({ id: randomUUID(), verb: "pause", target: randomUUID(), actor: "token" }) as const;
 
-/** Two workers and a door; `flows` resolves when so many commands in a row were answered. */
+/** Two workers and a publisher; `flows` resolves when so many commands in a row were answered. */
 async function flowing(stand: Stand) {
   const takers = [takeAll(stand.bus, done), takeAll(await openTestBus(stand.nats.url), done)];
-  const door = openDoor(await openTestBus(stand.nats.url), { channelCapacity: 100, decidable: () => true });
+  const publisher = openPublisher(await openTestBus(stand.nats.url), { channelCapacity: 100, decidable: () => true });
   const flows = async (within: number) => {
     let inARow = 0;
     await until(
       async () => {
-        inARow = (await door.ask(command()).then(
+        inARow = (await publisher.ask(command()).then(
           () => true,
           () => false,
         ))
@@ -33,14 +33,14 @@ async function flowing(stand: Stand) {
     );
   };
   await flows(5_000);
-  return { takers, door, flows };
+  return { takers, publisher, flows };
 }
 
 it("a consumer that is deleted: is made anew, and nothing that was stored is lost", async () => {
   const stand = await openStand();
-  const { flows, door } = await flowing(stand);
+  const { flows, publisher } = await flowing(stand);
   const manager = await stand.bus.manager();
-  const before = Array.from({ length: 20 }, () => door.ask(command()));
+  const before = Array.from({ length: 20 }, () => publisher.ask(command()));
   await manager.consumers.delete("BATON_COMMANDS", "actors");
   expect((await Promise.all(before)).every(({ status }) => status === 200)).toBe(true);
   await flows(healMs);
@@ -55,9 +55,9 @@ it("a stream that is deleted: is made anew, with its consumer, and commands flow
   await until(async () => (await stand.count("BATON_COMMANDS")) === 0);
 }, 60_000);
 
-it("all streams at once: the same, for counters and bells as well", async () => {
+it("all streams at once: the same, for counters and notifications as well", async () => {
   const stand = await openStand();
-  const { flows, door } = await flowing(stand);
+  const { flows, publisher } = await flowing(stand);
   const counted: string[] = [];
   const source = takeProgress(
     stand.bus,
@@ -73,7 +73,7 @@ it("all streams at once: the same, for counters and bells as well", async () => 
     await manager.streams.delete(name);
   await flows(healMs);
   const id = randomUUID();
-  await until(() => door.progress({ id, task: randomUUID(), success: 1, failures: 0 }).then(() => true), healMs);
+  await until(() => publisher.progress({ id, task: randomUUID(), success: 1, failures: 0 }).then(() => true), healMs);
   await until(() => counted.includes(id), healMs);
   for (const name of ["BATON_BELL", "BATON_DEAD", "BATON_WORK"])
     await until(async () => (await manager.streams.info(name)).config.name === name, healMs);
@@ -128,28 +128,6 @@ it("a consumer that is blind, with messages left that it will never deliver: is 
   }, healMs);
   expect(inbox.got).toMatchObject([{ status: 200 }]);
   expect((await manager.consumers.info("BATON_COMMANDS", "actors")).config.filter_subject ?? "").toBe("");
-}, 60_000);
-
-it("a consumer that holds one message and is blind to others: is made anew", async () => {
-  const stand = await openStand();
-  const manager = await stand.bus.manager();
-  const held = randomUUID();
-  await manager.consumers.delete("BATON_COMMANDS", "actors");
-  await manager.consumers.add("BATON_COMMANDS", {
-    ...{ durable_name: "actors", ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All },
-    filter_subject: `baton.task.${held}.>`,
-  });
-  const taker = takeAll(stand.bus);
-  await stand.publish(subjects.taskOf(held, "pause"));
-  await until(() => taker.asked.length === 1);
-  const unseen = [randomUUID(), randomUUID()];
-  for (const id of unseen) await stand.publish(subjects.taskOf(id, "pause"));
-  await until(async () => {
-    await stand.bus.ensure();
-    return unseen.every((id) => taker.asked.some(({ command }) => command.target === id));
-  }, healMs);
-  for (const one of taker.asked) one.settle(done(one));
-  await until(async () => (await stand.count("BATON_COMMANDS")) === 0, healMs);
 }, 60_000);
 
 it("a consumer that sees everything is left alone, however often it is looked at while commands flow", async () => {

@@ -4,12 +4,12 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { Counters } from "#actor/counters";
+import { Counters } from "#actor/counters/counters";
 import type { Bus } from "#bus/client";
-import { type Door, openDoor } from "#bus/door";
-import { type Brought, takeProgress } from "#bus/progress";
+import { type CommandPublisher, openPublisher } from "#bus/commands/publisher";
+import { type Brought, takeProgress } from "#bus/counters/progress";
 import type { Progress } from "#domain/command";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
 import { until } from "#test/until";
 import { create, openStage } from "../actor/stage.ts";
 import { done, log, openStand, openTestBus, type Stand, takeAll } from "./stand.ts";
@@ -22,9 +22,10 @@ let made = 0;
 const update = (task: string = crypto.randomUUID()) => ({ id: `u${made++}`, task, success: 1, failures: 0 });
 const many = (n: number) => Array.from({ length: n }, () => update());
 /** Stored, however often that takes. */
-const insist = (door: Door, one: Progress) => until(() => door.progress(one).then(() => true), healMs, "it is stored");
+const insist = (publisher: CommandPublisher, one: Progress) =>
+  until(() => publisher.progress(one).then(() => true), healMs, "it is stored");
 
-/** Takes updates and holds them until it is told to let go. */
+/** Takes updates and holds them until the test lets go. */
 function hold(bus: Bus) {
   const ids: string[] = [];
   let settles: (() => void)[] | null = [];
@@ -86,20 +87,20 @@ it.each(losses)(
   "a stream that is %s: whoever acks what it held takes nothing else away",
   async (_, prepare) => {
     const stand = await openStand();
-    const door = openDoor(stand.bus, { channelCapacity: 1, decidable: () => true });
+    const publisher = openPublisher(stand.bus, { channelCapacity: 1, decidable: () => true });
     const lose = await prepare(stand);
     const bus = await openTestBus(stand.nats.url);
-    const holder = hold(bus);
+    const taken = hold(bus);
     const before = many(20);
-    await Promise.all(before.map((one) => door.progress(one)));
-    await until(() => before.every(({ id }) => holder.ids.includes(id)));
-    await holder.stop();
+    await Promise.all(before.map((one) => publisher.progress(one)));
+    await until(() => before.every(({ id }) => taken.ids.includes(id)));
+    await taken.stop();
     await lose(stand);
     await until(() => bus.up, healMs);
     const after = many(20);
-    await Promise.all(after.map((one) => insist(door, one)));
+    await Promise.all(after.map((one) => insist(publisher, one)));
     // As many messages as were held before, under the same numbers where the server counts from there again.
-    holder.letGo();
+    taken.letGo();
     const other = hold(await openTestBus(stand.nats.url));
     other.letGo();
     await until(() => after.every(({ id }) => other.ids.includes(id)), healMs);
@@ -112,8 +113,8 @@ async function work(stand: Stand, db: Db) {
   for (let n = 0; n < 2; n++) {
     const bus = await openTestBus(stand.nats.url);
     takeAll(bus, done);
-    const counters = new Counters({ db, flushMs: 5, log, woken: () => {} });
-    const put = (brought: Brought) => counters.put({ ...brought, storedAt: null });
+    const counters = new Counters({ db, flushMs: 5, log, signaled: () => {}, armed: () => {}, deadLetter: () => {} });
+    const put = (brought: Brought) => counters.put({ ...brought, storedAt: null, acceptedMs: Date.now() });
     const source = takeProgress(bus, put, async () => {}, log);
     onTestFinished(async () => {
       source.close();
@@ -130,15 +131,15 @@ it.each(losses)(
     const { ids } = await create(db, [{}, {}, {}]);
     const stand = await openStand();
     await work(stand, db);
-    const doorBus = await openTestBus(stand.nats.url);
-    const door = openDoor(doorBus, { channelCapacity: 100, decidable: () => true });
+    const publisherBus = await openTestBus(stand.nats.url);
+    const publisher = openPublisher(publisherBus, { channelCapacity: 100, decidable: () => true });
     const sent: ReturnType<typeof update>[] = [];
     let isOver = false;
     const client = async (n: number) => {
       while (!isOver) {
         const one = update(ids[(n + sent.length) % ids.length]);
         sent.push(one);
-        await insist(door, one);
+        await insist(publisher, one);
       }
     };
     const clients = Promise.all(Array.from({ length: 10 }, (_, n) => client(n)));
@@ -157,12 +158,13 @@ it.each(losses)(
     await grow(500);
     isOver = true;
     await clients;
-    const answer = () => door.ask({ id: crypto.randomUUID(), verb: "pause", target: crypto.randomUUID() });
+    const answer = () =>
+      publisher.ask({ id: crypto.randomUUID(), verb: "pause", target: crypto.randomUUID(), actor: "token" });
     await until(() => answer().then(({ status }) => status === 200), healMs, "a command is answered");
     await until(async () => {
       const there = await counted();
       const missing = sent.filter(({ id }) => !there.has(id));
-      await Promise.all(missing.map((one) => door.progress(one)));
+      await Promise.all(missing.map((one) => publisher.progress(one)));
       return missing.length === 0;
     }, healMs);
     const [sum] = await db.use((sql) => sql<{ n: number }[]>`select sum(success)::int as n from task`);

@@ -1,15 +1,17 @@
-// Counter updates from the door and from clients, through JetStream into the table: each counts exactly once, whoever dies
-// and whatever comes again; what is no update is parked, and the others go on.
+// Counter updates from the API and from clients, through JetStream into the table: each counts exactly once, whoever dies
+// and whatever comes again; what is no update becomes a dead letter, and the others go on.
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { Counters } from "#actor/counters";
+import { Counters } from "#actor/counters/counters";
 import type { Bus } from "#bus/client";
-import { takeCommands } from "#bus/commands";
-import { openDoor } from "#bus/door";
-import { takeProgress } from "#bus/progress";
+import { takeCommands } from "#bus/commands/commands";
+import { openPublisher } from "#bus/commands/publisher";
+import { setAsideProgress, takeProgress } from "#bus/counters/progress";
+import { payloadOf, textOf } from "#bus/counters/progress-message";
 import { headers, subjects } from "#bus/subjects";
 import type { Progress } from "#domain/command";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
+import { metrics } from "#telemetry/metrics";
 import { stays, until } from "#test/until";
 import { create, openStage } from "../actor/stage.ts";
 import { log, openStand, openTestBus, type Stand } from "./stand.ts";
@@ -25,18 +27,22 @@ beforeEach(async () => {
 
 /** What a worker does with counters. `settles` false: it dies after the commit, before the ack. */
 function count(bus: Bus, settles = true) {
-  const counters = new Counters({ db, flushMs: 0, log, woken: () => {} });
+  const counters = new Counters({
+    ...{ db, flushMs: 0, log, signaled: () => {}, armed: () => {} },
+    deadLetter: (item, reason) => setAsideProgress(bus, item, reason, log),
+  });
   let applied = 0;
   const acking = (ack: () => void) => () => {
     applied++;
     if (settles) ack();
   };
-  const room = async () => {};
+  const whenFree = async () => {};
   const sources = [
     takeProgress(
       bus,
-      (brought) => counters.put({ ...brought, storedAt: null, settle: acking(brought.settle) }),
-      room,
+      (brought) =>
+        counters.put({ ...brought, storedAt: null, acceptedMs: brought.storedMs, settle: acking(brought.settle) }),
+      whenFree,
       log,
     ),
     takeCommands(
@@ -44,8 +50,14 @@ function count(bus: Bus, settles = true) {
       {
         command: () => {},
         delivery: () => {},
-        progress: (asked) => counters.put({ ...asked, settle: (answer) => acking(() => asked.settle(answer))() }),
-        room,
+        progress: (asked) =>
+          counters.put({
+            ...asked,
+            acceptedMs: asked.storedAt,
+            settle: (answer) => acking(() => asked.settle(answer))(),
+          }),
+        whenFree,
+        toPostgresMs: (ms) => ms,
       },
       log,
     ),
@@ -65,10 +77,15 @@ const sums = async () => {
   const of = new Map(rows.map(({ id, success, failures }) => [id, [success, failures]]));
   return ids.map((id) => of.get(id));
 };
-const doorOf = ({ bus }: Stand) => openDoor(bus, { channelCapacity: 500, decidable: () => true });
+const publisherOf = ({ bus }: Stand) => openPublisher(bus, { channelCapacity: 500, decidable: () => true });
 const update = (n: number, success = 1, failures = 0): Progress => {
   const task = ids[n % ids.length] as string;
   return { id: randomUUID(), task, success, failures };
+};
+/** How many updates were counted as dead letters in this process. */
+const deadLetters = () => {
+  const sample = metrics.commands.samples().find((line) => line.includes('{kind="progress",outcome="dead_letter"}'));
+  return Number(sample?.split(" ").at(-1) ?? 0);
 };
 const left = async (stand: Stand) => (await stand.count("BATON_PROGRESS")) + (await stand.count("BATON_COMMANDS"));
 const bare = (stand: Stand, id: string, body: object, more = {}) =>
@@ -77,11 +94,11 @@ const bare = (stand: Stand, id: string, body: object, more = {}) =>
 describe("an update", () => {
   it("counts once though its worker dies between commit and ack", async () => {
     const stand = await openStand();
-    const door = doorOf(stand);
+    const publisher = publisherOf(stand);
     const dying = count(await openTestBus(stand.nats.url), false);
     // Half of them under keys of their own, the others by the messages that they went in.
     const own = (n: number) => (n % 8 < 4 ? {} : { id: undefined });
-    await Promise.all(Array.from({ length: 200 }, (_, n) => door.progress({ ...update(n, 2, 1), ...own(n) })));
+    await Promise.all(Array.from({ length: 200 }, (_, n) => publisher.progress({ ...update(n, 2, 1), ...own(n) })));
     for (const id of ids) await bare(stand, id, { new_success: 100 });
     await until(() => dying.applied() >= 204);
     await dying.close();
@@ -94,13 +111,42 @@ describe("an update", () => {
 
   it("counts once under the same id, in one message, in two, and in two workers", async () => {
     const stand = await openStand();
-    const door = doorOf(stand);
+    const publisher = publisherOf(stand);
     const workers = [count(stand.bus), count(await openTestBus(stand.nats.url))];
     const updates = Array.from({ length: 40 }, (_, n) => update(n));
-    for (let time = 0; time < 3; time++) await Promise.all([...updates, ...updates].map((one) => door.progress(one)));
+    for (let time = 0; time < 3; time++)
+      await Promise.all([...updates, ...updates].map((one) => publisher.progress(one)));
     await until(async () => (await left(stand)) === 0, 20_000);
     expect(workers.reduce((sum, { applied }) => sum + applied(), 0)).toBeGreaterThanOrEqual(240);
     expect(await sums()).toEqual(ids.map(() => [10, 0]));
+  });
+
+  it("that cannot be applied is a dead letter, once, in the words of a client; the others of its message count", async () => {
+    const stand = await openStand();
+    const [poison = "", ...others] = ids;
+    await db.use((sql) =>
+      sql.unsafe(`
+        create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no more of these'; end $$;
+        create trigger refuse before update on task for each row when (new.id = '${poison}') execute function refuse()`),
+    );
+    onTestFinished(() => db.use((sql) => sql.unsafe("drop function refuse() cascade")).then(() => {}));
+    const updates = [...others, poison].map((task): Progress => ({ task, success: 3, failures: 1, attempt: 0 }));
+    const bundle = { id: randomUUID(), texts: updates.map(textOf) };
+    const send = () => stand.publish(subjects.progress, payloadOf(bundle.id, bundle.texts));
+    const before = deadLetters();
+    await send();
+    const worker = count(stand.bus);
+    await until(async () => worker.applied() === 4 && (await left(stand)) === 0);
+    await send();
+    await until(async () => worker.applied() === 8 && (await left(stand)) === 0);
+    expect(await sums()).toEqual([[0, 0], ...others.map(() => [3, 1])]);
+    expect(await stand.count("BATON_DEAD")).toBe(1);
+    expect(deadLetters() - before).toBe(2);
+    const manager = await stand.bus.manager();
+    const letter = await manager.streams.getMessage("BATON_DEAD", { last_by_subj: "baton.dead.>" });
+    expect(letter?.subject).toBe(subjects.deadOf(subjects.taskOf(poison, "progress")));
+    expect(letter?.header.get(headers.reason)).toContain("no more of these");
+    expect(letter?.json()).toEqual({ new_success: 3, new_failures: 1, attempt: 0 });
   });
 
   it("counts once under the same Nats-Msg-Id, also when the server has forgotten that", async () => {
@@ -113,7 +159,7 @@ describe("an update", () => {
     await until(async () => (await left(stand)) === 0);
     await stand.nats.stop();
     await stand.nats.start();
-    // A server of 2.9 does not remember ids of messages that were taken over a restart.
+    // The server forgets over a restart the ids of messages that were taken.
     await until(() => publish("a").then(() => true), 20_000);
     await publish("b");
     await until(async () => (await left(stand)) === 0, 20_000);
@@ -121,9 +167,9 @@ describe("an update", () => {
     await stays(async () => (await sums())[0]?.[0] === 2, 200);
   });
 
-  it("of a client counts if it was stored before the end, and is refused later; one of the door counts always", async () => {
+  it("of a client counts if it was stored before the end, and is refused later; one of the API counts always", async () => {
     const stand = await openStand();
-    const door = doorOf(stand);
+    const publisher = publisherOf(stand);
     const [id] = ids as [string];
     const inbox = stand.inbox();
     await bare(stand, id, { new_success: 1 }, { [headers.reply]: inbox.subject });
@@ -142,7 +188,7 @@ describe("an update", () => {
       return row;
     });
     await bare(stand, id, { new_success: 10 }, { [headers.reply]: inbox.subject });
-    await door.progress({ id: randomUUID(), task: id, success: 100, failures: 0 });
+    await publisher.progress({ id: randomUUID(), task: id, success: 100, failures: 0 });
     count(stand.bus);
     await until(async () => (await left(stand)) === 0);
     await until(() => inbox.got.length === 2);
@@ -199,32 +245,35 @@ describe("what is no update", () => {
   const wrong: readonly string[] = [
     ...["", "{", "null", "7", "{}", "[]", JSON.stringify({ id }), JSON.stringify({ id, updates: {} })],
     ...[7, "me", "", null, {}].map((other) => JSON.stringify({ id: other, updates: [[task, 1, 0]] })),
-    ...[null, 7, {}, [], [task], [task, 1], [task, 1, 0, "a", 1]].map((one) => sent(one)),
+    ...[null, 7, {}, [], [task], [task, 1], [task, 1, 0, "a", 1], [task, 1, 0, 1, "a", 1]].map((one) => sent(one)),
     ...[-1, 0.5, "1", 1e300, null].flatMap((n) => [sent([task, n, 0]), sent([task, 0, n])]),
-    ...[sent(["me", 1, 0]), sent([task, 1, 0, 7]), sent([task, 1, 0], ["me", 1, 0])],
+    ...[sent(["me", 1, 0]), sent([task, 1, 0, 0, 7]), sent([task, 1, 0], ["me", 1, 0])],
   ];
   /** Ids that only Postgres refuses: each alone is dropped. */
   const unkeepable = ["a\0b", Array.from({ length: 200 }, () => randomUUID()).join()];
 
-  it("is parked, message by message, and the others go on", async () => {
+  it("becomes a dead letter, message by message, and the others go on", async () => {
     const stand = await openStand();
-    const door = doorOf(stand);
+    const publisher = publisherOf(stand);
     count(stand.bus);
     for (const data of wrong) await stand.publish(subjects.progress, data);
     for (const own of unkeepable) {
       const updates = [
-        [ids[1], 1, 0, own],
+        [ids[1], 1, 0, null, own],
         [ids[0], 1, 0],
       ];
       await stand.publish(subjects.progress, JSON.stringify({ id: randomUUID(), updates }));
     }
-    await Promise.all(Array.from({ length: 8 }, (_, n) => door.progress(update(n))));
+    await Promise.all(Array.from({ length: 8 }, (_, n) => publisher.progress(update(n))));
     await until(async () => (await left(stand)) === 0, 15_000);
     expect((await sums()).map((sum) => sum?.[0])).toEqual([4, 2, 2, 2]);
     const dead = await stand.dead();
     expect(dead.map(({ data }) => data)).toEqual(expect.arrayContaining([...wrong]));
-    for (const { subject, reason } of dead)
-      expect([subject, reason]).toEqual(["baton.dead.progress", expect.stringMatching(/./)]);
+    const own = unkeepable.map(() => subjects.deadOf(subjects.taskOf(ids[1] as string, "progress")));
+    expect(dead.map(({ subject }) => subject).sort()).toEqual(
+      [...wrong.map(() => "baton.dead.progress"), ...own].sort(),
+    );
+    for (const { reason } of dead) expect(reason).toMatch(/./);
   });
 
   it("an empty list is nothing", async () => {

@@ -2,7 +2,7 @@
 import { createInbox, type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { onTestFinished } from "vitest";
 import { type Bus, openBus } from "#bus/client";
-import { type Asked, type AskedProgress, type CommandSource, takeCommands } from "#bus/commands";
+import { type Asked, type AskedProgress, type CommandSource, takeCommands } from "#bus/commands/commands";
 import type { Answer } from "#domain/command";
 import { makeLogger } from "#telemetry/log";
 import { freshNats, type OwnService } from "#test/services";
@@ -12,7 +12,7 @@ export const log = makeLogger({ logLevel: "silent" }, "test");
 
 /** A bus until the test ends; resolves when its streams are there. */
 export async function openTestBus(natsUrl: string): Promise<Bus> {
-  const bus = openBus({ natsUrl, roles: new Set(["worker"]) }, "test", log);
+  const bus = openBus({ natsUrl, natsReplicas: 1, roles: new Set(["worker"]) }, "test", log);
   onTestFinished(() => bus.close());
   await until(() => bus.up);
   return bus;
@@ -79,7 +79,7 @@ export interface Taker {
   readonly source: CommandSource;
 }
 
-/** Takes commands and keeps them; answers each at once where it is told how. */
+/** Takes commands and keeps them; answers each at once where the test says how. */
 export function takeAll(bus: Bus, answer?: (asked: Asked) => Answer | null): Taker {
   const [asked, progress]: [Asked[], AskedProgress[]] = [[], []];
   const source = takeCommands(
@@ -96,7 +96,8 @@ export function takeAll(bus: Bus, answer?: (asked: Asked) => Answer | null): Tak
         progress.push(one);
         if (answer !== undefined) one.settle({ status: 202, id: one.update.task });
       },
-      room: async () => {},
+      whenFree: async () => {},
+      toPostgresMs: (ms) => ms,
     },
     log,
   );

@@ -37,9 +37,9 @@ it("names every subject and every verb", () => {
 
 it("has TypeScript that runs", async () => {
   const whole = blocks("ts");
-  expect(whole.length).toBe(5);
+  expect(whole.length).toBe(6);
   // The page tells of events last; whoever listens begins before.
-  const isListening = (block: string) => block.includes("baton.event.");
+  const isListening = (block: string) => block.includes('nc.subscribe("baton.event.');
   const [first = "", ...rest] = whole.filter((block) => !isListening(block));
   const heard = "for await (const _ of nc.subscribe(`baton.event.*.*.Success`, { max: 1 })) await nc.flush();\n";
   const file = join(inject("scratchDir"), "docs-nats.ts");
@@ -55,6 +55,7 @@ it("has TypeScript that runs", async () => {
   expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^201 [0-9a-f-]{36}\n/) });
   expect(said).toMatch(/status: 200,[^}]*state: 'Success'/);
   expect(said).toMatch(/from: '(Running|Claimed)',\s*to: 'Success'/);
+  expect(said).toMatch(/^baton\.task\.success \{/m);
   // Counters are applied a moment after they were stored.
   const counted = async () => {
     const [task] =

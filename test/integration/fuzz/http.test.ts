@@ -3,6 +3,7 @@
 import { connect } from "node:net";
 import { Pool } from "undici";
 import { expect, it } from "vitest";
+import { type ErrorCode, errorCodes } from "#domain/errors";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Random, seeded } from "#test/dags";
 import { damaged, mutated } from "#test/mutate";
@@ -99,7 +100,11 @@ async function sendAll(url: string, all: readonly Sent[]): Promise<Got[]> {
     for (let next = queue.pop(); next; next = queue.pop()) {
       const [method = "", path = ""] = next.aim.route.split(" ");
       const answer = await pool.request({
-        ...{ method: method as "POST", path: path.replace("{id}", next.target), body: next.body },
+        ...{
+          method: method as "POST",
+          path: path.replace("{id}", next.target).replace("{name}", "fuzz"),
+          body: next.body,
+        },
         headers: next.type === "" ? {} : { "content-type": next.type },
       });
       const batch = answer.headers["x-batch-id"] as string | undefined;
@@ -115,9 +120,13 @@ async function sendAll(url: string, all: readonly Sent[]): Promise<Got[]> {
 function faultOf({ status, text }: { readonly status: number; readonly text: string }): string | undefined {
   if (status >= 500) return "is our own fault";
   if (status < 400) return undefined;
-  if (![400, 404, 409, 413, 415].includes(status)) return "is no answer to this";
-  const { error, details, current_status, allowed } = parsed(text);
+  if (![400, 404, 405, 409, 413, 415].includes(status)) return "is no answer to this";
+  const { error, code, details, faults, current_status, allowed } = parsed(text);
   if (typeof error !== "string" || error === "") return "has no error";
+  if (!(errorCodes[code as ErrorCode]?.statuses as readonly number[] | undefined)?.includes(status))
+    return "has no code of its status";
+  if (!Array.isArray(faults)) return "has no faults";
+  if (code === "validation_failed" && faults.length === 0) return "has no fault for programs";
   if (status === 409 && current_status !== undefined)
     return Array.isArray(allowed) ? undefined : "does not say what is allowed";
   if (!Array.isArray(details)) return "has no details";
@@ -231,7 +240,10 @@ it(`answers ${requests + liesTotal} wrong requests, and survives them`, { timeou
   });
   expect(changed.slice(0, 5).map(shown)).toEqual([]);
   // No batch came of a refusal or a rehearsal, and all of those that were promised are there.
-  const promised = got.flatMap(({ status, batch }) => (status === 201 || status === 204 ? [batch] : []));
+  const promised = got
+    // A new schedule is 201 as well.
+    .flatMap(({ status, batch }) => (batch !== undefined && (status === 201 || status === 204) ? [batch] : []))
+    .filter((id) => !batchesBefore.has(id ?? ""));
   const made = (await cluster.sql`select id from batch`)
     .map(({ id }) => id as string)
     .filter((id) => !batchesBefore.has(id));

@@ -1,5 +1,5 @@
 // 1,000 messages that no client of ours would send, to a real cluster: none stops a process or a consumer, each that is refused
-// is answered and parked and has changed nothing, and what is sound among them is done. SEED=<seed> repeats a run.
+// is answered, becomes a dead letter and has changed nothing, and what is sound among them is done. SEED=<seed> repeats a run.
 import { connect as connectTcp } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import {
@@ -22,10 +22,12 @@ const stranger = "0190b1a2-0000-7000-8000-000000000001";
 const payloads: Readonly<Record<string, unknown>> = {
   succeed: { new_success: 2, result: { a: [1] }, attempt: 0 },
   fail: { failure_reason: "broken", new_failures: 1 },
+  skip: { failure_reason: "nothing to do" },
   update: { metadata: { a: { b: 1 } }, priority: 3, expected_count: 4 },
   cancel: {},
   pause: { attempt: 0 },
   resume: {},
+  override: { status: "Skipped", reason: "by hand", result: [1] },
   progress: { new_success: 3, new_failures: 1 },
 };
 const verbs = Object.keys(payloads);
@@ -101,7 +103,7 @@ function askInVain(nc: NatsConnection, target: string): { readonly target: strin
 /** What only Baton's own processes send: taken apart as carefully as everything else. */
 function forge(nc: NatsConnection, target: string): void {
   const inbox = createInbox();
-  const command = { id: `c-${target}`, verb: random.pick(verbs.slice(0, 6)), target, fields: {}, attempt: 0, key: "k" };
+  const command = { id: `c-${target}`, verb: random.pick(verbs.slice(0, 7)), target, fields: {}, attempt: 0, key: "k" };
   const rules = { ...command, verb: "set_rules", rules: { kind: "k", rules: [] } };
   const whole = { ...command, verb: random.pick(["stop_batch", "pause_batch", "resume_batch"]) };
   const updates = [
@@ -119,6 +121,7 @@ function forge(nc: NatsConnection, target: string): void {
     ["baton.progress", { id: target, updates: [...updates, ...updates] }],
     ["baton.start.bell", "x"],
     ["baton.timer", 5],
+    ["baton.schedule", "x"],
     [`baton.dead.task.${target}`, {}],
     ["baton.work.fuzz.x", { task_id: target }],
     [`baton.event.${target}.${target}.Success`, {}],
@@ -187,7 +190,7 @@ async function createByNats(nc: NatsConnection, body: Uint8Array | string, heade
   return answer.json<Answer>();
 }
 
-it("1,000 wrong messages stop nobody, and are answered and parked", { timeout: 120_000 }, async () => {
+it("1,000 wrong messages stop no worker, and are answered and set aside", { timeout: 120_000 }, async () => {
   const cluster = await startCluster({ env: { LOG_LEVEL: "error" } });
   const pids = cluster.members.map(({ pid }) => pid);
   const nc = await connect({ servers: cluster.nats.url });
@@ -214,7 +217,7 @@ it("1,000 wrong messages stop nobody, and are answered and parked", { timeout: 1
   expect(asked.filter(({ got }) => got.length !== 1 || (got[0]?.status ?? 500) >= 500)).toEqual([]);
   const refused = asked.filter(({ got }) => (got[0]?.status ?? 0) >= 400);
   expect(refused.filter(({ target }) => before.get(target) !== after.get(target))).toEqual([]);
-  // A refusal names the task's state; what has none could not be read, says why, and is parked.
+  // A refusal names the task's state; what has none could not be read, says why, and becomes a dead letter.
   const malformed = refused
     .map(({ got }) => got[0] as Answer)
     .filter(({ details }) => !/does not allow/.test(details?.[0] ?? ""))
@@ -223,7 +226,7 @@ it("1,000 wrong messages stop nobody, and are answered and parked", { timeout: 1
     [],
   );
   const dead = async () => (await manager.streams.info("BATON_DEAD")).state.messages;
-  await until(async () => (await dead()) === malformed.length, 5_000, `${malformed.length} messages are parked`);
+  await until(async () => (await dead()) === malformed.length, 5_000, `${malformed.length} messages are dead letters`);
   expect([malformed.length > 100, asked.length - refused.length > 50]).toEqual([true, true]);
 
   const inVain = Array.from({ length: 100 }, () => askInVain(nc, next()));

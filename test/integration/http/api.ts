@@ -1,13 +1,19 @@
-// Owns an API on a real Postgres with a door that only remembers: what creation and reading need, without workers.
+// Owns an API on a real Postgres with a publisher that only counts: what creation and reading need, without workers.
+import type { CommandPublisher } from "#bus/commands/publisher";
 import { loadConfig } from "#config";
-import { makePolicy } from "#domain/guard";
+import { makePolicy } from "#domain/calls/guard";
+import { loadConsole } from "#http/console/files";
+import { LargeCalls } from "#http/large/calls";
 import { makeServer } from "#http/server";
-import { openDb } from "#store/client";
-import { migrate } from "#store/migrate";
+import { migrate } from "#store/maintenance/migrate";
+import { openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 
-export async function openApi(env: Record<string, string> = {}) {
+const noConsole = loadConsole(import.meta.dirname);
+
+/** `does`: what its commands does, where it is more than to remember. */
+export async function openApi(env: Record<string, string> = {}, does: Partial<CommandPublisher> = {}) {
   const url = await freshDatabase();
   const required = { DATABASE_URL: url, NATS_URL: "nats://localhost", HOST_URL: "http://localhost:8085" };
   const config = loadConfig({ ...required, LOG_LEVEL: "silent", ALLOWED_CIDRS: "127.0.0.0/8", ...env });
@@ -16,11 +22,25 @@ export async function openApi(env: Record<string, string> = {}) {
   await migrate(db);
   let rings = 0;
   const unused = () => Promise.reject(new Error("no actor in this test"));
-  const door = { up: true, ring: () => void rings++, ask: unused, progress: unused, counted: unused };
-  const app = await makeServer({ config, policy: makePolicy(config), db, door, log });
+  const commands = {
+    up: true,
+    notifyWork: () => void rings++,
+    notifyBulk: () => void rings++,
+    notifySchedule: () => {},
+    ask: unused,
+    progress: unused,
+    counted: unused,
+    resend: unused,
+    ...does,
+  };
+  const large = new LargeCalls({ config, db, commands, log });
+  const deps = { config, policy: makePolicy(config), db, commands, large, console: noConsole, log };
+  const app = await makeServer(deps);
   return {
     app,
+    deps,
     db,
+    large,
     rings: () => rings,
     post: (body: unknown, query = "") =>
       app.inject({
@@ -32,6 +52,7 @@ export async function openApi(env: Record<string, string> = {}) {
     get: async (url: string) => (await app.inject(url)).json(),
     async close() {
       await app.close();
+      await large.close();
       await db.close();
     },
   };

@@ -2,7 +2,7 @@
 // is sent beside, whoever dies. The database is asked what was really created.
 import { connect, headers } from "@nats-io/transport-node";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
-import { prune } from "#store/prune";
+import { prune } from "#store/maintenance/prune";
 import { type Reply, startCluster } from "#test/cluster";
 import { ownPostgres } from "#test/services";
 import { until } from "#test/until";

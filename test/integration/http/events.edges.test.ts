@@ -2,6 +2,7 @@
 // origins, the end of its process, and events that retention has dropped. With limits that a test can reach.
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import { refused } from "#test/refused";
 import { freshDatabase } from "#test/services";
 import { hear } from "#test/sse";
 import { until, within } from "#test/until";
@@ -48,8 +49,15 @@ it.each([
   for (const fault of faults) expect(details).toContainEqual(expect.stringContaining(fault));
 });
 
+it("does not follow a batch that is not there", async () => {
+  for (const more of ["", "&last_event_id=0"]) {
+    const answer = await ask(`?batch_id=${batches[0]}${more}`);
+    expect([answer.status, await answer.json()]).toEqual([404, refused("unknown_batch", "No such batch")]);
+  }
+});
+
 it("answers HEAD as GET, without a body", async () => {
-  const answer = await fetch(`${api.url}/events?batch_id=${batches[0]}`, { method: "HEAD" });
+  const answer = await fetch(`${api.url}/events`, { method: "HEAD" });
   expect([answer.status, answer.headers.get("content-type"), await answer.text()]).toEqual([
     200,
     "text/event-stream; charset=utf-8",
@@ -63,7 +71,7 @@ it("says something now and then", async () => {
   await until(() => heard.text.includes(": ping\n\n"));
 });
 
-it("turns away whoever is too many, until another one has gone", async () => {
+it("turns away a stream too many, until another one has gone", async () => {
   const [first] = [await follow(api), await follow(api), await follow(api)];
   const late = await ask("");
   expect([late.status, late.headers.get("retry-after")]).toEqual([429, "5"]);
@@ -128,7 +136,7 @@ it("asks for a token, and lets the configured origin in", async () => {
   ]);
 });
 
-it("ends at once with its process, whoever reads or does not", async () => {
+it("ends at once with its process, whether its client reads or not", async () => {
   const going = await listen(url);
   const heard = await follow(going, "", 1);
   await begun(await follow(going));

@@ -1,5 +1,6 @@
 // Reading on a real Postgres: filters, pages, orders, events, graphs and deliveries, and 404 for what does not exist.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { refused } from "#test/refused";
 import { openApi } from "./api.ts";
 
 const api = await openApi({ PAGINATION_MAX: "7", PAGINATION_DEFAULT: "5" });
@@ -102,7 +103,9 @@ describe("GET /batches", () => {
       canceled: 0,
       skipped: 0,
     });
-    expect(await api.get("/batches?page_size=1&page=3")).toEqual([batch]);
+    const { first_failure, ...listed } = batch;
+    expect(first_failure).toBe(null);
+    expect(await api.get("/batches?page_size=1&page=3")).toEqual([listed]);
   });
 });
 
@@ -124,7 +127,7 @@ it("draws the graph as it was sent", async () => {
   const { tasks, links } = await api.get(`/dag/${batches[1]}`);
   expect(tasks.map((t: { local_id: string }) => t.local_id)).toEqual(["a1", "b1"]);
   expect(links).toEqual([
-    { parent_id: ids.get("a1"), child_id: ids.get("b1"), requires_success: null, condition: "on_success" },
+    { parent_id: ids.get("a1"), child_id: ids.get("b1"), requires_success: false, condition: "on_success" },
   ]);
 });
 
@@ -173,6 +176,7 @@ it("lists deliveries, newest first", async () => {
     "batch_id",
     "trigger",
     "key",
+    "receiver",
     "status",
     "attempts",
     "next_at",
@@ -186,6 +190,6 @@ it.each(["/task/ID", "/task/ID/events", "/batch/ID", "/dag/ID"])("%s of nobody i
   const answer = await api.app.inject(path.replace("ID", missing));
   expect([answer.statusCode, answer.json()]).toEqual([
     404,
-    { error: expect.stringMatching(/^No such (task|batch)$/), details: [] },
+    refused(expect.stringMatching(/^unknown_(task|batch)$/) as never, expect.stringMatching(/^No such (task|batch)$/)),
   ]);
 });

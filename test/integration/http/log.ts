@@ -1,16 +1,20 @@
 // Two APIs that listen, on one database without workers, and a hand that writes events as turns do: each transaction locks a
-// row first, draws its ids, and commits or rolls back when it is told to.
+// row first, draws its ids, and commits or rolls back when the test says so.
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { onTestFinished } from "vitest";
 import { loadConfig } from "#config";
+import { loadConsole } from "#http/console/files";
+import { LargeCalls } from "#http/large/calls";
 import { makeServer } from "#http/server";
-import { type Db, openDb } from "#store/client";
-import { migrate } from "#store/migrate";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { strict } from "#test/policy";
 import { type Heard, hear } from "#test/sse";
 import { until } from "#test/until";
+
+const noConsole = loadConsole(import.meta.dirname);
 
 export interface Api {
   readonly url: string;
@@ -27,8 +31,18 @@ export async function listen(databaseUrl: string, env: Record<string, string> = 
   const db = openDb(config, log);
   await migrate(db);
   const unused = () => Promise.reject(new Error("no actor in this test"));
-  const door = { up: true, ring: () => {}, ask: unused, progress: unused, counted: unused };
-  const app = await makeServer({ config, policy: strict, db, door, log });
+  const commands = {
+    up: true,
+    notifyWork: () => {},
+    notifyBulk: () => {},
+    notifySchedule: () => {},
+    ask: unused,
+    progress: unused,
+    counted: unused,
+    resend: unused,
+  };
+  const large = new LargeCalls({ config, db, commands, log });
+  const app = await makeServer({ config, policy: strict, db, commands, large, console: noConsole, log });
   const url = await app.listen({ port, host: "127.0.0.1" });
   return {
     ...{ url, db },
@@ -64,7 +78,7 @@ export async function makeBatch(sql: postgres.Sql, batch: string, n: number): Pr
     with made as (
       insert into task (id, batch_id, pos, status, kind, wait_finished, wait_success, timeout, acts)
       select gen_random_uuid(), ${batch}, i, 'Pending', 'k', 0, 0, 60, 0 from generate_series(1, ${n}::int) i returning id)
-    insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, 'a', 'n' from made`;
+    insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, id::text, 'n' from made`;
 }
 
 /** What a turn writes. */

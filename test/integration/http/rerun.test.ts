@@ -1,73 +1,55 @@
 // A rerun on a real Postgres, without workers: what is refused, what is read of the old batch, and what is written.
 import { afterAll, describe, expect, it } from "vitest";
-import { openApi } from "./api.ts";
+import { refused } from "#test/refused";
+import { hook, ids, missing, openReruns, task } from "./rerun.stage.ts";
 
-const api = await openApi({ MAX_TASKS_PER_BATCH: "20000", PAYLOAD_MAX_BYTES: "50000000" });
+const { api, create, end, rerun, count } = await openReruns();
 afterAll(api.close);
-
-const missing = "019b0000-0000-7000-8000-000000000000";
-const hook = (path: string) => ({ kind: "Webhook", params: { url: `http://127.0.0.1:9/${path}`, verb: "Post" } });
-const task = (id: string, more: object = {}) => ({ id, name: `name ${id}`, kind: "k", ...more });
-const rerun = (batch: string, body: unknown = { only: "failed" }, headers: Record<string, string> = {}) =>
-  api.app.inject({
-    method: "POST",
-    url: `/batch/${batch}/rerun`,
-    headers: { "content-type": "application/json", ...headers },
-    ...(body === "" ? {} : { payload: JSON.stringify(body) }),
-  });
-
-async function create(body: unknown): Promise<string> {
-  const answer = await api.post(body);
-  if (answer.statusCode >= 300) throw new Error(answer.body);
-  return String(answer.headers["x-batch-id"]);
-}
-
-/** Ends every task as `ends` says by local id, the others by Success, as workers would have. */
-async function end(batch: string, ends: Record<string, string> = {}): Promise<void> {
-  await api.db.tx(async (sql) => {
-    await sql`
-      update task t set status = coalesce((${JSON.stringify(ends)}::text::jsonb ->> s.local_id)::task_status, 'Success'),
-        ended_at = now(), due_at = null, attempt = 3, success = 5, failures = 6, failure_reason = 'why', next_retry_at = now()
-      from task_spec s where s.id = t.id and t.batch_id = ${batch}`;
-    await sql`update task_spec set result = '{"old":true}' where batch_id = ${batch}`;
-    await sql`update batch set unfinished = 0, completed_at = now() where id = ${batch}`;
-  });
-}
-const ids = (tasks: readonly { local_id: string }[]) => tasks.map((one) => one.local_id);
-const count = async () => (await api.db.use((sql) => sql`select count(*)::int as n from batch`))[0]?.n;
 
 describe("is refused", () => {
   it.each([
-    ["no body", "", ["body: must be an object"]],
-    ["an array", [], ["body: must be an object"]],
-    ["nothing", {}, ["only: is required"]],
-    ["null", { only: null }, ["only: must be one of failed, all"]],
-    ["another word", { only: "Failed" }, ["only: must be one of failed, all"]],
-    ["two faults", { only: 1, dry_run: true }, ["only: must be one of failed, all", "dry_run: is not a known field"]],
+    ["an array", [], ["body: must be an object, not an array"]],
+    ["a text for a switch", { dependents: "yes" }, ['dependents: must be true or false, not "yes"']],
+    ["ids that are none", { from: ["a", 1] }, ['from[0]: must be a UUID, not "a"', "from[1]: must be a UUID, not 1"]],
+    ["no list of ids", { from: missing }, [`from: must be an array, not "${missing}"`]],
+    ["another word", { only: "Failed" }, ['only: must be one of failed, all, not "Failed"']],
+    [
+      "two faults",
+      { only: 1, dry_run: true },
+      ["only: must be one of failed, all, not 1", "dry_run: is not a known field"],
+    ],
   ])("with %s: 400", async (_what, body, details) => {
     const answer = await rerun(missing, body);
     expect(answer.statusCode).toBe(400);
-    expect(answer.json()).toEqual({ error: "Validation failed", details: expect.arrayContaining(details) });
+    expect(answer.json()).toEqual(
+      refused("validation_failed", "Validation failed", {
+        details: expect.arrayContaining(details),
+        faults: details.map(() => expect.anything()),
+      }),
+    );
     expect(answer.json().details).toHaveLength(details.length);
   });
 
   it("of an id that is none, and of nobody", async () => {
-    expect([(await rerun("x")).statusCode, (await rerun("x")).json().details]).toEqual([400, ["id: must be a UUID"]]);
+    expect([(await rerun("x")).statusCode, (await rerun("x")).json().details]).toEqual([
+      400,
+      ['id: must be a UUID, not "x"'],
+    ]);
     expect([(await rerun(missing)).statusCode, (await rerun(missing)).json()]).toEqual([
       404,
-      { error: "No such batch", details: [] },
+      refused("unknown_batch", "No such batch"),
     ]);
   });
 
   it("while a task is unfinished, and nothing is written", async () => {
     const batch = await create([task("a"), task("b")]);
-    await api.db.use((sql) => sql`update batch set unfinished = 1 where id = ${batch}`);
+    await api.db.use((sql) => sql`update batch set unfinished = 1, succeeded = total - 1 where id = ${batch}`);
     const [before, rings] = [await count(), api.rings()];
     for (const only of ["failed", "all"]) {
       const answer = await rerun(batch, { only });
       expect([answer.statusCode, answer.json()]).toEqual([
         409,
-        { error: "The batch has not ended: 1 of 2 tasks are unfinished", details: [] },
+        refused("batch_not_complete", "The batch has not ended: 1 of 2 tasks are unfinished"),
       ]);
     }
     expect([await count(), api.rings()]).toEqual([before, rings]);
@@ -139,12 +121,14 @@ describe("creates", () => {
       next_retry_at: null,
       result: null,
     });
-    const [row] = await api.db.use((sql) => sql`select acts, retry, kids, receiver from task where id = ${made[0].id}`);
-    expect(row).toMatchObject({ acts: 15, retry: { max_retries: 2, initial_delay_secs: 1 }, kids: 1 });
+    const [row] = await api.db.use(
+      (sql) => sql`select acts, retry, children, receiver from task where id = ${made[0].id}`,
+    );
+    expect(row).toMatchObject({ acts: 15, retry: { max_retries: 2, initial_delay_secs: 1 }, children: 1 });
     const [spec] = await api.db.use((sql) => sql`select dedupe from task_spec where id = ${made[0].id}`);
     expect(spec?.dedupe).toEqual(dedupe);
     expect((await api.get(`/dag/${batch}`)).links).toEqual([
-      { parent_id: made[0].id, child_id: made[1].id, requires_success: null, condition: "on_success" },
+      { parent_id: made[0].id, child_id: made[1].id, requires_success: false, condition: "on_success" },
     ]);
     expect(await api.get(`/batch/${batch}`)).toMatchObject({
       scope: "nightly",
@@ -188,43 +172,49 @@ describe("creates", () => {
     expect(new Set(both.map((answer) => answer.headers["x-batch-id"])).size).toBe(2);
   });
 
-  it("an empty batch that is complete at once, where nothing is left to run", async () => {
+  it("no batch, where nothing is left to take", async () => {
     const old = await create(sent);
     await end(old, { d: "Skipped" });
-    const rings = api.rings();
-    const answer = await rerun(old);
-    const batch = String(answer.headers["x-batch-id"]);
-    expect([answer.statusCode, answer.body, api.rings()]).toEqual([204, "", rings]);
-    expect(await api.get(`/batch/${batch}`)).toMatchObject({ batch_id: batch, total_tasks: 0, scope: "nightly" });
-    const told = await api.db.use((sql) => sql`select key, action from delivery where batch_id = ${batch}`);
-    expect(told).toEqual([{ key: `batch:${batch}:complete`, action: hook("complete") }]);
+    const [before, rings] = [await count(), api.rings()];
+    const key = { "idempotency-key": `nothing of ${old}` };
+    for (const [body, headers] of [[{}], [{ from: [] }], [{}, key], [{}, key]] as const) {
+      const answer = await rerun(old, body, headers);
+      expect([answer.statusCode, answer.body, answer.headers["x-batch-id"]]).toEqual([204, "", undefined]);
+    }
+    expect((await rerun(old, { only: "all" }, key)).statusCode).toBe(422);
     expect((await rerun(await create([]), { only: "all" })).statusCode).toBe(204);
+    expect([await count(), api.rings()]).toEqual([before + 1, rings]);
   });
 
-  it("no delay that is over, and the timer of one that is not", async () => {
+  it("what failed, where nothing is said", async () => {
+    const old = await create([task("a"), task("b", { dependencies: [{ id: "a" }] }), task("c")]);
+    await end(old, { b: "Failure", c: "Canceled" });
+    for (const body of ["", {}, { only: null, dependents: null, from: null }])
+      expect(ids((await rerun(old, body)).json())).toEqual(["b", "c"]);
+  });
+
+  it("a delay that begins again, and no time that has passed", async () => {
+    const ahead = new Date(Date.now() + 86_400_000).toISOString();
     const old = await create([
       task("over", { run_at: "2020-01-01T00:00:00Z" }),
-      task("ahead", { delay_secs: 3_000 }),
+      task("ahead", { run_at: ahead }),
+      task("delayed", { delay_secs: 3_000 }),
       task("waits", { delay_secs: 3_000, dependencies: [{ id: "over" }] }),
     ]);
-    const was = (await api.get(`/dag/${old}`)).tasks;
     await end(old);
-    const made = (await rerun(old, { only: "all" })).json();
-    expect(made.map((one: { run_at: string }) => one.run_at)).toEqual([null, was[1].run_at, was[2].run_at]);
+    const answer = await rerun(old, { only: "all" });
+    const made = answer.json();
+    const begun = (one: { created_at: string; run_at: string }) => Date.parse(one.run_at) - Date.parse(one.created_at);
+    expect(made.slice(0, 2).map((one: { run_at: string }) => one.run_at)).toEqual([null, ahead]);
+    expect(made.slice(2).map(begun)).toEqual([3_000_000, 3_000_000]);
     const rows = await api.db.use(
       (sql) => sql`select due_at from task where batch_id = ${made[0].batch_id} order by pos`,
     );
-    expect(rows.map((row) => row.due_at?.toISOString() ?? null)).toEqual([null, was[1].run_at, null]);
-  });
-
-  it("a large batch", async () => {
-    const tasks = Array.from({ length: 12_000 }, (_, n) =>
-      task(`t${n}`, n === 0 ? {} : { dependencies: [{ id: `t${n - 1}`, requires_success: true }] }),
-    );
-    const old = await create(tasks);
-    await end(old, { t11999: "Failure", t11998: "Canceled" });
-    expect(ids((await rerun(old)).json())).toEqual(["t11998", "t11999"]);
-    expect((await rerun(old, { only: "all" })).json()).toHaveLength(12_000);
+    expect(rows.map((row) => row.due_at?.toISOString() ?? null)).toEqual([null, made[1].run_at, made[2].run_at, null]);
+    // And again, when it is run a second time.
+    await end(String(answer.headers["x-batch-id"]));
+    const second = (await rerun(String(answer.headers["x-batch-id"]), { only: "all" })).json();
+    expect(begun(second[2])).toBe(3_000_000);
   });
 });
 

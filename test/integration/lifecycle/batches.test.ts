@@ -1,13 +1,13 @@
-// Random batches and random commands, told to the real system and to the reference model: after each command both must
+// Random batches and random commands, given to the real system and to the reference model: after each command both must
 // say the same of every task, and in the end everything that had to be delivered was. SEED=<seed> repeats a run.
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { Reference, type Task, type TaskSpec } from "#test/reference";
+import { seed } from "#test/seed";
 import { until } from "#test/until";
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const runs = 40;
 const hourSecs = 3600;
 
@@ -19,8 +19,8 @@ beforeAll(async () => {
 
 it(`${runs} random batches live as the reference model says (SEED=${seed})`, { timeout: 240_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(batch, fc.array(fc.tuple(command, fc.nat()), { maxLength: 25 }), async (specs, commands) => {
-      const both = await Both.create(specs);
+    fc.asyncProperty(batch, paused, commandList, async (specs, isPaused, commands) => {
+      const both = await Both.create(specs, isPaused);
       for (const [what, n] of commands) await both.tell(what, specs[n % specs.length] as Spec);
       await both.finish();
     }),
@@ -31,6 +31,8 @@ it(`${runs} random batches live as the reference model says (SEED=${seed})`, { t
 interface Spec extends TaskSpec {
   /** Stays Pending: its time is far away. */
   readonly later: boolean;
+  /** Its start is a word that is waited for, and no call. */
+  readonly isGate: boolean;
 }
 
 const edgeKinds = [
@@ -40,35 +42,48 @@ const edgeKinds = [
   { condition: "always" },
   { condition: "on_success" },
   { condition: "on_failure" },
+  { condition: "none_failed" },
 ] as const;
 const batch = fc
   .array(
     fc.record({
       retries: fc.nat(1),
       barrier: fc.boolean(),
+      keep: fc.nat(3).map((n) => n === 0),
+      any: fc.nat(2).map((n) => n === 0),
       later: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+      paused: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
+      isGate: fc.boolean(),
       edges: fc.array(fc.tuple(fc.nat(), fc.nat(edgeKinds.length - 1)), { maxLength: 3 }),
     }),
     { minLength: 1, maxLength: 8 },
   )
   .map((tasks) =>
-    tasks.map(({ retries, barrier, later, edges }, n): Spec => {
+    tasks.map(({ retries, barrier, keep, any, edges, ...how }, n): Spec => {
       const parents = new Map(n === 0 ? [] : edges.map(([parent, kind]) => [`t${parent % n}`, edgeKinds[kind]]));
       return {
         id: `t${n}`,
-        later,
+        ...how,
         retry: { max_retries: retries },
         dead_end_barrier: barrier,
+        dead_end: keep ? "keep" : "cancel",
+        join: any ? "any" : "all",
         dependencies: [...parents].map(([id, kind]) => ({ id, ...kind })),
       };
     }),
   );
+const overrides = ["override_success", "override_failure", "override_skipped"] as const;
 const command = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom("succeed" as const, "fail" as const) },
+  { weight: 4, arbitrary: fc.constantFrom("succeed" as const, "fail" as const, "skip" as const) },
+  { weight: 1, arbitrary: fc.constantFrom(...overrides) },
   { weight: 3, arbitrary: fc.constantFrom("cancel" as const, "pause" as const, "resume" as const) },
   { weight: 1, arbitrary: fc.constantFrom("pause_batch" as const, "resume_batch" as const) },
 );
-type Command = "succeed" | "fail" | "cancel" | "pause" | "resume" | "pause_batch" | "resume_batch" | "stop_batch";
+type OfTask = "succeed" | "fail" | "skip" | "cancel" | (typeof overrides)[number] | "pause" | "resume";
+type Command = OfTask | "pause_batch" | "resume_batch" | "stop_batch";
+
+const commandList = fc.array(fc.tuple(command, fc.nat()), { maxLength: 25 });
+const paused = fc.integer({ min: 0, max: 4 }).map((n) => n === 0);
 
 /** One batch, in the system and in the model. */
 class Both {
@@ -77,29 +92,29 @@ class Both {
   readonly #ids: Readonly<Record<string, string>>;
   readonly #batch: string;
 
-  static async create(specs: readonly Spec[]): Promise<Both> {
-    const tasks = specs.map(({ later, retry, ...spec }) => ({
+  static async create(specs: readonly Spec[], isPaused: boolean): Promise<Both> {
+    const tasks = specs.map(({ later, isGate, retry, ...spec }) => ({
       ...spec,
       name: spec.id,
       kind: "random",
       timeout: hourSecs,
       retry: { ...retry, initial_delay_secs: hourSecs, max_delay_secs: hourSecs },
       ...(later ? { delay_secs: hourSecs } : {}),
-      on_start: service.action("/start"),
+      on_start: isGate ? { kind: "Wait" } : service.action("/start"),
       on_success: [service.action("/end")],
       on_failure: [service.action("/end")],
       on_cancel: [service.action("/end")],
     }));
-    const ids = await cluster.create({ tasks, on_batch_complete: service.action("/complete") });
+    const ids = await cluster.create({ tasks, paused: isPaused, on_batch_complete: service.action("/complete") });
     const row = await cluster.row(Object.values(ids)[0] ?? "");
-    const both = new Both(specs, ids, String(row.batch_id));
+    const both = new Both(specs, ids, String(row.batch_id), isPaused);
     await both.#compare("creation");
     return both;
   }
 
-  constructor(specs: readonly Spec[], ids: Readonly<Record<string, string>>, batch: string) {
+  constructor(specs: readonly Spec[], ids: Readonly<Record<string, string>>, batch: string, paused: boolean) {
     this.#specs = specs;
-    this.#model = new Reference(specs);
+    this.#model = new Reference(specs, { paused });
     this.#ids = ids;
     this.#batch = batch;
   }
@@ -109,7 +124,7 @@ class Both {
     else {
       const outcome = this.#model.tell(what, id);
       const { status, body } = await cluster.call(...requestOf(what, this.#ids[id] ?? ""));
-      const refusal = what === "succeed" || what === "fail" ? 409 : 400;
+      const refusal = what === "cancel" || what === "pause" || what === "resume" ? 400 : 409;
       if (status !== (outcome === "refused" ? refusal : 200))
         throw new Error(`${what} ${id}: the model says ${outcome}, the system ${status} ${JSON.stringify(body)}`);
     }
@@ -183,12 +198,24 @@ function keyOf(id: string, delivered: string): string {
   return attempt === "0" ? `${id}:cancel` : `${id}:cancel:${attempt}`;
 }
 
-function requestOf(what: "succeed" | "fail" | "cancel" | "pause" | "resume", id: string): [string, string, unknown?] {
-  if (what === "cancel") return ["DELETE", `/task/${id}`];
-  if (what === "pause" || what === "resume") return ["PATCH", `/task/${what}/${id}`];
-  return [
-    "PATCH",
-    `/task/${id}`,
-    what === "succeed" ? { status: "Success" } : { status: "Failure", failure_reason: "told" },
-  ];
+function requestOf(what: OfTask, id: string): [string, string, unknown?] {
+  switch (what) {
+    case "cancel":
+      return ["DELETE", `/task/${id}`];
+    case "pause":
+    case "resume":
+      return ["PATCH", `/task/${what}/${id}`];
+    case "succeed":
+      return ["PATCH", `/task/${id}`, { status: "Success" }];
+    case "fail":
+      return ["PATCH", `/task/${id}`, { status: "Failure", failure_reason: "by test" }];
+    case "skip":
+      return ["PATCH", `/task/${id}`, { status: "Skipped" }];
+    case "override_success":
+      return ["POST", `/task/${id}/override`, { status: "Success", reason: "by test" }];
+    case "override_failure":
+      return ["POST", `/task/${id}/override`, { status: "Failure", reason: "by test" }];
+    case "override_skipped":
+      return ["POST", `/task/${id}/override`, { status: "Skipped", reason: "by test" }];
+  }
 }

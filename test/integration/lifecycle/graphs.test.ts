@@ -12,7 +12,12 @@ beforeAll(async () => {
   cluster = await startCluster({ workers: 2, env: { MAX_DEPS_PER_TASK: "1000", MAX_TASKS_PER_BATCH: "2000" } });
 });
 
-it.each(cases)("$name", async ({ tasks, command: [verb, id], expected }) => {
+const orders = cases.flatMap((one) => [
+  { ...one, order: "as listed" },
+  { ...one, tasks: one.tasks.toReversed(), order: "children first" },
+]);
+
+it.each(orders)("$name, $order", async ({ tasks, command: [verb, id], expected }) => {
   const ids = await cluster.create(
     tasks.map((task) => ({ ...task, name: task.id, kind: "g", on_start: service.action("/work") })),
   );

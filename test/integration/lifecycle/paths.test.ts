@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, type Member, startCluster } from "#test/cluster";
 import { type Receiver, startReceiver } from "#test/receiver";
-import { type Door, httpDoor, natsDoor } from "./doors.ts";
+import { type Client, httpClient, natsClient } from "./clients.ts";
 import { has, isLateStart, type Path, pathsFrom } from "./model.ts";
 import { play, type World } from "./player.ts";
 
@@ -15,9 +15,9 @@ const killed = all.filter((path) => has(path, "lease_expired") && !isLateStart(p
 const frozen = all.filter(isLateStart);
 
 const atOnce = 16;
-const doors = ["HTTP", "NATS"] as const;
-const open = (name: (typeof doors)[number], cluster: Cluster): Promise<Door> =>
-  name === "HTTP" ? Promise.resolve(httpDoor(cluster)) : natsDoor(cluster);
+const clients = ["HTTP", "NATS"] as const;
+const open = (name: (typeof clients)[number], cluster: Cluster): Promise<Client> =>
+  name === "HTTP" ? Promise.resolve(httpClient(cluster)) : natsClient(cluster);
 // One slot for each service, for the gates; a service that always fails must not be spared its calls.
 const env = { WEBHOOK_HOST_CONCURRENCY: "1", WORKER_LOOP_INTERVAL_MS: "100" };
 
@@ -29,21 +29,22 @@ describe("while all workers live", () => {
   });
   afterAll(() => cluster.stop());
 
-  it.each(doors)(`${calm.length} paths over %s`, { timeout: 240_000 }, async (name) => {
-    const door = await open(name, cluster);
+  it.each(clients)(`${calm.length} paths over %s`, { timeout: 240_000 }, async (name) => {
+    const client = await open(name, cluster);
     const world: World = {
       cluster,
       service,
       loseWorker: () => Promise.reject(new Error("no worker dies here")),
       reviveWorker: () => {},
     };
-    expect(await playAll(world, calm, door, atOnce)).toEqual([]);
-    await door.close();
+    expect(await playAll(world, calm, client, atOnce)).toEqual([]);
+    await client.close();
   });
 });
 
-describe.each(doors)("with a worker that is lost, over %s", (name) => {
-  const lease = { ...env, WORKER_CLAIM_TIMEOUT_SECS: "2" };
+describe.each(clients)("with a worker that is lost, over %s", (name) => {
+  // A call lasts as long as its worker is away, on a loaded machine too.
+  const lease = { ...env, WORKER_CLAIM_TIMEOUT_SECS: "2", WEBHOOK_TIMEOUT_SECS: "60" };
 
   it(`${killed.length} paths where it is killed`, { timeout: 120_000 }, async () => {
     const cluster = await startCluster({ env: lease });
@@ -62,10 +63,10 @@ describe.each(doors)("with a worker that is lost, over %s", (name) => {
 async function playTogether(
   cluster: Cluster,
   paths: readonly Path[],
-  name: (typeof doors)[number],
+  name: (typeof clients)[number],
   lose: (worker: Member) => Promise<void>,
 ): Promise<string[]> {
-  const [door, service] = await Promise.all([open(name, cluster), startReceiver()]);
+  const [client, service] = await Promise.all([open(name, cluster), startReceiver()]);
   let [worker] = cluster.workers;
   const lost: Member[] = [];
   const meeting = new Meeting(paths.length, async () => {
@@ -82,8 +83,8 @@ async function playTogether(
       for (const member of lost) cluster.thaw(member);
     },
   };
-  const faults = await playAll(world, paths, door, paths.length, () => meeting.leave());
-  await door.close();
+  const faults = await playAll(world, paths, client, paths.length, () => meeting.leave());
+  await client.close();
   return faults;
 }
 
@@ -91,7 +92,7 @@ async function playTogether(
 async function playAll(
   world: World,
   paths: readonly Path[],
-  door: Door,
+  client: Client,
   limit: number,
   done = () => {},
 ): Promise<string[]> {
@@ -100,7 +101,7 @@ async function playAll(
   const player = async () => {
     for (let path = left.shift(); path; path = left.shift())
       try {
-        await play(world, path, door);
+        await play(world, path, client);
       } catch (error) {
         faults.push(`${path.title}: ${(error as Error).message}`);
       } finally {

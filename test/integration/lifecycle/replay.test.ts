@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Receiver, startReceiver } from "#test/receiver";
+import { refused as refusal } from "#test/refused";
 import { until } from "#test/until";
 import { connect } from "../../../src/sdk/client.ts";
 
@@ -10,7 +11,7 @@ let cluster: Cluster;
 let service: Receiver;
 let baton: ReturnType<typeof connect>;
 beforeAll(async () => {
-  // Nothing is found by an interval: what is sent was told of.
+  // The interval is so long that it finds nothing: what is sent was nudged.
   const env = { WEBHOOK_MAX_ATTEMPTS: "1", WEBHOOK_DELIVERY_INTERVAL_MS: "60000" };
   const retention = { RETENTION_ENABLED: "1", RETENTION_DAYS: "1", RETENTION_CLEANUP_INTERVAL_SECS: "1" };
   const small = { RETENTION_BATCH_SIZE: "2" };
@@ -39,26 +40,42 @@ describe("a replay", () => {
     const first = await baton.delivery(id);
     const attempt = { at: expect.stringMatching(/^\d{4}-.*Z$/), duration_ms: expect.any(Number) };
     const failed = { n: 1, ...attempt, status: 410, error: "HTTP 410", answer: '{"why":"für immer"}' };
-    expect(first).toEqual({ ...(await baton.deliveries({ task_id: first.task_id ?? "" }))[0], history: [failed] });
+    expect(first).toEqual({ ...(await baton.deliveries({ task_id: first.task_id ?? "" }))[0], attempts: [failed] });
     expect(await baton.replay(id)).toEqual({ id, status: "pending" });
     await isSent(id);
     const arrived = { n: 2, ...attempt, status: 200, error: null, answer: null };
-    expect(await baton.delivery(id)).toMatchObject({ key, attempts: 1, last_status: 200, history: [failed, arrived] });
+    expect(await baton.delivery(id)).toMatchObject({ key, last_status: 200, attempts: [failed, arrived] });
     const [before, after, ...more] = service.to("/gone");
     expect(more).toEqual([]);
     expect(after).toMatchObject({ key, handle: before?.handle, body: before?.body, headers: before?.headers });
+  });
+
+  it("sends what arrived once more, and of what is on its way says so", async () => {
+    service.answer("/twice", { status: 410 });
+    const { id, key } = await exhausted("/twice");
+    service.answer("/twice", {});
+    await replay(id);
+    await isSent(id);
+    const hold = service.hold("/twice");
+    expect(await baton.replay(id)).toEqual({ id, status: "pending" });
+    await until(() => service.to("/twice").length === 3);
     const refused = await replay(id);
     expect([refused.status, refused.body]).toEqual([
       409,
-      { error: "A delivery that is success is not replayed", current_status: "success", allowed: [] },
+      refusal("delivery_pending", "A delivery that is pending is not replayed", {
+        ...{ current_status: "pending", allowed: [] },
+      }),
     ]);
+    hold.release();
+    await isSent(id);
+    expect(service.to("/twice").map((call) => call.key)).toEqual([key, key, key]);
   });
 
-  it("of nobody is 404, of what is no id 400", async () => {
-    const none = { error: "No such delivery", details: [] };
+  it("of an unknown delivery is 404, of what is no id 400", async () => {
+    const none = refusal("unknown_delivery", "No such delivery");
     for (const { status, body } of [await replay(missing), await cluster.call("GET", `/webhook-deliveries/${missing}`)])
       expect([status, body]).toEqual([404, none]);
-    for (const { status } of [await replay("x"), await cluster.call("GET", "/webhook-deliveries/replay")])
+    for (const { status } of [await replay("x"), await cluster.call("GET", "/webhook-deliveries/x")])
       expect(status).toBe(400);
   });
 
@@ -67,8 +84,8 @@ describe("a replay", () => {
     const { id } = await exhausted("/never");
     const attempts = (n: number) =>
       until(async () => {
-        const { history, status } = await baton.delivery(id);
-        return status === "exhausted" && history.length === n;
+        const { attempts: made, status } = await baton.delivery(id);
+        return status === "exhausted" && made.length === n;
       });
     expect((await replay(id, "one")).status).toBe(202);
     await attempts(2);

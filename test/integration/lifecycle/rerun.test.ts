@@ -1,4 +1,4 @@
-// A rerun in a whole system: what failed runs again by itself, what succeeded does not, and the end of it is told.
+// A rerun in a whole system: what failed runs again by itself, what succeeded does not, and its end is delivered.
 import { beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Receiver, reports, startReceiver } from "#test/receiver";
@@ -41,7 +41,7 @@ it("runs what failed and what did not run, and tells the end", { timeout: 60_000
   const old = await batchOf(first.build);
   await until(isComplete(old));
   const baton = connect(cluster.url);
-  const { batchId, tasks } = await baton.rerun(old, "failed");
+  const { batchId, tasks } = await baton.rerun(old, { only: "failed" });
   const made = Object.fromEntries(tasks.map((one) => [one.local_id, one.id]));
   expect(Object.keys(made)).toEqual(["test", "publish"]);
   await until(isComplete(batchId));
@@ -51,9 +51,9 @@ it("runs what failed and what did not run, and tells the end", { timeout: 60_000
     [first.test, made.test],
     [made.publish],
   ]);
-  const told = () => service.to("/complete").map((call) => call.key);
-  await until(() => told().length === 2);
-  expect(told()).toEqual([`batch:${old}:complete`, `batch:${batchId}:complete`]);
+  const deliveries = () => service.to("/complete").map((call) => call.key);
+  await until(() => deliveries().length === 2);
+  expect(deliveries()).toEqual([`batch:${old}:complete`, `batch:${batchId}:complete`]);
   await until(() => service.to("/ok").length === 1);
   expect(service.to("/ok").map((call) => call.taskId)).toEqual([made.test]);
 });
@@ -67,10 +67,10 @@ it("is refused until the last task has ended", async () => {
   const baton = connect(cluster.url);
   await until(async () => (await cluster.status(ids.a1 ?? "")) === "Running");
   await baton.patch(ids.a1 ?? "", { status: "Failure", failure_reason: "no" });
-  await expect(baton.rerun(batch, "all")).rejects.toMatchObject({ status: 409 });
-  await expect(baton.rerun(batch, "none" as "all")).rejects.toBeInstanceOf(BatonRefused);
+  await expect(baton.rerun(batch, { only: "all" })).rejects.toMatchObject({ status: 409 });
+  await expect(baton.rerun(batch, { only: "none" as "all" })).rejects.toBeInstanceOf(BatonRefused);
   await baton.stop(batch);
-  const { tasks } = await baton.rerun(batch, "failed");
+  const { tasks } = await baton.rerun(batch, { only: "failed" });
   await until(() => startsTo("/a1").length === 2);
   const later = tasks[1]?.id ?? "";
   expect(tasks.map((one) => one.local_id)).toEqual(["a1", "b1"]);
@@ -84,7 +84,7 @@ it("starts a task at its time, if that is ahead", async () => {
   const batch = await batchOf(ids.timed);
   const baton = connect(cluster.url);
   await baton.stop(batch);
-  const { tasks } = await baton.rerun(batch, "failed");
+  const { tasks } = await baton.rerun(batch, { only: "failed" });
   await until(() => startsTo("/timed").length === 1);
   expect(startsTo("/timed")).toEqual([tasks[0]?.id]);
   expect(service.to("/timed")[0]?.at).toBeGreaterThanOrEqual(run_at);
@@ -98,11 +98,52 @@ it("keeps the cancel actions that were sent, not those that a service answered f
   await until(async () => (await cluster.status(old)) === "Running");
   await baton.cancel(old);
   await until(() => service.of(old, "cancel").length === 2);
-  const { tasks } = await baton.rerun(await batchOf(old), "failed");
+  const { tasks } = await baton.rerun(await batchOf(old), { only: "failed" });
   const again = tasks[0]?.id ?? "";
   await until(async () => (await cluster.status(again)) === "Running");
   await baton.cancel(again);
   await until(() => service.of(again, "cancel").length > 0);
   await stays(() => service.of(again, "cancel").length === 1, 300);
   expect(service.of(again, "cancel").map((call) => call.path)).toEqual(["/cancel"]);
+});
+
+it("runs named tasks again, ends at once what cannot run, and completes once", { timeout: 60_000 }, async () => {
+  service.answer("/from-a", reports(failure));
+  service.answer("/from-b", reports(failure), reports({ status: "Success" }));
+  for (const path of ["/from-d", "/from-any"]) service.answer(path, reports({ status: "Success" }));
+  const first = await cluster.create({
+    on_batch_complete: service.action("/from-complete"),
+    tasks: [
+      task("from-a"),
+      task("from-b"),
+      task("from-c", {
+        dependencies: ["from-a", "from-b"].map((id) => ({ id, requires_success: true })),
+        on_failure: [service.action("/from-failed")],
+      }),
+      task("from-d", { dependencies: [{ id: "from-c" }] }),
+      task("from-any", {
+        join: "any",
+        dependencies: ["from-a", "from-b"].map((id) => ({ id, condition: "on_success" })),
+      }),
+    ],
+  });
+  const old = await batchOf(first["from-a"]);
+  await until(isComplete(old));
+  const baton = connect(cluster.url);
+  const { batchId, tasks } = await baton.rerun(old, { from: [first["from-b"] ?? ""] });
+  const made = Object.fromEntries(tasks.map((one) => [one.local_id, one]));
+  expect(tasks.map((one) => `${one.local_id} ${one.status}`)).toEqual([
+    ...["from-b Pending", "from-c Failure", "from-d Pending", "from-any Waiting"],
+  ]);
+  expect(made["from-c"]?.failure_reason).toBe("Required parent task from-a failed");
+  await until(isComplete(batchId));
+  expect(await baton.batch(batchId)).toMatchObject({ status: "failure", first_failure: null });
+  expect((await baton.batch(batchId)).status_counts).toMatchObject({ success: 3, failure: 1 });
+  await until(() => service.to("/from-failed").some((call) => call.taskId === made["from-c"]?.id));
+  await until(() => service.to("/from-complete").length === 2);
+  expect(service.to("/from-complete").map((call) => call.key)).toEqual([
+    `batch:${old}:complete`,
+    `batch:${batchId}:complete`,
+  ]);
+  expect(startsTo("/from-c")).toEqual([]);
 });

@@ -75,7 +75,7 @@ describe("a Concurrency rule", () => {
     await until(async () => (await cluster.status(other as string)) === "Running");
   });
 
-  it("compares the values of its fields, null among them, and blocks whoever lacks one", async () => {
+  it("compares the values of its fields, null among them, and blocks a task that lacks one", async () => {
     const kind = newKind();
     const rules = [slots(kind, 1, "tenant", "size")];
     const of = (id: string, metadata: object) => task(id, kind, { rules, metadata });
@@ -93,7 +93,7 @@ describe("a Concurrency rule", () => {
     await stays(async () => JSON.stringify(await statuses(ids)) === JSON.stringify(now), 300);
   });
 
-  it("takes ArcRun's spelling, several rules at once, and blocks nobody behind", async () => {
+  it("takes ArcRun's spelling, several rules at once, and blocks no task behind", async () => {
     const [kind, wide] = [newKind(), newKind()];
     const { max_concurrency: max_concurency, ...rest } = slots(kind, 1);
     const both = [{ ...rest, type: "Concurency", max_concurency }, slots(wide, 5)];
@@ -191,7 +191,7 @@ describe("a change", () => {
 });
 
 describe("why a task waits", () => {
-  it("is told with who holds its place, and what it lacks", async () => {
+  it("is listed with the tasks that use its limit, and what it lacks", async () => {
     const kind = newKind();
     const rule = slots(kind, 1, "tenant");
     const of = (id: string, metadata: object) => task(id, kind, { rules: [rule], metadata });

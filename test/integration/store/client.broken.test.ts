@@ -3,7 +3,7 @@
 // must be well again by itself.
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Unavailable } from "#domain/errors";
-import { type Db, openDb } from "#store/client";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase, type OwnService, ownPostgres } from "#test/services";
 import { until, within } from "#test/until";
@@ -49,6 +49,30 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((db) => db.close()));
+});
+
+describe("a database that is away from the start", () => {
+  const away = (databaseUrl: string) => {
+    const lines: string[] = [];
+    const logging = makeLogger({ logLevel: "warn" }, "test", { write: (line) => lines.push(line) });
+    opened.push(openDb({ databaseUrl, ...settings, poolAcquireRetries: 0 }, logging));
+    return () => lines.map((line) => JSON.parse(line));
+  };
+
+  it.each([
+    ["does not exist", (to: URL) => (to.pathname = "/nowhere"), /database "nowhere" does not exist/],
+    ["knows no such user", (to: URL) => (to.username = "stranger"), /stranger/],
+    ["is not there", (to: URL) => (to.port = "1"), /ECONNREFUSED/],
+  ])("says at once why, and once, however often it is tried: it %s", async (_what, change, reason) => {
+    const to = new URL(url);
+    change(to);
+    const lines = away(to.href);
+    await until(() => lines().some(({ err }) => reason.test(err.message)));
+    await Promise.allSettled(Array.from({ length: 5 }, () => opened.at(-1)?.use((sql) => sql`select 1`)));
+    const said = lines().filter(({ err }) => reason.test(err.message));
+    expect(said).toEqual([expect.objectContaining({ level: "warn", msg: "Postgres cannot be reached" })]);
+    expect(JSON.stringify(lines())).not.toContain(new URL(url).password || "no password");
+  });
 });
 
 describe("a backend that is killed", () => {

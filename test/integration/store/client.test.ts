@@ -1,7 +1,7 @@
 // The pool while Postgres is well: how many connections, who waits and for how long, and what one transaction promises.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Unavailable } from "#domain/errors";
-import { type Db, openDb } from "#store/client";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { stays, until, within } from "#test/until";
@@ -31,7 +31,7 @@ const connections = (db: Db) =>
     return rows.length;
   });
 /** Holds a connection until `release`. */
-function holder(db: Db): { held: Promise<void>; release: () => void; done: Promise<void> } {
+function longRun(db: Db): { held: Promise<void>; release: () => void; done: Promise<void> } {
   let release = () => {};
   const until = new Promise<void>((resolve) => (release = resolve));
   let began = () => {};
@@ -85,7 +85,7 @@ describe("the pool", () => {
     expect(most).toBeGreaterThan(0);
   });
 
-  it("keeps so many open as it was told, and answers", async () => {
+  it("keeps as many open as it is set to, and answers", async () => {
     const db = open({ poolMaxSize: 4, poolMinIdle: 3 });
     const watcher = open({ poolMaxSize: 1 });
     await until(async () => (await connections(watcher)) === 3);
@@ -93,9 +93,9 @@ describe("the pool", () => {
     expect(db.up).toBe(true);
   });
 
-  it("lets nobody wait for a connection longer than POOL_TIMEOUT_SECS", async () => {
+  it("lets no caller wait for a connection longer than POOL_TIMEOUT_SECS", async () => {
     const db = open({ poolMaxSize: 1, poolTimeoutSecs: 1 });
-    const { held, release, done } = holder(db);
+    const { held, release, done } = longRun(db);
     await held;
     const asked = performance.now();
     const waiting = await Promise.allSettled(Array.from({ length: 5 }, () => db.use((sql) => sql`select 1`)));
@@ -110,7 +110,7 @@ describe("the pool", () => {
 
   it("hands a connection over in the order of asking", async () => {
     const db = open({ poolMaxSize: 1 });
-    const { held, release, done } = holder(db);
+    const { held, release, done } = longRun(db);
     await held;
     const order: number[] = [];
     const waiting = [0, 1, 2, 3].map((n) => db.use(async () => void order.push(n)));
@@ -121,7 +121,7 @@ describe("the pool", () => {
 
   it("refuses those who wait, and newcomers, once it is closed", async () => {
     const db = open({ poolMaxSize: 1 });
-    const { held, release, done } = holder(db);
+    const { held, release, done } = longRun(db);
     await held;
     const waiting = db.use((sql) => sql`select 1`).catch((error: unknown) => error);
     await db.close();
@@ -134,7 +134,7 @@ describe("the pool", () => {
   it("leaves no connection behind, also of work that was under way when it closed", async () => {
     const watcher = open({ poolMaxSize: 1 });
     const db = open({ poolMaxSize: 2 });
-    const { held, release, done } = holder(db);
+    const { held, release, done } = longRun(db);
     await held;
     await db.close();
     release();
@@ -200,7 +200,7 @@ describe("a transaction", () => {
     expect(await ids(db)).toEqual([5]);
   });
 
-  it("takes everything back when the work throws, or a statement in it fails that nobody cares for", async () => {
+  it("takes everything back when the work throws, or a statement in it fails that is not awaited", async () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
     const thrown = db.tx(async (sql, last) => {
@@ -228,7 +228,7 @@ describe("a transaction", () => {
     }
   });
 
-  it("does not claim success where a statement failed that nobody cared for", async () => {
+  it("does not claim success where a statement failed that was not awaited", async () => {
     const db = open({ poolMaxSize: 1 });
     const careless = db.tx(async (sql) => {
       await sql`select 1 / 0`.catch(() => {});
@@ -245,7 +245,7 @@ describe("a transaction", () => {
     await expect(db.use((sql) => sql.unsafe("savepoint a"))).rejects.toMatchObject({ code: "25P01" });
   });
 
-  it("is seen by nobody before it is committed", async () => {
+  it("is not seen before it is committed", async () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
     const other = open({ poolMaxSize: 1 });

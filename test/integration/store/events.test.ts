@@ -2,8 +2,8 @@
 // one costs does not grow with the batch.
 import { randomUUID } from "node:crypto";
 import { afterAll, expect, it } from "vitest";
-import type { Db } from "#store/client";
-import { eventsUpTo, placeAfter, resumeAfter } from "#store/events";
+import { eventsUpTo, placeAfter, resumeAfter } from "#store/events/log";
+import type { Db } from "#store/pg/pool";
 import { openApi } from "../http/api.ts";
 
 const { db, close } = await openApi();
@@ -18,7 +18,7 @@ async function makeLog(tasks: number): Promise<string> {
       with made as (
         insert into task (id, batch_id, pos, status, kind, wait_finished, wait_success, timeout, acts)
         select gen_random_uuid(), ${batch}, i, 'Pending', 'k', 0, 0, 60, 0 from generate_series(1, ${tasks}::int) i returning id)
-      insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, 'a', 'n' from made`;
+      insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, id::text, 'n' from made`;
     const write = () => sql`
       insert into event (task_id, batch_id, "from", "to", event, at, attempt, actor)
       select id, b, 'Pending', 'Claimed', 'claim', now(), 0, 'worker:1'

@@ -1,13 +1,12 @@
 // The days of the log of events: rows go where their time says, days are made ahead by several at once, what has no day is
 // not lost, and retention drops whole days, but none that a batch still needs.
 import { randomUUID } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
-import { type Db, openDb } from "#store/client";
-import { eventsAfter, placeOf, resumeAfter } from "#store/events";
-import { migrate } from "#store/migrate";
-import { clearDefault, dropOldest, makeDays } from "#store/partitions";
+import { eventsAfter, placeOf, resumeAfter } from "#store/events/log";
+import { clearDefault, dropOldest, makeDays } from "#store/events/partitions";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { until } from "#test/until";
@@ -64,11 +63,11 @@ const placed = () =>
   >`select id, replace(tableoid::regclass::text, 'event_', '') as of from event order by id`;
 const makeDay = (n: number) => sql`select event_day((now() at time zone 'UTC')::date + ${n}::int)`;
 const addBatch = (createdDay: number, completedDay: number | null) => sql`
-  insert into batch (id, total, unfinished, created_at, completed_at)
-  values (${randomUUID()}, 1, ${completedDay === null ? 1 : 0}, now() + ${createdDay} * interval '1 day',
+  insert into batch (id, total, unfinished, succeeded, created_at, completed_at)
+  values (${randomUUID()}, 1, ${completedDay === null ? 1 : 0}, ${completedDay === null ? 0 : 1}, now() + ${createdDay} * interval '1 day',
     now() + ${completedDay} * interval '1 day')`;
 
-it("has today and the next days, whoever makes them and however many at once", async () => {
+it("has today and the next days, however many processes make them at once", async () => {
   expect(await days()).toEqual([day(0), day(1), day(2)]);
   const several = Array.from({ length: 6 }, () => open(url));
   onTestFinished(async () => void (await Promise.all(several.map((one) => one.close()))));
@@ -132,7 +131,7 @@ it.each([
   expect(await dropOldest(db, 10)).toBe(kept ? null : `event_${day(-12)}`);
 });
 
-it("does not drop what somebody reads just now, and tries again", async () => {
+it("does not drop what another transaction reads, and tries again", async () => {
   await makeDay(-12);
   await write(-12);
   const other = postgres(url, { max: 1, onnotice: () => {} });
@@ -170,34 +169,4 @@ it("finds the place after an event, without looking at more days than it must", 
   );
   const text = JSON.stringify(plan);
   expect([text.includes(`event_${day(-6)}`), text.includes(`event_${day(-3)}`)]).toEqual([false, true]);
-});
-
-it("takes over the events of before, with their ids, and goes on after them", async () => {
-  const old = await freshDatabase();
-  const before = postgres(old, { max: 1, onnotice: () => {} });
-  onTestFinished(() => before.end({ timeout: 1 }));
-  const folder = new URL("../../../src/store/migrations/", import.meta.url);
-  await before`create table migration (name text primary key, at timestamptz not null default now())`;
-  const earlier = readdirSync(folder)
-    .filter((name) => name.endsWith(".sql") && name < "0009")
-    .sort();
-  for (const name of earlier) {
-    await before.unsafe(readFileSync(new URL(name, folder), "utf8"));
-    await before`insert into migration (name) values (${name})`;
-  }
-  await before`
-    insert into event (task_id, batch_id, "from", "to", event, at, attempt, reason, actor)
-    select gen_random_uuid(), gen_random_uuid(), 'Pending', 'Claimed', 'claim', now() - n * interval '12 hours', 0, null, 'w'
-    from generate_series(1, 20) n`;
-  await before`delete from event where id in (3, 20)`;
-  const rows = await before`select * from event order by id`;
-  const mine = open(old);
-  onTestFinished(() => mine.close());
-  await migrate(mine);
-  expect([...(await before`select * from event order by id`)]).toEqual([...rows]);
-  const [next] = await before<{ id: string }[]>`
-    insert into event (task_id, batch_id, "from", "to", event, at, attempt, actor)
-    values (${randomUUID()}, ${randomUUID()}, 'Pending', 'Claimed', 'claim', now(), 0, 'w') returning id`;
-  expect(Number(next?.id)).toBe(21);
-  expect([...(await before`select from event_default`)]).toHaveLength(0);
 });

@@ -1,18 +1,29 @@
 // Deleting old batches on a real Postgres: which go and which stay, in portions that readers can live with, by several at once.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import type { Db, Sql } from "#store/client";
-import { drawn } from "#store/events";
-import { takeSettled } from "#store/replays";
-import { readEnded } from "#store/rerun";
-import { type Deleted, deleteOld, firstPlace } from "#store/retention";
+import { readEnded } from "#store/create/rerun";
+import { drawn } from "#store/events/log";
+import { type Deleted, deleteOld, firstPlace } from "#store/maintenance/retention";
+import type { Db, Sql } from "#store/pg/pool";
+import { takeSettled } from "#store/turn/replays";
 import { until } from "#test/until";
 import { openApi } from "../http/api.ts";
 
 const api = await openApi();
 const { db } = api;
 afterAll(api.close);
-const tables = ["task", "task_spec", "link", "holder", "event", "delivery", "delivery_attempt", "batch", "batch_spec"];
+const tables = [
+  "task",
+  "task_spec",
+  "link",
+  "slot",
+  "event",
+  "delivery",
+  "delivery_attempt",
+  "batch",
+  "batch_spec",
+  "deduplicated",
+];
 beforeEach(() => db.use((sql) => sql.unsafe(`truncate ${tables.join(", ")}`)).then(() => {}));
 
 interface Making {
@@ -30,8 +41,8 @@ async function write({ tasks = 2, ago = 40, deliveries = "success" }: Making = {
   const settled = deliveries !== "pending";
   await db.tx(async (sql) => {
     await sql`
-      insert into batch (id, total, unfinished, completed_at)
-      values (${batch}, ${tasks}, ${open}, now() - ${ago}::int * interval '1 day')`;
+      insert into batch (id, total, unfinished, succeeded, completed_at)
+      values (${batch}, ${tasks}, ${open}, ${tasks - open}, now() - ${ago}::int * interval '1 day')`;
     await sql`insert into batch_spec (id, scope) values (${batch}, 's')`;
     await sql`
       with t as (
@@ -41,7 +52,7 @@ async function write({ tasks = 2, ago = 40, deliveries = "success" }: Making = {
         from generate_series(1, ${tasks}) n returning id, pos),
       s as (insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, pos::text, 'n' from t),
       l as (insert into link (parent_id, child_id) select p.id, c.id from t p join t c on c.pos = p.pos + 1),
-      h as (insert into holder (key, task_id) select gen_random_uuid(), id from t),
+      h as (insert into slot (key, task_id) select gen_random_uuid(), id from t),
       e as (insert into event (task_id, batch_id, "from", "to", event, at, attempt, actor)
         select id, ${batch}, 'Running', 'Success', 'succeed', now(), 0, 'x' from t),
       d as (insert into delivery (id, key, task_id, batch_id, trigger, action, facts, status, done_at)
@@ -57,7 +68,7 @@ async function walk(tasksMax = 1_000, own: Db = db): Promise<Deleted[]> {
   const portions: Deleted[] = [];
   for (let place: typeof firstPlace | null = firstPlace; place !== null; ) {
     const done = await deleteOld(own, { days: 30, tasksMax }, place);
-    if (done === "busy") continue;
+    if (done === "elsewhere") continue;
     if (done.next !== null) portions.push(done.deleted);
     place = done.next;
   }
@@ -76,7 +87,7 @@ describe("an old batch", () => {
     await write({ tasks: 3 });
     expect(await walk()).toEqual([{ batches: 1, tasks: 3, deliveries: 4, events: 3 }]);
     expect(await left()).toEqual({});
-    expect(await db.use((sql) => sql`delete from wake returning key`)).toHaveLength(3);
+    expect(await db.use((sql) => sql`delete from signal returning key`)).toHaveLength(3);
   });
 
   it("goes when it is empty, too", async () => {
@@ -99,6 +110,19 @@ describe("an old batch", () => {
     await db.use((sql) => sql`update delivery set status = 'success', done_at = now()`);
     await walk();
     expect(await left()).toEqual({});
+  });
+
+  it("stays while a rerun of it is unfinished, and keeps none behind it", async () => {
+    const [first, again] = [await write({ ago: 50 }), await write({ ago: null })];
+    await db.use((sql) => sql`update batch set rerun_of = ${first} where id = ${again}`);
+    await write({ ago: 40 });
+    await walk(1);
+    expect((await batches()).sort()).toEqual([first, again].sort());
+    await db.use(
+      (sql) => sql`update batch set unfinished = 0, succeeded = 2, completed_at = now() where id = ${again}`,
+    );
+    await walk();
+    expect(await batches()).toEqual([again]);
   });
 
   it("stays while it is not old, or not complete", async () => {
@@ -157,14 +181,43 @@ describe("a portion", () => {
       expect([tasks.length, links.length < rest]).toEqual([rest, true]);
       for (const path of ofTask) expect([200, 404]).toContain((await api.app.inject(path)).statusCode);
       // It cannot be run again in part.
-      expect((await readEnded(db, batch)) === undefined).toBe(rest < 6);
+      expect((await readEnded(db, batch, { only: "all", dependents: false, from: null })) === undefined).toBe(rest < 6);
       await portion();
     }
     for (const path of [`/batch/${batch}`, `/dag/${batch}`, ...ofTask])
       expect((await api.app.inject(path)).statusCode).toBe(404);
   });
 
-  it("leaves a batch and a task that somebody has locked for the next time", async () => {
+  it("keeps a batch while a rerun of it is unfinished, and not longer", async () => {
+    const [first, again, over] = [await write({ ago: 50 }), await write({ ago: null }), await write({ ago: 40 })];
+    await db.use((sql) => sql`update batch set rerun_of = ${first} where id in (${again}, ${over})`);
+    expect(await walk()).toEqual([expect.objectContaining({ batches: 1, tasks: 2 })]);
+    expect((await api.app.inject(`/batch/${first}`)).statusCode).toBe(200);
+    await db.use(
+      (sql) => sql`update batch set unfinished = 0, succeeded = total, completed_at = now() where id = ${again}`,
+    );
+    expect(await walk()).toEqual([expect.objectContaining({ batches: 1, tasks: 2 })]);
+    expect((await api.app.inject(`/batch/${first}`)).statusCode).toBe(404);
+  });
+
+  it("keeps what a rerun of a rerun may read from, however many lie between, and not longer", async () => {
+    const [first, second, third] = [await write({ ago: 60 }), await write({ ago: 50 }), await write({ ago: 40 })];
+    const [again, alone] = [await write({ ago: null }), await write({ ago: 40 })];
+    await db.use(
+      (sql) => sql`
+        update batch b set rerun_of = u.of from unnest(${`{${[second, third, again, alone].join()}}`}::uuid[],
+          ${`{${[first, second, third, first].join()}}`}::uuid[]) u (id, of) where b.id = u.id`,
+    );
+    await walk(1);
+    expect((await batches()).sort()).toEqual([first, second, third, again].sort());
+    await db.use(
+      (sql) => sql`update batch set unfinished = 0, succeeded = 2, completed_at = now() where id = ${again}`,
+    );
+    await walk(1);
+    expect(await batches()).toEqual([again]);
+  });
+
+  it("leaves a batch and a task that are locked for the next time", async () => {
     const [one, two] = [await write({ ago: 50 }), await write({ ago: 60 })];
     await db.tx(async (sql) => {
       await sql`select from batch where id = ${one} for no key update`;
@@ -180,7 +233,7 @@ describe("a portion", () => {
     await write();
     await db.tx(async (sql) => {
       await takeSettled(sql);
-      expect(await deleteOld(db, { days: 30, tasksMax: 10 }, firstPlace)).toBe("busy");
+      expect(await deleteOld(db, { days: 30, tasksMax: 10 }, firstPlace)).toBe("elsewhere");
     });
     expect(await batches()).toHaveLength(1);
   });
@@ -195,7 +248,7 @@ it("several at once delete everything once", async () => {
 });
 
 describe("among many others", () => {
-  /** What the connection has scanned so far, by table; of what went before a part may be told already. */
+  /** What the connection has scanned so far, by table; of what went before, a part may be reported already. */
   const scanned = async (sql: Sql) => {
     const rows = await sql<{ name: string; whole: number; rows: number }[]>`
       select relname as name, seq_scan as whole, seq_tup_read + coalesce(idx_tup_fetch, 0) as rows from pg_stat_xact_user_tables`;
@@ -227,8 +280,8 @@ describe("among many others", () => {
     expect(idle).toMatchObject({ done: { next: null }, whole: [] });
     expect(idle.rows).toBeLessThan(20);
     await write({ tasks: 3 });
-    const busy = await touched();
-    expect(busy).toMatchObject({ done: { deleted: { batches: 1, tasks: 3 } }, whole: [] });
-    expect(busy.rows).toBeLessThan(300);
+    const touchedRows = await touched();
+    expect(touchedRows).toMatchObject({ done: { deleted: { batches: 1, tasks: 3 } }, whole: [] });
+    expect(touchedRows.rows).toBeLessThan(300);
   });
 });

@@ -1,8 +1,8 @@
-// The functions of the database that make keys, terms and lanes, and the sweep that finds what is not as it should be.
+// The functions of the database that make keys, terms and queues, and the sweep that finds what is not as it should be.
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Db, Sql } from "#store/client";
-import { fromStart, repairRules } from "#store/repair";
+import type { Db, Sql } from "#store/pg/pool";
+import { fromStart, repairRules } from "#store/rules/repair";
 import { until } from "#test/until";
 import { openStage } from "../actor/stage.ts";
 
@@ -60,37 +60,37 @@ describe("terms", () => {
     expect(await terms([], { a: 1 })).toBe(null);
   });
 
-  it("make one lane, for everybody who asks at once", async () => {
+  it("make one queue, for all transactions that ask at once", async () => {
     const wanted = JSON.stringify([{ type: "Concurrency", limit: 1, key: randomUUID() }]);
-    const asked = Array.from({ length: 8 }, () => ask<number>((sql) => sql`select lane_for(${wanted}::text::jsonb)`));
+    const asked = Array.from({ length: 8 }, () => ask<number>((sql) => sql`select queue_for(${wanted}::text::jsonb)`));
     expect(new Set(await Promise.all(asked)).size).toBe(1);
-    expect(await ask((sql) => sql`select lane_for(null)`)).toBe(0);
+    expect(await ask((sql) => sql`select queue_for(null)`)).toBe(0);
   });
 });
 
-it("has shapes that were made while somebody waited for the lock, though the statement began before", async () => {
+it("has key templates that were made while it waited for the lock, though the statement began before", async () => {
   const lock = 4_711;
   let waiting: Promise<readonly object[]> | undefined;
   await db.tx(async (sql) => {
     await sql`select pg_advisory_xact_lock(${lock})`;
-    await sql`delete from shape`;
-    await sql`insert into shape (kind, fields) values ('made meanwhile', '{}')`;
+    await sql`delete from key_template`;
+    await sql`insert into key_template (kind, fields) values ('made meanwhile', '{}')`;
     waiting = db.use(
       (other) => other`
-      select exists (select from shape where kind = 'made meanwhile') as before, has_shapes() as now
+      select exists (select from key_template where kind = 'made meanwhile') as before, has_key_templates() as now
       from (select pg_advisory_xact_lock(${lock}) offset 0) l`,
     );
     await until(async () => (await sql`select from pg_locks where not granted and locktype = 'advisory'`).length > 0);
   });
   expect(await waiting).toEqual([{ before: false, now: true }]);
-  await db.use((sql) => sql`delete from shape`);
+  await db.use((sql) => sql`delete from key_template`);
 });
 
 describe("the sweep", () => {
   const [batch, task, gone] = [randomUUID(), randomUUID(), randomUUID()];
-  const keyOf = () => ask<string>((sql) => sql`select rule_key('swept', '{}', null)`);
-  const holders = () => db.use((sql) => sql<{ task_id: string }[]>`select task_id from holder order by task_id`);
-  const wakes = () => db.use((sql) => sql`delete from wake returning key, lane`);
+  const keyOf = () => ask<string>((sql) => sql`select limit_key_of('swept', '{}', null)`);
+  const slots = () => db.use((sql) => sql<{ task_id: string }[]>`select task_id from slot order by task_id`);
+  const signals = () => db.use((sql) => sql`delete from signal returning key, queue`);
 
   beforeAll(async () => {
     await db.use((sql) => sql`insert into batch (id, total, unfinished) values (${batch}, 1, 1)`);
@@ -102,54 +102,56 @@ describe("the sweep", () => {
     await db.use(
       (sql) => sql`insert into task_spec (id, batch_id, local_id, name) values (${task}, ${batch}, 't', 't')`,
     );
-    await db.use((sql) => sql`insert into shape (kind, fields, complete) values ('swept', '{}', true)`);
+    await db.use((sql) => sql`insert into key_template (kind, fields, complete) values ('swept', '{}', true)`);
     expect(await repairRules(db, fromStart())).toBe(1);
   });
 
-  it("gives a holder to a task that is active, once", async () => {
-    expect(await holders()).toEqual([{ task_id: task }]);
+  it("gives a slot to a task that is active, once", async () => {
+    expect(await slots()).toEqual([{ task_id: task }]);
     expect(await repairRules(db, fromStart())).toBe(0);
   });
 
-  it("takes holders away that nobody is or that say something else, and wakes whoever waits for them", async () => {
+  it("frees slots that no active task uses or that say something else, and signals the queues that wait for them", async () => {
     const [key, other] = [await keyOf(), randomUUID()];
-    await db.use((sql) => sql`insert into holder (key, task_id) values (${key}, ${gone}), (${other}, ${task})`);
+    await db.use((sql) => sql`insert into slot (key, task_id) values (${key}, ${gone}), (${other}, ${task})`);
     expect(await repairRules(db, fromStart())).toBe(2);
-    expect(await holders()).toEqual([{ task_id: task }]);
-    expect((await wakes()).map((wake) => wake.key).sort()).toEqual([key, other].sort());
+    expect(await slots()).toEqual([{ task_id: task }]);
+    expect((await signals()).map((signal) => signal.key).sort()).toEqual([key, other].sort());
   });
 
-  it("wakes a lane that waits for an open key, and leaves one that waits for a full one", async () => {
+  it("signals a queue that waits for an open key, and leaves one that waits for a full one", async () => {
     const key = await keyOf();
-    const lane = (limit: number, waits = key) =>
+    const queue = (limit: number, waits = key) =>
       ask<number>(
         (sql) => sql`
-        insert into lane (hash, terms, ready, waiting_on, waiting_type, waiting_limit)
+        insert into admission_queue (hash, terms, ready, waiting_on, waiting_type, waiting_limit)
         values (gen_random_uuid(), '[]', true, ${waits}, 'Concurrency', ${limit}) returning id`,
       );
-    await lane(1);
+    await queue(1);
     expect(await repairRules(db, fromStart())).toBe(0);
-    const open = await lane(2);
+    const open = await queue(2);
     expect(await repairRules(db, fromStart())).toBe(1);
     expect(await repairRules(db, fromStart())).toBe(0);
-    expect(await wakes()).toEqual([{ key, lane: null }]);
-    await db.use((sql) => sql`delete from lane where id = ${open}`);
+    expect(await signals()).toEqual([{ key, queue: null }]);
+    await db.use((sql) => sql`delete from admission_queue where id = ${open}`);
   });
 
-  it("wakes a lane with a task that nobody looks at", async () => {
-    const lane = await ask<number>(
-      (sql) => sql`insert into lane (hash, terms) values (gen_random_uuid(), '[]') returning id`,
+  it("signals a queue with a task that no round looks at", async () => {
+    const queue = await ask<number>(
+      (sql) => sql`insert into admission_queue (hash, terms) values (gen_random_uuid(), '[]') returning id`,
     );
     const pending = randomUUID();
     await db.use(
       (sql) => sql`
-      insert into task (id, batch_id, pos, status, kind, lane, wait_finished, wait_success, timeout, acts)
-      values (${pending}, ${batch}, 1, 'Pending', 'other', ${lane}, 0, 0, 60, 0)`,
+      insert into task (id, batch_id, pos, status, kind, queue, wait_finished, wait_success, timeout, acts)
+      values (${pending}, ${batch}, 1, 'Pending', 'other', ${queue}, 0, 0, 60, 0)`,
     );
     expect(await repairRules(db, fromStart())).toBe(1);
-    expect(await wakes()).toEqual([{ key: null, lane }]);
-    await db.use((sql) => sql`update lane set since = now() - interval '2 hours'`);
+    expect(await signals()).toEqual([{ key: null, queue }]);
+    await db.use((sql) => sql`update admission_queue set since = now() - interval '2 hours'`);
     await repairRules(db, fromStart());
-    expect((await db.use((sql) => sql`select id from lane order by id`)).map(({ id }) => id)).toEqual([lane]);
+    expect((await db.use((sql) => sql`select id from admission_queue order by id`)).map(({ id }) => id)).toEqual([
+      queue,
+    ]);
   });
 });

@@ -9,8 +9,8 @@ import { taskStates } from "#domain/state";
 import { circuitMachine } from "#machines/circuit";
 import { deliveryMachine } from "#machines/delivery";
 import { taskMachine } from "#machines/task";
-import { type Db, openDb } from "#store/client";
-import { migrate } from "#store/migrate";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { until } from "#test/until";
@@ -118,8 +118,9 @@ describe("the tables refuse", () => {
     ["fewer than none", [2, -1, null]],
     ["completion while tasks are open", [2, 1, "2026-01-01T00:00:00Z"]],
     ["an end of all without completion", [2, 0, null]],
-  ])("a batch with %s", async (_, [total, unfinished, completed]) => {
-    const row = { id: randomUUID(), total, unfinished, completed_at: completed };
+  ] as const)("a batch with %s", async (_, [total, unfinished, completed]) => {
+    const succeeded = Math.max(0, total - unfinished);
+    const row = { id: randomUUID(), total, unfinished, succeeded, completed_at: completed };
     await expect(db.use((sql) => sql`insert into batch ${sql(row as never)}`)).rejects.toMatchObject({ code: "23514" });
   });
 
@@ -135,6 +136,21 @@ describe("the tables refuse", () => {
 });
 
 describe("migrating", () => {
+  it.each([
+    ["create table task (id uuid primary key)", /table task that is not Baton's/],
+    [
+      "create table migration (name text primary key, at timestamptz not null default now()); insert into migration values ('oldest program 99.1.0')",
+      /needs Baton 99\.1\.0 or newer/,
+    ],
+  ])("refuses a database that is not for it: %s", async (statement, why) => {
+    const db = open(await freshDatabase());
+    await db.use((sql) => sql.unsafe(statement));
+    await expect(migrate(db)).rejects.toThrow(why);
+    const [row] = await db.use((sql) => sql`select to_regclass('public.batch') as batch`);
+    expect(row?.batch).toBeNull();
+    await db.close();
+  });
+
   it("is safe for ten processes at once: all succeed, one applies", async () => {
     const empty = await freshDatabase();
     const dbs = Array.from({ length: 10 }, () => open(empty, 1));

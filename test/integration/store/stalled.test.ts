@@ -1,8 +1,8 @@
 // A process that stands still in the middle of a statement: Postgres waits for it without end, with all that it has locked.
 // Others end its session, and no other one.
 import { expect, it } from "vitest";
-import { openClient } from "#store/connection";
-import { endStalled } from "#store/due";
+import { endStalled } from "#store/maintenance/stalled";
+import { openClient } from "#store/pg/connection";
 import { until } from "#test/until";
 import { openStage } from "../actor/stage.ts";
 import { startProxy } from "./proxy.ts";
@@ -19,7 +19,7 @@ it("ends the session of a process that stopped before its statement was bound, a
   await stopped.sql`select from batch for update`;
   line.mode = "deafen";
   // New to this connection: it asks what the parameters are, and nobody hears the answer.
-  const told = stopped.sql`select ${"a"}::text as a`.catch((error: Error) => error.message);
+  const answer = stopped.sql`select ${"a"}::text as a`.catch((error: Error) => error.message);
   const free = () => db.use((sql) => sql`select from batch for update skip locked`);
   await until(
     async () =>
@@ -30,11 +30,17 @@ it("ends the session of a process that stopped before its statement was bound, a
         )
       ).length === 1,
   );
-  expect(await endStalled(db, 60_000)).toBe(0);
+  expect(await endStalled(db, 60_000, [])).toEqual({ ended: 0, waiting: [] });
+  const first = await until(async () => {
+    const { ended, waiting } = await endStalled(db, 100, []);
+    expect(ended).toBe(0);
+    return waiting.length === 1 && waiting;
+  });
   expect(await free()).toHaveLength(0);
-  await until(async () => (await endStalled(db, 100)) === 1);
+  expect(await endStalled(db, 100, ["another session"])).toEqual({ ended: 0, waiting: first });
+  expect(await endStalled(db, 100, first)).toEqual({ ended: 1, waiting: [] });
   await until(async () => (await free()).length === 1);
-  expect(await told).toMatch(/CONNECTION/);
+  expect(await answer).toMatch(/CONNECTION/);
   expect(await healthy.sql`select 1 as one`).toEqual([{ one: 1 }]);
   await Promise.all([healthy.sql.end({ timeout: 0 }), stopped.sql.end({ timeout: 0 }), line.close()]);
 });

@@ -1,14 +1,13 @@
 // Leases, outcomes and their fences on a real Postgres: who gets what, what is written, and what is refused.
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DeliveryActor, decide } from "#actor/deliveries";
+import { DeliveryActor, decide } from "#actor/deliveries/deliveries";
 import { loadConfig } from "#config";
 import { receiverOf } from "#domain/action";
 import { Unavailable } from "#domain/errors";
-import { type Db, openDb, type Sql } from "#store/client";
-import { type DeliveryOutcome, giveBack, type LeaseRequest, lease, nextDue, settle } from "#store/deliveries";
-import { migrate } from "#store/migrate";
+import { migrate } from "#store/maintenance/migrate";
+import { type Db, openDb, type Sql } from "#store/pg/pool";
+import { type DeliveryOutcome, giveBack, type LeaseRequest, lease, nextDue, settle } from "#store/turn/deliveries";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 import { until } from "#test/until";
@@ -44,11 +43,11 @@ async function due(
       now() - ${ago}::float8 * interval '1 s', now() + ${more.hold ?? null}::float8 * interval '1 s')`;
   return id;
 }
-const anywhere = { rooms: [], roomMax: 64 };
+const anywhere = { receivers: [], freeMax: 64 };
 let lastLease = 0;
 const take = (more: Partial<LeaseRequest> = {}) => {
   lastLease += 1;
-  const want = { limit: 10, leaseSecs: 15, leaseId: lastLease, rooms: [], roomMax: 64, ...more };
+  const want = { limit: 10, leaseSecs: 15, leaseId: lastLease, receivers: [], freeMax: 64, ...more };
   return use((s) => lease(s, want));
 };
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).sort();
@@ -112,20 +111,20 @@ describe("a lease", () => {
     ]);
   });
 
-  it("leaves receivers alone that are full, and takes no more than there is room for", async () => {
+  it("leaves receivers alone that are full, and takes no more than there are free slots", async () => {
     for (let n = 0; n < 5; n++) await due(100 - n, { url: "http://full:1/x" });
     const narrow = [await due(50, { url: "http://Narrow:2/x" }), await due(49, { url: "http://narrow:2?x" })];
     await due(48, { url: "http://narrow:2/z" });
     const others = [await due(3, { subject: "baton.work.x" }), await due(2, { url: "http://b:1/" })];
     const got = await take({
-      rooms: [
-        { receiver: "http://full:1", room: 0 },
-        { receiver: "http://narrow:2", room: 2 },
+      receivers: [
+        { receiver: "http://full:1", free: 0 },
+        { receiver: "http://narrow:2", free: 2 },
       ],
     });
     expect(ids(got)).toEqual([...narrow, ...others].sort());
-    expect(await take({ rooms: [{ receiver: "http://full:1", room: 0 }], roomMax: 1 })).toHaveLength(1);
-    expect(await take({ roomMax: 3 })).toHaveLength(3);
+    expect(await take({ receivers: [{ receiver: "http://full:1", free: 0 }], freeMax: 1 })).toHaveLength(1);
+    expect(await take({ freeMax: 3 })).toHaveLength(3);
   });
 
   it("is given to one of many that ask at once", async () => {
@@ -163,7 +162,7 @@ describe("a lease", () => {
     expect(ms).toBeLessThanOrEqual(60_000);
   });
 
-  it("is given back in one order with whoever else locks several, however they were leased", async () => {
+  it("is given back in the order in which all transactions lock deliveries, however they were leased", async () => {
     const [low, high] = [randomUUID(), randomUUID()].sort() as [string, string];
     for (const id of [high, low]) await due(1, { id });
     await take();
@@ -181,32 +180,6 @@ describe("a lease", () => {
 });
 
 describe("an outcome", () => {
-  it("is decided by the machine", () => {
-    expect(decide(outcome("x", { ok: true, status: 200, error: null }), policy, 0)).toEqual({
-      id: "x",
-      leaseId: lastLease,
-      status: "success",
-      attempts: 1,
-      waitMs: 0,
-      lastStatus: 200,
-      lastError: null,
-      call: { beganAt: expect.any(Number), ms: 0, answer: null },
-    });
-    const at = (attempts: number, more: Partial<DeliveryOutcome> = {}) => {
-      const { status, waitMs } = decide(outcome("x", { attempts, ...more }), policy, 0);
-      return [status, waitMs];
-    };
-    expect([at(0), at(1), at(2)]).toEqual([
-      ["pending", 2_000],
-      ["pending", 4_000],
-      ["exhausted", 0],
-    ]);
-    expect([at(0, { retryAfterMs: 9_000 }), at(1, { retryAfterMs: 1_000 })]).toEqual([
-      ["pending", 9_000],
-      ["pending", 4_000],
-    ]);
-  });
-
   it("is written with its time, and frees the delivery for its next attempt", async () => {
     const [good, bad, last] = [await due(), await due(), await due()];
     await sql`update delivery set attempts = 2 where id = ${last}`;
@@ -243,6 +216,24 @@ describe("an outcome", () => {
     expect(await take()).toEqual([]);
   });
 
+  it("that leaves no attempt is one line of the log, with the ids of whom it concerns", async () => {
+    const [id, other] = [await due(), await due()];
+    await take();
+    const noted: object[] = [];
+    const noting = { warn: (fields: object) => void noted.push(fields), error() {} };
+    const actor = new DeliveryActor({ config: policy, db, log: noting });
+    actor.tell(outcome(id, { attempts: policy.webhookMaxAttempts - 1 }));
+    actor.tell(outcome(other, { attempts: policy.webhookMaxAttempts - 2 }));
+    await actor.idle();
+    const { batch_id: batch, task_id: task, receiver } = (await row(id)) ?? {};
+    expect(noted).toEqual([
+      {
+        ...{ delivery: id, batch, ...(task ? { task } : {}), receiver },
+        ...{ attempts: policy.webhookMaxAttempts, lastStatus: 500, lastError: "HTTP 500" },
+      },
+    ]);
+  });
+
   it("that comes after its lease was given to another changes nothing", async () => {
     const id = await due();
     await take({ leaseSecs: 0.1 });
@@ -251,7 +242,9 @@ describe("an outcome", () => {
     const settled = decide(outcome(id, { leaseId: late, ok: true }), policy, 0);
     expect(await use((s) => settle(s, [settled]))).toEqual([]);
     expect(await row(id)).toMatchObject({ status: "pending", attempts: 0, lease_id: lastLease });
-    expect(await use((s) => settle(s, [{ ...settled, leaseId: lastLease }]))).toEqual([id]);
+    expect(await use((s) => settle(s, [{ ...settled, leaseId: lastLease }]))).toEqual([
+      expect.objectContaining({ id }),
+    ]);
     expect(await use((s) => settle(s, [{ ...settled, leaseId: lastLease }]))).toEqual([]);
   });
 
@@ -271,25 +264,19 @@ describe("an outcome", () => {
     await actor.idle();
     expect([away, commits, (await row(id))?.status]).toEqual([-1, 1, "success"]);
   });
-});
 
-it("rows from before there were receivers have the one that their action names", async () => {
-  const file = new URL("../../../src/store/migrations/0005_delivery_receiver.sql", import.meta.url);
-  const [backfill = ""] = /^update delivery [^;]*;/m.exec(readFileSync(file, "utf8")) ?? [];
-  const urls = [
-    "http://a:1/x",
-    "HTTP://B.Example:80/",
-    "https://c.example:443?q",
-    "https://d:80/#a",
-    "http://[::1]:80/x",
-  ];
-  for (const url of urls) await due(1, { url });
-  await due(1, { subject: "baton.work.x" });
-  const rows = () => sql<{ url: string | null; receiver: string | null }[]>`
-    select action #>> '{params,url}' as url, receiver from delivery order by 1`;
-  const written = [...(await rows())];
-  await sql`update delivery set receiver = null`;
-  await use((s) => s.unsafe(backfill));
-  expect([...(await rows())]).toEqual(written);
-  expect(written.map(({ receiver }) => receiver)).toContain("http://b.example");
+  it("that cannot be written keeps no other from being written", async () => {
+    const ids = await Promise.all(Array.from({ length: 5 }, () => due()));
+    await take();
+    const noted: object[] = [];
+    const noting = { warn() {}, error: (fields: object) => void noted.push(fields) };
+    const actor = new DeliveryActor({ config: policy, db, log: noting });
+    const fault = { ok: true, status: 200, error: "a\u0000b" };
+    for (const [n, id] of ids.entries())
+      actor.tell(outcome(id, n === 3 ? fault : { ok: true, status: 200, error: null }));
+    await actor.idle();
+    const states = await Promise.all(ids.map(async (id) => (await row(id))?.status));
+    expect(states).toEqual(["success", "success", "success", "pending", "success"]);
+    expect(noted).toMatchObject([{ delivery: ids[3] }]);
+  });
 });

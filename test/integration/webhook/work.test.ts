@@ -3,7 +3,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeWork, type Work } from "#bus/work";
-import { type About, startKey, workMessage } from "#domain/webhook";
+import { type About, startKey, workMessage } from "#domain/calls/webhook";
 import { freshNats, type OwnService } from "#test/services";
 
 let server: OwnService;
@@ -26,7 +26,7 @@ const message = (subject = "baton.work.build.x", body: Record<string, unknown> =
 
 beforeAll(async () => {
   server = await freshNats();
-  nc = await connect({ servers: server.url, reconnectTimeWait: 100 });
+  nc = await connect({ servers: server.url, reconnectTimeWait: 100, maxReconnectAttempts: -1 });
   const streams = (await jetstreamManager(nc)).streams;
   await streams.add({ name: "WORK", subjects: ["baton.work.build.>"], retention: "workqueue" });
   await streams.add({ name: "TINY", subjects: ["baton.work.tiny.>"], discard: "new", max_msgs: 1 });
@@ -65,6 +65,7 @@ it("says why it is not stored, and whether it might be", async () => {
   expect(await work.publish(message("baton.work.tiny.a"), "t:2")).toEqual({
     ok: false,
     sent: false,
+    waits: true,
     error: "the work stream is full",
   });
   expect(await work.publish(message("baton.work.nobody"), "n:1")).toEqual({
@@ -75,13 +76,39 @@ it("says why it is not stored, and whether it might be", async () => {
   const huge = await work.publish(message("baton.work.build.x", { a: "x".repeat(nc.info?.max_payload ?? 0) }), "h:1");
   expect(huge).toEqual({ ok: false, sent: true, error: "message too large for NATS" });
   up = false;
-  expect(await work.publish(message(), "u:1")).toEqual({ ok: false, sent: false, error: "NATS is away" });
+  expect(await work.publish(message(), "u:1")).toEqual({ ok: false, sent: false, waits: true, error: "NATS is away" });
   up = true;
   await server.freeze();
   expect(await work.publish(message(), "f:1", 300)).toEqual({
     ok: false,
-    sent: true,
+    ...{ sent: true, mayArrive: true },
     error: "no answer from JetStream",
   });
   server.thaw();
+});
+
+it("is sent again under its id where it may or may not have arrived, as when NATS is started again", async () => {
+  const streams = (await jetstreamManager(nc)).streams;
+  const before = (await streams.info("WORK")).state.messages;
+  await server.freeze();
+  const published = ["r:1", "r:2"].map((key) => work.publish(message(), key));
+  await server.kill();
+  await server.start();
+  expect(await Promise.all(published)).toEqual([{ ok: true }, { ok: true }]);
+  expect((await streams.info("WORK")).state.messages).toBe(before + 2);
+});
+
+it("says that it may arrive once it was sent again for long enough in vain", async () => {
+  let sent = 0;
+  const publish = () => {
+    sent++;
+    return Promise.reject(Object.assign(new Error("timeout"), { name: "TimeoutError" }));
+  };
+  const deaf = makeWork({ js: { publish } });
+  expect(await deaf.publish(message(), "d:1", 700)).toEqual({
+    ok: false,
+    ...{ sent: true, mayArrive: true },
+    error: "no answer from JetStream",
+  });
+  expect(sent).toBeGreaterThan(1);
 });

@@ -1,45 +1,50 @@
-// Which lane decides what, the order in which it is taken, and that nobody waits while something is there.
-import { describe, expect, it } from "vitest";
-import { type Item, type LocalCommand, laneOf, Mailbox, targetOf } from "#actor/mailbox";
+// Which kind of turn decides what, the order in which it is taken, that commands of a locked batch wait by themselves and
+// longer each time, that a timer is in it once, and that nobody waits while something is there.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Mailbox } from "#actor/mailbox";
 import { limits } from "#config";
-import { stays, until, within } from "#test/until";
-import { ask, asked, told } from "./rows.ts";
+import { type Item, kindOf, type LocalCommand, targetOf } from "#domain/turn/items";
+import { stays, within } from "#test/until";
+import { ask, asked, local } from "./rows.ts";
 
 const of = { task: "a", claimId: 1 };
-const started = (task: string): Item => told({ type: "started", task, claimId: 1 });
-const never = () => false;
+const started = (task: string): Item => local({ type: "started", task, claimId: 1 });
+const cancel = (task: string): Item => asked(ask("cancel", task));
+const ids = (items: readonly Item[]) => items.map(targetOf);
 
 it.each([
-  ["succeed", "ending"],
-  ["fail", "ending"],
-  ["cancel", "ending"],
-  ["pause", "ending"],
-  ["resume", "ending"],
-  ["update", "row"],
-  ["stop_batch", "ending"],
-  ["pause_batch", "ending"],
-  ["resume_batch", "ending"],
-] as const)("%s of a client goes to the %s lane", (verb, lane) => {
-  expect(laneOf(asked(ask(verb)))).toBe(lane);
+  ["succeed", "batch"],
+  ["fail", "batch"],
+  ["cancel", "batch"],
+  ["pause", "batch"],
+  ["resume", "batch"],
+  ["update", "task"],
+  ["stop_batch", "batch"],
+  ["pause_batch", "batch"],
+  ["resume_batch", "batch"],
+  ["set_rules", "batch"],
+] as const)("%s of a client is decided in a %s turn", (verb, kind) => {
+  expect(kindOf(asked(ask(verb)))).toBe(kind);
   expect(targetOf(asked(ask(verb, "x")))).toBe("x");
 });
 
 it.each([
-  [{ type: "started", ...of }, "row"],
-  [{ type: "start_deferred", until: new Date(0), ...of }, "row"],
-  [{ type: "released", ...of }, "row"],
-  [{ type: "lease_expired", ...of }, "row"],
-  [{ type: "start_failed", reason: "", ...of }, "ending"],
-  [{ type: "joined", ...of }, "ending"],
-  [{ type: "answered", result: null, ...of }, "ending"],
-  [{ type: "due", task: "a", ends: true }, "ending"],
-  [{ type: "due", task: "a", ends: false }, "row"],
-] as const)("%j goes to the %s lane", (command, lane) => {
-  expect(laneOf(told(command as LocalCommand))).toBe(lane);
+  [{ type: "started", ...of }, "task"],
+  [{ type: "start_deferred", waitMs: 0, ...of }, "task"],
+  [{ type: "released", ...of }, "task"],
+  [{ type: "start_unsent", host: "h:80", error: "", counts: true, ...of }, "batch"],
+  [{ type: "lease_expired", ...of }, "task"],
+  [{ type: "start_failed", reason: "", ...of }, "batch"],
+  [{ type: "start_unanswered", reason: "", ...of }, "batch"],
+  [{ type: "joined", ...of }, "batch"],
+  [{ type: "answered", result: null, ...of }, "batch"],
+  [{ type: "due", task: "a", ends: true }, "batch"],
+  [{ type: "due", task: "a", ends: false }, "task"],
+] as const)("%j is decided in a %s turn", (command, kind) => {
+  expect(kindOf(local(command as LocalCommand))).toBe(kind);
 });
 
 describe("taking", () => {
-  const ids = (items: readonly Item[]) => items.map(targetOf);
   const filled = (...names: string[]) => {
     const mailbox = new Mailbox();
     for (const name of names) mailbox.put(started(name));
@@ -48,110 +53,177 @@ describe("taking", () => {
 
   it("is in order, up to the maximum", () => {
     const mailbox = filled("a", "b", "c");
-    expect(ids(mailbox.take("row", 2, never))).toEqual(["a", "b"]);
-    expect(ids(mailbox.take("row", 2, never))).toEqual(["c"]);
-    expect(mailbox.take("row", 2, never)).toEqual([]);
-  });
-
-  it("gives what goes alone by itself, and what is before it first", () => {
-    const mailbox = filled("a", "b", "big", "c");
-    const alone = (item: Item) => targetOf(item) === "big";
-    expect([1, 2, 3].map(() => ids(mailbox.take("row", 9, alone)))).toEqual([["a", "b"], ["big"], ["c"]]);
+    expect(ids(mailbox.take("task", 2))).toEqual(["a", "b"]);
+    expect(ids(mailbox.take("task", 2))).toEqual(["c"]);
+    expect(mailbox.take("task", 2)).toEqual([]);
   });
 
   it("puts what could not be decided first again, in its order", () => {
     const mailbox = filled("a", "b", "c");
-    mailbox.putBack("row", mailbox.take("row", 2, never));
-    expect(ids(mailbox.take("row", 9, never))).toEqual(["a", "b", "c"]);
+    mailbox.putBack("task", mailbox.take("task", 2));
+    expect(ids(mailbox.take("task", 9))).toEqual(["a", "b", "c"]);
   });
 
-  it("finds the start outcomes of tasks that end in the other lane, and nothing else", () => {
+  it("brings the start outcomes of tasks that a batch turn decides, before their reports, and nothing else", () => {
     const mailbox = filled("a", "b");
-    mailbox.put(told({ type: "released", task: "a", claimId: 1 }));
-    expect(ids(mailbox.takeStarted(new Set(["a", "z"])))).toEqual(["a"]);
-    expect(mailbox.size("row")).toBe(2);
-    expect(mailbox.takeStarted(new Set(["a"]))).toEqual([]);
+    mailbox.put(local({ type: "released", task: "a", claimId: 1 }));
+    for (const task of ["z", "a"]) mailbox.put(cancel(task));
+    const taken = mailbox.take("batch", 9);
+    expect(taken.map((item) => [item.from, targetOf(item)])).toEqual([
+      ["local", "a"],
+      ["client", "z"],
+      ["client", "a"],
+    ]);
+    expect(mailbox.take("task", 9).map(({ command }) => "type" in command && command.type)).toEqual([
+      "started",
+      "released",
+    ]);
   });
 });
 
 describe("the outcome of a start, while reports come in", () => {
-  const outcome = (task: string) => ({ type: "started", task, claimId: 1 }) as const;
-  const busy = () => {
+  it("waits for the report of its task, and counts among what waits", () => {
     const mailbox = new Mailbox();
     mailbox.put(asked(ask("succeed")));
-    mailbox.take("ending", 1, never);
-    return mailbox;
-  };
-
-  it("waits for the report of its task", () => {
-    const mailbox = busy();
-    mailbox.tell(outcome("a"));
-    expect([mailbox.size("row"), mailbox.total]).toEqual([0, 1]);
-    expect(mailbox.takeStarted(new Set(["b", "a"])).map(targetOf)).toEqual(["a"]);
-    expect(mailbox.total).toBe(0);
-  });
-
-  it("waits no longer than that, and each goes on in its order", async () => {
-    const mailbox = busy();
-    mailbox.tell(outcome("a"));
-    mailbox.tell(outcome("b"));
-    await within(() => mailbox.wait("row"), limits.restMs + 1_000);
-    await until(() => mailbox.size("row") === 2);
-    expect(mailbox.take("row", 9, never).map(targetOf)).toEqual(["a", "b"]);
+    mailbox.take("batch", 1);
+    mailbox.tell({ type: "started", ...of });
+    expect([mailbox.size("task"), mailbox.total]).toEqual([0, 1]);
+    mailbox.put(asked(ask("succeed", "a")));
+    expect(ids(mailbox.take("batch", 9))).toEqual(["a", "a"]);
     expect(mailbox.total).toBe(0);
   });
 
   it("is there at once where no report came lately, and where it is no success", () => {
     const quiet = new Mailbox();
-    quiet.tell(outcome("a"));
-    expect(quiet.size("row")).toBe(1);
-    const mailbox = busy();
-    mailbox.tell({ type: "released", task: "a", claimId: 1 });
-    expect(mailbox.size("row")).toBe(1);
-  });
-
-  it("waits no more where reports come later than that, but for a few", async () => {
-    const mailbox = busy();
-    for (let i = 0; i < 60; i++) mailbox.tell(outcome(`slow${i}`));
-    await until(() => mailbox.size("row") === 60);
+    quiet.tell({ type: "started", ...of });
+    expect(quiet.size("task")).toBe(1);
+    const mailbox = new Mailbox();
     mailbox.put(asked(ask("succeed")));
-    mailbox.take("ending", 1, never);
-    for (let i = 0; i < 320; i++) mailbox.tell(outcome(`next${i}`));
-    const waiting = mailbox.total - mailbox.size("row");
-    expect(waiting).toBeGreaterThan(0);
-    expect(waiting).toBeLessThan(100);
+    mailbox.take("batch", 1);
+    mailbox.tell({ type: "released", ...of });
+    expect(mailbox.size("task")).toBe(1);
+  });
+});
+
+const batchesOf = (mailbox: Mailbox, max: number) => mailbox.takeBoxes(max).map(({ batch }) => batch);
+
+describe("commands of a batch that was locked", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("wait in the box of their batch, all together, and apart from everything else", () => {
+    const mailbox = new Mailbox();
+    mailbox.wait("x", [cancel("a")], 1);
+    mailbox.wait("x", [cancel("b")], 1);
+    mailbox.wait("y", [cancel("c")], 1);
+    mailbox.put(cancel("d"));
+    expect([mailbox.total, mailbox.takeBoxes(9)]).toEqual([4, []]);
+    expect(ids(mailbox.take("batch", 9))).toEqual(["d"]);
+    vi.advanceTimersByTime(limits.boxPauseMs);
+    expect(mailbox.takeBoxes(9).map(({ batch, tries, items }) => [batch, tries, ids(items)])).toEqual([
+      ["x", 1, ["a", "b"]],
+      ["y", 1, ["c"]],
+    ]);
+    expect([mailbox.total, mailbox.takeBoxes(9)]).toEqual([0, []]);
   });
 
-  it("is kept where a second one of its task comes", () => {
-    const mailbox = busy();
-    mailbox.tell(outcome("a"));
-    mailbox.tell({ ...outcome("a"), claimId: 2 });
-    expect(mailbox.total).toBe(2);
+  it.each([1, 2, 4, 6, 20])("wait longer each time: the %dth", (tries) => {
+    const most = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (tries - 1));
+    const mailbox = new Mailbox();
+    mailbox.wait("x", [cancel("a")], tries);
+    vi.advanceTimersByTime(Math.ceil(most / 2) - 1);
+    expect(mailbox.takeBoxes(9)).toEqual([]);
+    vi.advanceTimersByTime(most - Math.ceil(most / 2) + 1);
+    expect(mailbox.takeBoxes(9)).toMatchObject([{ batch: "x", tries }]);
+  });
+
+  it("come together where they were locked once, as many as a turn takes", () => {
+    const mailbox = new Mailbox();
+    for (const batch of ["u", "v", "w"]) mailbox.wait(batch, [cancel(`${batch}1`), cancel(`${batch}2`)], 1);
+    vi.advanceTimersByTime(limits.boxPauseMaxMs);
+    expect(batchesOf(mailbox, 5)).toEqual(["u", "v"]);
+    expect(batchesOf(mailbox, 1)).toEqual(["w"]);
+  });
+
+  it("come alone where they were locked more often, after those that were so less often", () => {
+    const mailbox = new Mailbox();
+    for (const [batch, tries] of [
+      ["old", 5],
+      ["older", 6],
+      ["new", 1],
+      ["newer", 1],
+    ] as const)
+      mailbox.wait(batch, [cancel("a")], tries);
+    vi.advanceTimersByTime(limits.boxPauseMaxMs);
+    expect([1, 2, 3, 4].map(() => batchesOf(mailbox, 9))).toEqual([["new", "newer"], ["old"], ["older"], []]);
+  });
+
+  it("end the wait for the time of a batch when it has come", async () => {
+    const mailbox = new Mailbox();
+    let ended = 0;
+    const count = () => void ended++;
+    void mailbox.whenUnlocked().then(count);
+    mailbox.wait("x", [cancel("a")], 20);
+    await vi.advanceTimersByTimeAsync(limits.boxPauseMaxMs / 2 - 1);
+    expect(ended).toBe(0);
+    await vi.advanceTimersByTimeAsync(limits.boxPauseMaxMs);
+    expect(ended).toBe(1);
+    void mailbox.whenUnlocked().then(count);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(ended).toBe(2);
+  });
+});
+
+describe("a timer", () => {
+  const due = (task: string, ends = true) => ({ type: "due", task, ends }) as const;
+
+  it("is in the mailbox once, however often a sweep finds it, until it is decided", () => {
+    const mailbox = new Mailbox();
+    for (let i = 0; i < 3; i++) mailbox.tell(due("a"));
+    mailbox.tell(due("a", false));
+    mailbox.tell(due("b"));
+    expect([mailbox.total, mailbox.isWaiting("a"), mailbox.isWaiting("c")]).toEqual([2, true, false]);
+    const [first, second] = mailbox.take("batch", 9) as [Item, Item];
+    mailbox.tell(due("a"));
+    mailbox.wait("x", [first], 1);
+    mailbox.tell(due("a"));
+    expect(mailbox.total).toBe(1);
+    mailbox.settled(first);
+    mailbox.settled(second);
+    mailbox.tell(due("a"));
+    expect([mailbox.size("batch"), mailbox.isWaiting("b")]).toEqual([1, false]);
+  });
+
+  it("is not confused with another command of its task", () => {
+    const mailbox = new Mailbox();
+    mailbox.tell(due("a"));
+    mailbox.settled(started("a"));
+    expect(mailbox.isWaiting("a")).toBe(true);
   });
 });
 
 describe("waiting", () => {
-  it("ends at once where something is there, and when something comes, in its lane only", async () => {
+  it("ends at once where something is there, and when something comes, for its kind only", async () => {
     const mailbox = new Mailbox();
     let ended = false;
-    const waiting = mailbox.wait("row").then(() => {
+    const waiting = mailbox.whenWaiting("task").then(() => {
       ended = true;
     });
     mailbox.put(asked(ask("cancel")));
     await stays(() => !ended, 30);
     mailbox.put(started("a"));
     await within(() => waiting, 1_000);
-    await within(() => mailbox.wait("row"), 1_000);
-    await within(() => mailbox.wait("ending"), 1_000);
+    await within(() => mailbox.whenWaiting("task"), 1_000);
+    await within(() => mailbox.whenWaiting("batch"), 1_000);
   });
 
   it("ends on a nudge, and when commands are put back", async () => {
     const mailbox = new Mailbox();
-    const nudged = mailbox.wait("ending");
-    mailbox.nudge("ending");
+    const nudged = mailbox.whenWaiting("batch");
+    mailbox.nudge("batch");
     await within(() => nudged, 1_000);
-    const again = mailbox.wait("ending");
-    mailbox.putBack("ending", [asked(ask("cancel"))]);
+    const again = mailbox.whenWaiting("batch");
+    mailbox.putBack("batch", [asked(ask("cancel"))]);
     await within(() => again, 1_000);
   });
 });

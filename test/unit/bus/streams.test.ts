@@ -1,5 +1,4 @@
-// When a consumer is made anew, by a server in memory and a clock of ours: at once where it is certain, at the second look
-// where two answers may only not be of one moment, and after a while where nothing else is wrong but that nothing moves.
+// What is made, what is changed and what is left alone, by a server in memory and a clock of ours.
 import { expect, it } from "vitest";
 import { Streams } from "#bus/streams";
 import { consumers, streams } from "#bus/subjects";
@@ -9,154 +8,171 @@ const stream = streams.progress.name;
 const second = 1_000;
 
 interface Made {
-  readonly config: { subjects: string[]; duplicate_window?: number };
-  readonly created: string;
+  config: Record<string, unknown>;
   state: { first_seq: number; last_seq: number; messages: number };
 }
+interface Kept {
+  config: Record<string, unknown>;
+  created: number;
+  num_waiting: number;
+}
 
-function rig() {
-  let clock = Date.parse("2030-01-01T00:00:00Z");
+const missing = (name: string) => Object.assign(new Error(name), { name });
+const refusal = (message: string) => Object.assign(new Error(message), { code: 10_052 });
+
+function rig(replicas = 1) {
   const there = new Map<string, Made>();
-  const made: string[] = [];
-  const purged: [string, number][] = [];
-  const durable = { created: 0, num_pending: 0, num_ack_pending: 0, num_waiting: 1, delivered: { stream_seq: 0 } };
-  const known = new Set<string>();
-  const missing = (name: string) => Object.assign(new Error(name), { name });
+  const kept = new Map<string, Kept>();
+  const calls: string[] = [];
+  let created = 0;
+  let refuses: Error | null = null;
+  const stream = (name: string) => there.get(name) ?? Promise.reject(missing("StreamNotFoundError"));
+  const update = (of: { config: object } | undefined, config: object) => {
+    if (refuses) throw refuses;
+    Object.assign(of?.config ?? {}, config);
+  };
   const manager = {
     streams: {
-      info: async (name: string) => there.get(name) ?? Promise.reject(missing("StreamNotFoundError")),
-      add: async (config: Made["config"] & { name: string }) => {
-        const stream = {
-          config: { ...config },
-          created: new Date(clock++).toISOString(),
-          state: { first_seq: 0, last_seq: 0, messages: 0 },
-        };
-        there.set(config.name, stream);
-        return stream;
+      info: async (name: string) => stream(name),
+      add: async (config: { name: string }) => {
+        calls.push(`add ${config.name}`);
+        const made = { config: { ...config }, state: { first_seq: 0, last_seq: 0, messages: 0 } };
+        there.set(config.name, made);
+        return made;
       },
-      purge: async (name: string, { seq }: { seq: number }) => void purged.push([name, seq]),
-      update: async (name: string, config: Made["config"]) => void Object.assign(there.get(name)?.config ?? {}, config),
+      update: async (name: string, config: object) => {
+        calls.push(`update ${name}`);
+        update(there.get(name), config);
+      },
     },
     consumers: {
-      info: async (name: string) =>
-        !known.has(name)
-          ? Promise.reject(missing("ConsumerNotFoundError"))
-          : name === stream
-            ? { ...durable, created: String(durable.created) }
-            : { created: "", num_pending: 0, num_ack_pending: 0, num_waiting: 0, delivered: { stream_seq: 0 } },
-      delete: async (name: string) => known.delete(name),
-      add: async (name: string) => {
-        if (name === stream) durable.created++;
-        known.add(name);
-        made.push(name);
+      info: async (of: string) => kept.get(of) ?? Promise.reject(missing("ConsumerNotFoundError")),
+      delete: async (of: string) => kept.delete(of),
+      add: async (of: string, config: object) => {
+        calls.push(`add consumer of ${of}`);
+        kept.set(of, { config: { ...config }, created: ++created, num_waiting: 1 });
+      },
+      update: async (of: string, _: string, config: object) => {
+        calls.push(`update consumer of ${of}`);
+        update(kept.get(of), config);
       },
     },
   };
-  const one = new Streams(makeLogger({ logLevel: "silent" }, "test"));
-  const look = (atSecs: number, by = one) => by.ensure(manager as never, atSecs * second);
-  return { there, made, purged, durable, known, manager, look };
+  const lines: { level: string; msg: string; of?: string; why?: string; changes?: string[] }[] = [];
+  const write = (line: string) => void lines.push(JSON.parse(line));
+  const open = (of = replicas) => new Streams(of, makeLogger({ logLevel: "info" }, "test", { write }));
+  let one = open();
+  return {
+    ...{ there, kept, calls, lines, manager },
+    look: (atSecs: number) => one.ensure(manager as never, atSecs * second),
+    refuse: (error: Error | null) => {
+      refuses = error;
+    },
+    restart: (of?: number) => {
+      one = open(of);
+      calls.length = 0;
+    },
+  };
 }
 
 /** Everything is made, and the stream of counters holds these. */
-async function standing(state: { first_seq: number; last_seq: number; messages: number }) {
+async function standing(state: Made["state"]) {
   const all = rig();
   await all.look(0);
-  all.made.length = 0;
+  all.calls.length = 0;
   (all.there.get(stream) as Made).state = state;
   return all;
 }
 
-it("makes what is missing; a stream begins at the time of its making, and takes messages only then", async () => {
-  const { there, made, purged, look, manager } = rig();
-  const subjects: string[][] = [];
-  const { purge } = manager.streams;
-  manager.streams.purge = async (name, options) => {
-    subjects.push(there.get(name)?.config.subjects ?? []);
-    await purge(name, options);
-  };
+it("makes what is missing, once; a stream begins at the time of its making and has the replicas that are asked for", async () => {
+  const { there, calls, look } = rig(3);
+  const before = Date.now();
   await look(0);
-  expect(made.sort()).toEqual(
-    Object.values(consumers)
-      .map((one) => one.stream)
-      .sort(),
-  );
-  expect(subjects.flat().every((subject) => subject.startsWith("baton.making."))).toBe(true);
-  for (const [name, seq] of purged) expect(seq).toBe(Date.parse(there.get(name)?.created ?? "") * 1_000);
-  expect([...there].map(([name, { config }]) => [name, config.subjects])).toEqual(
-    Object.values(streams).map(({ name, subjects }) => [name, subjects]),
-  );
   await look(1);
-  expect([made.length, purged.length]).toEqual([3, 5]);
+  expect(calls).toEqual([
+    ...Object.values(streams).map(({ name }) => `add ${name}`),
+    ...Object.values(consumers).map((one) => `add consumer of ${one.stream}`),
+  ]);
+  for (const { config } of there.values()) {
+    expect(config).toMatchObject({ num_replicas: 3 });
+    expect(config.first_seq).toBeGreaterThanOrEqual(before * 1_000);
+  }
 });
 
-it("finishes a stream that another process began to make, and gives one of an earlier version what is new", async () => {
-  const { there, purged, look } = rig();
+it("gives streams and consumers of an earlier version their new settings, at the first look of a process", async () => {
+  const { there, kept, calls, lines, look, restart } = rig();
   await look(0);
-  purged.length = 0;
-  const begun = there.get(stream) as Made;
-  begun.config.subjects = [`baton.making.${stream}.other`];
-  const old = there.get(streams.commands.name) as Made;
-  old.config.duplicate_window = 120e9;
+  const [old, consumer] = [there.get(stream) as Made, kept.get(stream) as Kept];
+  old.config.max_bytes = 1;
+  consumer.config.ack_wait = 1;
   await look(1);
-  expect(begun.config.subjects).toEqual(streams.progress.subjects);
-  expect(old.config.duplicate_window).toBe(streams.commands.duplicate_window);
-  expect(purged.map(([name]) => name)).toEqual([stream]);
-});
-
-it("leaves a stream alone that another process is making just now", async () => {
-  const { there, purged, look, manager } = rig();
-  await look(0);
-  purged.length = 0;
-  const begun = there.get(stream) as Made;
-  begun.config.subjects = [`baton.making.${stream}.other`];
-  const { info } = manager.streams;
-  let looks = 0;
-  manager.streams.info = async (name) => {
-    if (name === stream && ++looks === 3) begun.config.subjects = [...(streams.progress.subjects ?? [])];
-    return info(name);
-  };
-  await look(1);
-  expect([purged, begun.config.subjects]).toEqual([[], streams.progress.subjects]);
-});
-
-it("notices at once a consumer that is ahead of its stream", async () => {
-  const { made, durable, look } = await standing({ first_seq: 1, last_seq: 10, messages: 0 });
-  durable.delivered.stream_seq = 11;
-  await look(1);
-  expect(made).toEqual([stream]);
-});
-
-it("notices at the second look messages that nobody has", async () => {
-  const { made, durable, look } = await standing({ first_seq: 1, last_seq: 10, messages: 3 });
-  durable.num_ack_pending = 2;
-  expect(await look(1)).toBe(true);
-  expect(made).toEqual([]);
+  expect([old.config.max_bytes, consumer.config.ack_wait]).toEqual([1, 1]);
+  restart(3);
   await look(2);
-  expect(made).toEqual([stream]);
+  expect(old.config).toMatchObject({ max_bytes: streams.progress.max_bytes, num_replicas: 3 });
+  expect(consumer.config.ack_wait).toBe(consumers.progress.config.ack_wait);
+  expect(calls).toEqual([
+    ...Object.values(streams).map(({ name }) => `update ${name}`),
+    `update consumer of ${stream}`,
+  ]);
+  const said = lines.find(({ of }) => of === stream)?.changes;
+  expect(said).toEqual([`max_bytes: 1 → ${streams.progress.max_bytes}`, "num_replicas: 1 → 3"]);
+  restart(3);
+  await look(3);
+  expect(calls).toEqual([]);
 });
 
-it("notices a first message that stays for ever, also where ghosts are counted as handed out; ever more rarely", async () => {
-  const { made, durable, look } = await standing({ first_seq: 7, last_seq: 7, messages: 1 });
-  durable.num_ack_pending = 1;
+it("logs what the server refuses to change, once, goes on, and asks again", async () => {
+  const { there, lines, look, refuse, restart } = rig();
+  await look(0);
+  const old = there.get(stream) as Made;
+  old.config.retention = "limits";
+  restart();
+  refuse(refusal("stream configuration update can not change retention policy"));
+  await look(1);
+  await look(2);
+  const errors = lines.filter(({ level }) => level === "error");
+  expect(errors).toMatchObject([
+    {
+      ...{ of: stream, changes: ['retention: "limits" → "workqueue"'] },
+      msg: expect.stringContaining("refuses"),
+      why: "stream configuration update can not change retention policy",
+    },
+  ]);
+  refuse(null);
+  await look(3);
+  expect(old.config.retention).toBe("workqueue");
+});
+
+it("throws when a change is not answered at all", async () => {
+  const { there, look, refuse, restart } = rig();
+  await look(0);
+  (there.get(stream) as Made).config.max_bytes = 1;
+  restart();
+  refuse(new Error("no answer"));
+  await expect(look(1)).rejects.toThrow("no answer");
+});
+
+it("notices a first message that stays for ever; each time in a row it takes longer", async () => {
+  const { calls, look } = await standing({ first_seq: 7, last_seq: 7, messages: 1 });
   const times: number[] = [];
   for (let at = 1; at < 200; at++) {
     await look(at);
-    if (made.length > times.length) times.push(at);
+    if (calls.length > times.length) times.push(at);
   }
   expect(times).toEqual([17, 49, 111]);
+  expect(new Set(calls)).toEqual(new Set([`add consumer of ${stream}`]));
 });
 
-it("leaves alone a consumer that moves, and one that nobody pulls from", async () => {
-  const { there, made, durable, look } = await standing({ first_seq: 1, last_seq: 100, messages: 50 });
-  durable.num_ack_pending = 50;
+it("leaves alone a consumer that moves, and one that no worker pulls from", async () => {
+  const { there, kept, calls, look } = await standing({ first_seq: 1, last_seq: 100, messages: 50 });
   for (let at = 1; at < 60; at++) {
-    const { state } = there.get(stream) as Made;
-    if (at % 10 === 0) state.first_seq++;
+    if (at % 10 === 0) (there.get(stream) as Made).state.first_seq++;
     await look(at);
   }
-  durable.num_waiting = 0;
+  (kept.get(stream) as Kept).num_waiting = 0;
   for (let at = 60; at < 120; at++) await look(at);
-  expect(made).toEqual([]);
+  expect(calls).toEqual([]);
 });
 
 it("throws what it does not understand", async () => {

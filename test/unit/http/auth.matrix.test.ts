@@ -2,20 +2,38 @@
 // with the right that it needs.
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
+import { refused } from "#test/refused";
 import { fakeServer } from "./fakes.ts";
 
 const rights = {
-  open: ["GET /health", "GET /ready"],
+  open: ["GET /health", "GET /ready", "GET /view", "GET /docs", "GET /"],
   read: [
-    ...["GET /metrics", "GET /openapi.json", "GET /view"],
+    ...["GET /metrics", "GET /openapi.json", "GET /asyncapi.json", "GET /whoami"],
     ...["GET /task", "GET /task/{id}", "GET /task/{id}/events", "GET /batch/{id}", "GET /batches", "GET /dag/{id}"],
     ...["GET /webhook-deliveries", "GET /webhook-deliveries/{id}", "GET /events", "GET /circuits"],
+    ...[
+      "GET /workers",
+      "GET /dead-letters",
+      "GET /limits",
+      "GET /receivers",
+      "GET /search",
+      "GET /task/{id}/attempts",
+      "GET /overview",
+      "GET /schedules",
+      "GET /schedules/{name}",
+    ],
+    ...["GET /bulk", "GET /bulk/{id}"],
   ],
-  submit: ["POST /task"],
+  submit: ["POST /task", "POST /batch/{id}/tasks", "POST /batch/{id}/close"],
   operate: [
     ...["PATCH /task/{id}", "PUT /task/{id}", "DELETE /task/{id}", "PATCH /task/pause/{id}", "PATCH /task/resume/{id}"],
+    ...["POST /task/{id}/override", "POST /task/{id}/tasks"],
     ...["DELETE /batch/{id}", "POST /batch/{id}/pause", "POST /batch/{id}/resume", "POST /batch/{id}/rerun"],
     ...["PATCH /batch/{id}/rules", "POST /webhook-deliveries/{id}/replay", "POST /webhook-deliveries/replay"],
+    ...["POST /dead-letters/{id}/replay", "POST /bulk", "DELETE /bulk/{id}"],
+    "GET /batch/{id}/definition",
+    ...["PUT /schedules/{name}", "DELETE /schedules/{name}", "POST /schedules/{name}/run"],
+    ...["POST /schedules/{name}/pause", "POST /schedules/{name}/resume"],
   ],
 } as const;
 type Right = keyof typeof rights;
@@ -52,6 +70,21 @@ it.each(cells)("$route with $token token: $expected", async ({ route, token, exp
   });
   const status = answer.statusCode;
   expect(status === 401 || status === 403 ? status : "let in").toBe(expected);
-  if (expected !== "let in") expect(answer.json()).toEqual({ error: expect.any(String), details: [] });
+  if (expected !== "let in")
+    expect(answer.json()).toEqual(refused(status === 401 ? "unauthorized" : "forbidden", expect.any(String)));
   expect(answer.headers["www-authenticate"]).toBe(expected === 401 ? "Bearer" : undefined);
+});
+
+it.each([
+  ["read", true, "let in"],
+  ["submit", true, "let in"],
+  ["read", false, 403],
+  ["submit", undefined, 403],
+  ["operate", undefined, "let in"],
+] as const)("POST /bulk with a %s token and dry_run %s: %s", async (token, dryRun, expected) => {
+  const { statusCode } = await app.inject({
+    ...{ method: "POST", url: "/bulk", payload: { action: "cancel", tasks: { kind: "" }, dry_run: dryRun } },
+    headers: { authorization: `Bearer ${token}-token` },
+  });
+  expect(statusCode === 403 ? 403 : "let in").toBe(expected);
 });

@@ -1,7 +1,8 @@
 // Who may call what: the matrix of roles and routes, that health needs no token, and what a signed handle opens.
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { signatureOf } from "#domain/handle";
+import { signatureOf } from "#domain/calls/handle";
+import { refused } from "#test/refused";
 import { fakeServer } from "./fakes.ts";
 
 const hash = (token: string) => createHash("sha256").update(token).digest("hex");
@@ -22,7 +23,8 @@ it.each<[Parameters<typeof call>[0], string, "read" | "submit" | "operate"]>([
   ["GET", "/metrics", "read"],
   ["GET", "/openapi.json", "read"],
   ["GET", "/docs/json", "read"],
-  ["GET", "/view", "read"],
+  ["GET", "/docs/yaml", "read"],
+  ["GET", "/docs/nope", "read"],
   ["GET", "/nope", "read"],
   ["POST", "/task", "submit"],
   ["PATCH", `/task/${id}`, "operate"],
@@ -57,15 +59,25 @@ it.each<[Parameters<typeof call>[0], string, "read" | "submit" | "operate"]>([
   expect([401, 403]).not.toContain(await call(method, url, "bearer master"));
 });
 
-it("leaves health and readiness open", async () => {
-  expect([await call("GET", "/health"), await call("GET", "/ready")]).toEqual([200, 200]);
+it("leaves health, readiness and the page open", async () => {
+  const open = ["/health", "/ready", "/view"].map((url) => call("GET", url));
+  expect([...(await Promise.all(open)), await call("GET", "/")]).toEqual([200, 200, 200, 303]);
+});
+
+it("leaves every page and all that it loads open, since a browser has no token before it has the page", async () => {
+  const page = await app.inject("/docs/");
+  const parts = [...page.body.matchAll(/(?:href|src)="\.\/([^"]+)"/g)].map(([, path]) => `/docs/${path}`);
+  expect(parts).toContain("/docs/static/swagger-initializer.js");
+  expect(parts).toContain("/docs/static/theme/token.js");
+  const answers = await Promise.all(["/docs", "/docs/", ...parts].map(async (url) => [url, await call("GET", url)]));
+  expect(answers.filter(([, status]) => status !== 200)).toEqual([]);
 });
 
 it("asks for a token in the way HTTP has for it", async () => {
   const answer = await app.inject("/task");
   expect([answer.headers["www-authenticate"], answer.json()]).toEqual([
     "Bearer",
-    { error: "A valid bearer token is needed", details: [] },
+    refused("unauthorized", "A valid bearer token is needed"),
   ]);
 });
 
@@ -151,14 +163,54 @@ describe("a signed handle", async () => {
     expect((await withToken("wrong")).statusCode).toBe(401);
   });
 
-  it.each<[string, Record<string, string>]>([
-    ["without tokens", { HANDLE_SECRET: secret }],
-    ["without either", {}],
-  ])("is ignored %s", async (_, env) => {
-    const { json, asked } = await fakeServer(env);
-    for (const query of [`?sig=${sig(0)}`, "?sig=nonsense", "?sig=%00", "?sig=a&sig=b"])
+  it("is ignored where neither tokens nor a secret are set", async () => {
+    const { json, asked } = await fakeServer();
+    for (const query of [`?sig=${sig(0)}`, "?sig=nonsense"])
       expect((await json("PATCH", `/task/${id}${query}`, { priority: 1 })).statusCode).toBe(200);
+    for (const query of ["?sig=%00", "?sig=a&sig=b"])
+      expect((await json("PATCH", `/task/${id}${query}`, { priority: 1 })).statusCode).toBe(400);
     expect(asked.every((command) => command.attempt === undefined)).toBe(true);
+  });
+
+  describe("with HANDLE_SECRET alone", async () => {
+    const alone = await fakeServer({ HANDLE_SECRET: secret });
+    const report = (method: "PATCH" | "PUT", query: string, headers: Record<string, string> = {}) =>
+      alone.json(method, `/task/${id}${query}`, method === "PUT" ? {} : done, headers);
+
+    it.each(["PATCH", "PUT"] as const)("%s needs a good signature", async (method) => {
+      alone.asked.length = 0;
+      alone.counted.length = 0;
+      for (const query of ["", "?sig=wrong", `?attempt=1&sig=${sig(0)}`, `?sig=${sig(0, other)}`]) {
+        const answer = await report(method, query);
+        const error = "The handle as it was sent, with its signature, is needed";
+        expect([answer.statusCode, answer.json()]).toEqual([401, refused("unauthorized", error)]);
+        expect((await report(method, query, { authorization: "Bearer x" })).statusCode).toBe(401);
+      }
+      expect([alone.asked, alone.counted]).toEqual([[], []]);
+    });
+
+    it("takes a good one, whatever else a proxy has added, and says that it is of a past attempt", async () => {
+      expect((await report("PATCH", `?sig=${sig(0)}`, { authorization: "Bearer x" })).statusCode).toBe(200);
+      const { answer } = alone.state;
+      alone.state.answer = (command) =>
+        "attempt" in command && command.attempt === 1
+          ? answer(command)
+          : { status: 409, id, code: "wrong_attempt", attempt: 1 };
+      const past = await report("PATCH", `?sig=${sig(0)}`);
+      expect([past.statusCode, past.json().code]).toEqual([409, "wrong_attempt"]);
+      expect((await report("PATCH", `?attempt=1&sig=${sig(1)}`)).statusCode).toBe(200);
+      alone.state.answer = answer;
+    });
+
+    it("leaves all other calls open", async () => {
+      for (const [method, url] of [
+        ["DELETE", `/task/${id}`],
+        ["PATCH", `/task/pause/${id}`],
+      ] as const)
+        expect((await alone.app.inject({ method, url })).statusCode).toBe(200);
+      expect((await alone.app.inject("/metrics")).statusCode).toBe(200);
+      expect((await alone.app.inject("/nope")).statusCode).toBe(404);
+    });
   });
 
   it("is nothing where no secret is set", async () => {

@@ -35,17 +35,18 @@ function rig() {
       return state.up;
     },
   };
-  const door = {
+  const commands = {
     progress: async (update: Progress) => {
       stored.push(update);
       await state.store();
     },
     counted: () => state.applied(),
   };
-  const counting = new Counting({ db, door } as never);
-  const accept = (counts = one, key?: string) => counting.accept(task, counts, key);
-  const status = async (counts = one, key?: string) => (await accept(counts, key)).status;
-  return { state, stored, accept, status };
+  const counting = new Counting({ db, commands } as never);
+  const accept = (counts = one, key?: string, attempt?: number) => counting.accept(task, counts, key, attempt);
+  const status = async (counts = one, key?: string, attempt?: number) => (await accept(counts, key, attempt)).status;
+  const attempt = (named: number | undefined) => counting.accept(task, one, undefined, named);
+  return { state, stored, accept, status, attempt };
 }
 
 describe("a look", () => {
@@ -77,7 +78,27 @@ describe("a look", () => {
     expect(await status({ success: 1, failures: 0 })).toBe(202);
   });
 
-  it("is not waited for while Postgres is away; what it was refused for other reasons is told", async () => {
+  it("refuses what names another attempt than the present one, and sends each for one attempt", async () => {
+    const { state, stored, attempt } = rig();
+    // Nothing is special about a task in its first attempt.
+    expect(await attempt(undefined)).toMatchObject({ status: 202 });
+    expect(await attempt(0)).toMatchObject({ status: 202 });
+    const special = { sent: task, id: task, status: "Running", inDoubt: false, attempt: 2, success: 0, failures: 0 };
+    state.special = [special];
+    const allowed = ["succeed", "fail", "skip", "cancel", "update"];
+    expect(await attempt(1)).toMatchObject({
+      status: 409,
+      body: { code: "wrong_attempt", current_status: "Running", allowed },
+    });
+    expect(await attempt(2)).toMatchObject({ status: 202 });
+    expect(await attempt(undefined)).toMatchObject({ status: 202 });
+    state.up = false;
+    expect(await attempt(undefined)).toMatchObject({ status: 202 });
+    expect(await attempt(7)).toMatchObject({ status: 202 });
+    expect(stored.map((update) => update.attempt)).toEqual([0, 0, 2, 2, undefined, 7]);
+  });
+
+  it("is not waited for while Postgres is away; a refusal for other reasons is still given", async () => {
     const { state, status, accept } = rig();
     state.up = false;
     expect(await status()).toBe(202);
@@ -113,7 +134,7 @@ describe("a key", () => {
     expect(stored).toEqual([]);
   });
 
-  it("gets it as well while the first one is on its way: nobody says that the task has ended before that is counted", async () => {
+  it("gets it as well while the first one is on its way: no answer says that the task has ended before that is counted", async () => {
     const { state, status } = rig();
     state.special = [{ sent: task, id: task, status: "Success", success: 0, failures: 0 }];
     state.applied = async () => {
@@ -149,6 +170,27 @@ describe("a key", () => {
     expect(await first).toBe(202);
     expect(await status({ success: 2, failures: 0 }, "k")).toBe(422);
     expect(stored).toHaveLength(1);
+  });
+
+  it("is refused with another attempt, also where that is the present one: before and after it is counted", async () => {
+    const { state, stored, status } = rig();
+    expect(await status(one, "k", 0)).toBe(202);
+    expect(await status(one, "k", 0)).toBe(202);
+    expect(await status(one, "plain")).toBe(202);
+    const known = stored.length;
+    state.special = [{ sent: task, id: task, status: "Running", attempt: 1, success: 0, failures: 0 }];
+    for (const [key, attempt] of [["k", 1], ["k"], ["plain", 1]] as const)
+      expect(await status(one, key, attempt), `${key} ${attempt}`).toBe(422);
+    state.counted = [
+      { id: `${task}:elsewhere`, counts: "1/0@0" },
+      { id: `${task}:plainly`, counts: "1/0" },
+    ];
+    for (const [key, attempt] of [["elsewhere", 1], ["elsewhere"], ["plainly", 1]] as const)
+      expect(await status(one, key, attempt), `${key} ${attempt}`).toBe(422);
+    expect(stored).toHaveLength(known);
+    expect(await status(one, "elsewhere", 0)).toBe(202);
+    // It named none: then it is the same request, whatever attempt has begun since.
+    for (const key of ["plain", "plainly"]) expect(await status(one, key)).toBe(202);
   });
 
   it("may be sent again after a 503, and is then stored under the same id; without one, under that of its message", async () => {

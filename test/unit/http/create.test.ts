@@ -1,4 +1,4 @@
-// Receivers that must not be called are refused when a batch is taken in, by each door, among all the other faults.
+// Receivers that must not be called are refused when a batch is taken in, over HTTP and NATS, among all the other faults.
 import { expect, it } from "vitest";
 import { createBatch } from "#http/create";
 import { strict } from "#test/policy";
@@ -26,7 +26,7 @@ const faults = [
   "tasks[0].on_failure[0].params.url: must not point to a loopback address (::1/128)",
   "tasks[0].on_start.params.url: must not point to a loopback address (127.0.0.0/8)",
   "tasks[0].on_success[1].params.url: host is blocked: localhost",
-  "tasks[0].timeout: must be an integer from 1 to 86400",
+  "tasks[0].timeout: must be an integer from 1 to 31536000, not 0",
 ];
 
 it.each(["/task", "/task?dry_run=1"])("POST %s", async (url) => {
@@ -35,10 +35,16 @@ it.each(["/task", "/task?dry_run=1"])("POST %s", async (url) => {
   expect([answer.statusCode, [...answer.json().details].sort()]).toEqual([400, faults]);
 });
 
-it("the NATS door", async () => {
-  const config = { maxTasksPerBatch: 10, maxDepsPerTask: 10, maxActionsPerTask: 10, maxUnfinishedTasks: 0 };
+it("over NATS", async () => {
+  const config = {
+    maxTasksPerBatch: 10,
+    maxDepsPerTask: 10,
+    maxLinksPerBatch: 100,
+    maxActionsPerTask: 10,
+    maxUnfinishedTasks: 0,
+  };
   const answer = await createBatch(
-    { config, policy: strict, db: {} as never, door: { ring() {} } },
+    { config, policy: strict, db: {} as never, commands: { notifyWork() {} }, large: {} as never },
     JSON.stringify(batch),
   );
   expect([answer.status, [...(answer.body as { details: string[] }).details].sort()]).toEqual([400, faults]);

@@ -1,8 +1,9 @@
-// Owns a server without services: a door that answers what it is told to, and a database that is away or answers rows.
+// Owns a server without services: a publisher with answers that a test sets, and a database that is away or answers rows.
 import { type Config, loadConfig } from "#config";
+import { makePolicy } from "#domain/calls/guard";
 import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
-import { makePolicy } from "#domain/guard";
+import { LargeCalls } from "#http/large/calls";
 import { makeServer } from "#http/server";
 import { makeLogger } from "#telemetry/log";
 
@@ -30,22 +31,30 @@ export async function fakeServer(env: Record<string, string> = {}) {
   const use = async () => {
     if (state.fail) throw state.fail;
     if (!state.up) throw new Unavailable("Postgres cannot be reached");
-    const sql = () => Promise.resolve(state.rows);
+    const sql = (): object => {
+      const found = Promise.resolve(Object.assign([...state.rows], { command: "COMMIT" }));
+      return Object.assign(found, { execute: () => found, values: () => found });
+    };
     return Object.assign(sql, { unsafe: sql });
   };
   const db = {
     use: async (work: (sql: never) => Promise<unknown>) => work((await use()) as never),
-    tx: async (work: (sql: never) => Promise<unknown>) => work((await use()) as never),
+    tx: async (work: (sql: never, last: () => void) => Promise<unknown>) => work((await use()) as never, () => {}),
+    lend: async () => {
+      throw new Unavailable("nothing can be lent");
+    },
     get up() {
       return state.up;
     },
+    connections: { open: 5, idle: 4 },
     close: async () => {},
   };
-  const door = {
+  const commands = {
     up: true,
-    ring: () => {
+    notifyWork: () => {
       state.rings++;
     },
+    notifyBulk: () => {},
     ask: async (sent: ClientCommand | DeliveryCommand) => {
       const command = sent as ClientCommand;
       asked.push(command);
@@ -55,8 +64,13 @@ export async function fakeServer(env: Record<string, string> = {}) {
       counted.push(update);
     },
     counted: async () => true,
+    notifySchedule: () => {},
+    resend: async () => true,
   };
-  const deps = { config, policy: makePolicy(config), db: db as never, door, log: makeLogger(config, "test") };
+  const given = { config, db: db as never, commands, log: makeLogger(config, "test") };
+  const page = { type: "text/html; charset=utf-8", etag: '"1"', forms: { identity: Buffer.from("the console") } };
+  const console = { isBuilt: true, files: new Map(), page: () => page };
+  const deps = { ...given, console, policy: makePolicy(config), large: new LargeCalls(given) };
   const app = await makeServer(deps);
   const json = (
     method: "POST" | "PATCH" | "PUT" | "DELETE",
@@ -70,5 +84,5 @@ export async function fakeServer(env: Record<string, string> = {}) {
       headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
       ...(body === undefined ? {} : { payload: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-  return { app, state, door, asked, counted, json };
+  return { app, state, commands, asked, counted, json };
 }

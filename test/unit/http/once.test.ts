@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Reply, reply } from "#http/errors";
 import { once } from "#http/once";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -11,10 +11,10 @@ const key = (text: string, hash = "same") => ({ text, hash });
 const dbThat = (up = true) => ({ up }) as unknown as Db;
 const never = () => new Promise<Reply>(() => {});
 
-/** Attempts that end when they are told to. */
+/** Attempts that end when the test says so. */
 function attempts() {
-  const open: { resolve: (answer: Reply | "busy") => void; reject: (error: Error) => void }[] = [];
-  const attempt = () => new Promise<Reply | "busy">((resolve, reject) => void open.push({ resolve, reject }));
+  const open: { resolve: (answer: Reply | "in_flight") => void; reject: (error: Error) => void }[] = [];
+  const attempt = () => new Promise<Reply | "in_flight">((resolve, reject) => void open.push({ resolve, reject }));
   return { open, attempt };
 }
 
@@ -55,12 +55,12 @@ it("shares a failure: nothing was kept, each may repeat", async () => {
   expect(open).toHaveLength(1);
 });
 
-it("asks again while another process is busy, for ten seconds", async () => {
+it("asks again while another process answers, for ten seconds", async () => {
   let asked = 0;
-  const answer = once(dbThat(), key("k"), async () => (asked++ < 3 ? "busy" : reply(201, "first")));
+  const answer = once(dbThat(), key("k"), async () => (asked++ < 3 ? "in_flight" : reply(201, "first")));
   await vi.advanceTimersByTimeAsync(1_000);
   expect([(await answer).status, asked]).toEqual([201, 4]);
-  const tired = once(dbThat(), key("k"), async () => "busy");
+  const tired = once(dbThat(), key("k"), async () => "in_flight");
   await vi.advanceTimersByTimeAsync(10_000);
   expect(await tired).toMatchObject({ status: 409, headers: { "retry-after": "1" } });
 });
@@ -77,7 +77,7 @@ it("waits ten seconds for a call of its own process, and leaves no timer behind"
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it("says that Postgres is away rather than that somebody is slow", async () => {
+it("says that Postgres is away rather than that another process is slow", async () => {
   const db = dbThat(false);
   void once(db, key("k"), never);
   const waiting = expect(once(db, key("k"), never)).rejects.toMatchObject({ status: 503 });

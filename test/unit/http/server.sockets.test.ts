@@ -5,6 +5,7 @@ import { afterAll, expect, it } from "vitest";
 import { loadConfig } from "#config";
 import { makeStatusServer } from "#http/server";
 import { makeLogger } from "#telemetry/log";
+import { refused } from "#test/refused";
 import { fakeServer } from "./fakes.ts";
 
 const { app } = await fakeServer({ PAYLOAD_MAX_BYTES: "1000" });
@@ -16,7 +17,13 @@ it("tells a client that its body is too large, however it is sent", async () => 
   const huge = "x".repeat(5_000_000);
   const headers = { "content-type": "application/json" };
   const known = await fetch(`${base}/task`, { method: "POST", headers, body: huge });
-  expect([known.status, await known.json()]).toEqual([413, { error: "Body too large", details: [] }]);
+  const message = "must take at most 1000 bytes (PAYLOAD_MAX_BYTES)";
+  expect([known.status, await known.json()]).toEqual([
+    413,
+    refused("body_too_large", "Body too large", {
+      ...{ details: [`body: ${message}`], faults: [{ path: "", code: "too_large", message }] },
+    }),
+  ]);
   const chunked = new ReadableStream({
     start(controller) {
       for (let i = 0; i < 50; i++) controller.enqueue(new TextEncoder().encode(huge.slice(0, 100_000)));
@@ -34,12 +41,18 @@ it("tells a client that its body is too large, however it is sent", async () => 
 
 it.each([
   ["bytes that are no HTTP", "nonsense\r\n\r\n", 400, "request: is not valid HTTP"],
-  ["a request without a host", "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "host: is required"],
+  [
+    "headers that are too long",
+    `GET /health HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
+    431,
+    "request: must have at most 16384 bytes of headers",
+  ],
+  ["a request without a host", "GET /health HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "Host: is required"],
   [
     "an expectation of something else",
     "GET /health HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\n\r\n",
     417,
-    "expect: must be 100-continue",
+    "Expect: must be 100-continue",
   ],
 ])("answers %s in the same words as everything else", async (_, request, status, detail) => {
   const answer = await new Promise<string>((resolve, reject) => {
@@ -51,7 +64,7 @@ it.each([
     socket.on("close", () => resolve(text)).on("error", reject);
   });
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*content-type: application/json`, "i"));
-  expect(answer).toContain(`"details":["${detail}"]`);
+  expect(answer).toContain(`"details":["${detail}"],"faults":[{"path":"`);
 });
 
 it("serves the status pages alone, and closes with idle connections open", async () => {
@@ -64,11 +77,13 @@ it("serves the status pages alone, and closes with idle connections open", async
   const status = await makeStatusServer({
     config,
     log: makeLogger(config, "test"),
-    db: { up: true },
-    door: { up: false },
+    db: { up: true, connections: { open: 2, idle: 1 } },
+    commands: { up: false },
   });
   const url = await status.listen({ port: 0, host: "127.0.0.1" });
-  expect(await (await fetch(`${url}/health`)).json()).toEqual({ status: "degraded" });
+  expect(await (await fetch(`${url}/health`)).json()).toEqual({
+    ...{ status: "degraded", database: "up", nats: "down", pool_size: 2, pool_idle: 1 },
+  });
   expect([
     (await fetch(`${url}/ready`)).status,
     (await fetch(`${url}/metrics`)).status,

@@ -1,73 +1,13 @@
-// The HTTP rim without services: what is refused before anything is asked, and how answers and errors are mapped.
+// The HTTP server without services: what is refused before anything is asked, and how answers and errors are mapped.
 import { describe, expect, it } from "vitest";
 import { Unavailable } from "#domain/errors";
+import { refused } from "#test/refused";
 import { fakeServer } from "./fakes.ts";
 
 const id = "019B0000-0000-7000-8000-00000000000A";
 const low = id.toLowerCase();
-const { app, state, door, asked, counted, json } = await fakeServer({ PAYLOAD_MAX_BYTES: "4096" });
+const { app, state, commands, asked, counted, json } = await fakeServer({ PAYLOAD_MAX_BYTES: "4096" });
 const ok = state.answer;
-
-describe("a body", () => {
-  it.each<[string, number, string | Buffer, string | undefined]>([
-    ["that is no JSON", 400, "{", "application/json"],
-    ["that is empty", 400, "", "application/json"],
-    ["that is not UTF-8", 400, Buffer.from([0x22, 0xff, 0x22]), "application/json"],
-    ["with __proto__", 400, '{"status":"Success","__proto__":{}}', "application/json"],
-    ["with NUL", 400, '{"status":"Failure","failure_reason":"\\u0000"}', "application/json"],
-    ["that is too deep", 400, `{"result":${"[".repeat(40)}${"]".repeat(40)}}`, "application/json"],
-    ["that is too long", 413, JSON.stringify({ result: "x".repeat(5000) }), "application/json"],
-    ["of another type", 415, '{"status":"Success"}', "text/plain"],
-    ["of a type that only begins right", 415, '{"status":"Success"}', "application/jsonx"],
-    ["of a JSON dialect", 415, '{"status":"Success"}', "application/vnd.api+json"],
-    ["in another charset", 415, '{"status":"Success"}', "application/json; charset=latin1"],
-    ["of no type", 415, '{"status":"Success"}', undefined],
-    ["of a type that is none", 415, '{"status":"Success"}', ";"],
-  ])("%s is %i", async (_what, status, payload, type) => {
-    const before = asked.length;
-    const answer = await app.inject({
-      method: "PATCH",
-      url: `/task/${id}`,
-      payload,
-      ...(type === undefined ? {} : { headers: { "content-type": type } }),
-    });
-    expect([answer.statusCode, answer.body]).toEqual([status, expect.stringMatching(/^\{"error":".+","details":\[/)]);
-    expect(asked).toHaveLength(before);
-  });
-
-  it("may name its charset", async () => {
-    const answer = await json("PATCH", `/task/${id}`, '{"status":"Success"}', {
-      "content-type": "Application/JSON; Charset=UTF-8",
-    });
-    expect(answer.statusCode).toBe(200);
-  });
-});
-
-describe("a path", () => {
-  it.each(["/nope", `/task/${id}/nope`, `/batch/${id}/stop`, "/Task"])("%s is unknown", async (url) => {
-    const answer = await app.inject(url);
-    expect([answer.statusCode, answer.json().error]).toEqual([404, "No such route"]);
-  });
-
-  it.each(["x", "%00", `${id}0`, "x".repeat(3000), "..%2f"])("with the id %s is 400", async (wrong) => {
-    for (const url of [`/task/${wrong}`, `/task/${wrong}/events`, `/batch/${wrong}`, `/dag/${wrong}`]) {
-      const answer = await app.inject(url);
-      expect([answer.statusCode, answer.json()]).toEqual([
-        400,
-        { error: "Invalid id", details: ["id: must be a UUID"] },
-      ]);
-    }
-  });
-
-  it("with a broken escape is 400", async () => {
-    expect((await app.inject("/task/%zz")).statusCode).toBe(400);
-  });
-
-  it("of an unknown method is 404, whatever its body", async () => {
-    expect((await json("POST", `/task/${id}`, "{")).statusCode).toBe(404);
-    expect((await json("DELETE", "/batches")).statusCode).toBe(404);
-  });
-});
 
 describe("PATCH", () => {
   it("asks the actor, in lower case, and answers its word", async () => {
@@ -82,6 +22,7 @@ describe("PATCH", () => {
     expect(asked.at(-1)).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       verb: "fail",
+      actor: "anonymous",
       target: low,
       fields,
       attempt: 2,
@@ -91,13 +32,26 @@ describe("PATCH", () => {
 
   it.each([
     [
-      { status: 409, state: "Waiting", error: "no", allowed: ["cancel"] },
+      { status: 409, state: "Waiting", error: "no", code: "not_in_this_state", allowed: ["cancel"] },
       409,
-      { error: "no", current_status: "Waiting", allowed: ["cancel"] },
+      refused("not_in_this_state", "no", { current_status: "Waiting", allowed: ["cancel"] }),
     ],
-    [{ status: 409, state: "Success", error: "no" }, 409, { error: "no", current_status: "Success", allowed: [] }],
-    [{ status: 404 }, 404, { error: "No such task", details: [] }],
-    [{ status: 400, error: "no", details: ["a: b"] }, 400, { error: "no", details: ["a: b"] }],
+    [
+      { status: 409, state: "Success", error: "no", code: "wrong_attempt" },
+      409,
+      refused("wrong_attempt", "no", { current_status: "Success", allowed: [] }),
+    ],
+    [{ status: 404 }, 404, refused("unknown_task", "No such task")],
+    [
+      {
+        ...{ status: 400, error: "no", code: "validation_failed", details: ["a: b"] },
+        faults: [{ path: "/a", code: "required", message: "b" }],
+      },
+      400,
+      refused("validation_failed", "no", {
+        ...{ details: ["a: b"], faults: [{ path: "/a", code: "required", message: "b" }] },
+      }),
+    ],
   ])("maps %j", async (said, status, body) => {
     state.answer = () => ({ id: low, ...said }) as never;
     const answer = await json("PATCH", `/task/${id}`, { status: "Success" });
@@ -114,7 +68,7 @@ describe("PATCH", () => {
     expect([answer.statusCode, answer.json().details]).toEqual([400, [expect.stringContaining("Idempotency-Key")]]);
   });
 
-  it("says 503 when nobody answers", async () => {
+  it("says 503 when no worker answers", async () => {
     state.answer = () => {
       throw new Unavailable("no actor answered in time");
     };
@@ -132,9 +86,9 @@ describe("PUT", () => {
   it("is stored with the client's key, or without one", async () => {
     state.rows = [];
     expect((await json("PUT", `/task/${id}`, { new_success: 2 }, { "idempotency-key": "k" })).statusCode).toBe(202);
-    expect(counted.at(-1)).toEqual({ id: `${low}:k`, task: low, success: 2, failures: 0 });
+    expect(counted.at(-1)).toEqual({ id: `${low}:k`, task: low, success: 2, failures: 0, attempt: 0, named: false });
     await json("PUT", `/task/${id}`, { new_failures: 1 });
-    expect(counted.at(-1)).toEqual({ id: undefined, task: low, success: 0, failures: 1 });
+    expect(counted.at(-1)).toEqual({ id: undefined, task: low, success: 0, failures: 1, attempt: 0 });
   });
 
   it("looks at the task first, where it can", async () => {
@@ -142,10 +96,10 @@ describe("PUT", () => {
     state.rows = [{ sent: low, id: null }];
     expect((await json("PUT", `/task/${id}`, { new_success: 1 })).statusCode).toBe(404);
     state.rows = [{ sent: low, id: low, status: "Skipped", success: 0, failures: 0 }];
-    const refused = await json("PUT", `/task/${id}`, { new_success: 1 });
-    expect([refused.statusCode, refused.json()]).toEqual([
+    const answer = await json("PUT", `/task/${id}`, { new_success: 1 });
+    expect([answer.statusCode, answer.json()]).toEqual([
       409,
-      { error: "The task has ended: Skipped", current_status: "Skipped", allowed: [] },
+      refused("not_in_this_state", "The task has ended: Skipped", { current_status: "Skipped", allowed: [] }),
     ]);
     expect(counted).toHaveLength(before);
     state.up = false;
@@ -166,10 +120,11 @@ describe("moving a task or a batch", () => {
     expect((await json(method, url)).json()).toEqual({ id: low, status: "Success", attempt: 0 });
     expect(asked.at(-1)).toMatchObject({ verb, target: low });
     const [error, details] = ["A task that is Skipped does not accept it", ["status: Skipped does not allow it"]];
-    state.answer = () => ({ status: 400, id: low, state: "Skipped", error, details, allowed: [] });
-    const refused = await json(method, url);
+    const code = "not_in_this_state" as const;
+    state.answer = () => ({ status: 400, id: low, state: "Skipped", error, code, details, allowed: [] });
+    const answer = await json(method, url);
     state.answer = ok;
-    expect([refused.statusCode, refused.json()]).toEqual([400, { error, details }]);
+    expect([answer.statusCode, answer.json()]).toEqual([400, refused(code, error, { details })]);
   });
 
   it.each([
@@ -183,7 +138,7 @@ describe("moving a task or a batch", () => {
     expect(asked.at(-1)).toMatchObject({ verb, target: low });
     if (verb === "stop_batch") expect(Object.keys(answer.json())).toHaveLength(8);
     state.answer = () => ({ status: 404, id: low });
-    expect((await json(method, url)).json()).toEqual({ error: "No such batch", details: [] });
+    expect((await json(method, url)).json()).toEqual(refused("unknown_batch", "No such batch"));
     state.answer = ok;
   });
 });
@@ -212,7 +167,7 @@ describe("a listing", () => {
     "/webhook-deliveries?task_id=1",
   ])("refuses %s", async (url) => {
     const answer = await app.inject(url);
-    expect([answer.statusCode, answer.json().error]).toEqual([400, "Invalid query"]);
+    expect([answer.statusCode, answer.json().error]).toEqual([400, "Validation failed"]);
   });
 
   it("names every fault", async () => {
@@ -242,24 +197,59 @@ describe("a failure", () => {
     expect(answer.headers["retry-after"]).toBe(status === 503 ? "1" : undefined);
   });
 
-  it("is told by /ready and /health", async () => {
-    expect((await app.inject("/ready")).json()).toEqual({ ready: true, postgres: true, nats: true });
-    door.up = false;
+  it("is shown by /ready and /health", async () => {
+    expect((await app.inject("/ready")).json()).toEqual({
+      ...{ status: "ready", ready: true, postgres: true, nats: true },
+    });
+    commands.up = false;
     expect([(await app.inject("/ready")).statusCode, (await app.inject("/health")).json()]).toEqual([
       503,
-      { status: "degraded" },
+      { status: "degraded", database: "up", nats: "down", pool_size: 5, pool_idle: 4 },
     ]);
-    door.up = true;
+    expect((await app.inject("/ready")).json()).toMatchObject({ status: "not ready", nats: false });
+    commands.up = true;
   });
 });
 
+it("leads from / to the page", async () => {
+  const answer = await app.inject("/");
+  expect([answer.statusCode, answer.headers.location, answer.body]).toEqual([303, "view", ""]);
+});
+
+it("lists the faults of query, header and body at once", async () => {
+  const answer = await json("PATCH", `/task/${id}?attempt=x`, { status: "Done" }, { "idempotency-key": "" });
+  expect(answer.json().faults.map(({ path, code }: { path: string; code: string }) => [path, code])).toEqual([
+    ["?attempt", "invalid_format"],
+    ["header:Idempotency-Key", "invalid_format"],
+    ["/status", "not_allowed"],
+  ]);
+  const proto = await json("PATCH", `/task/${id}?attempt=x`, '{"__proto__":1,"new_success":9007199254740993,"x":1}');
+  expect(proto.json().faults.map(({ path, code }: { path: string; code: string }) => [path, code])).toEqual([
+    ["/__proto__", "unsafe_text"],
+    ["/new_success", "number_changed"],
+    ["?attempt", "invalid_format"],
+    ["/x", "unknown_field"],
+  ]);
+  const numbers = await json("POST", "/task?dry_run=x", '[{"id":"a","metadata":{"n":9007199254740993}}]');
+  expect(numbers.json().faults.map(({ path }: { path: string }) => path)).toEqual([
+    ...["/0/metadata/n", "?dry_run", "/0/name", "/0/kind"],
+  ]);
+  const created = await json("POST", "/task?dry_run=x", [{ id: "a", kind: "k" }]);
+  expect(created.json().details).toEqual([
+    'dry_run: must be one of 1, true, 0, false, not "x"',
+    "tasks[0].name: is required",
+  ]);
+});
+
 it("creates: 400 with every fault and a batch id, and rings once after an insert", async () => {
-  const refused = await json("POST", "/task", [{ id: "a" }, { id: "a" }]);
-  expect(refused.json()).toEqual({
-    error: "Validation failed",
-    batch_id: expect.any(String),
-    details: expect.arrayContaining(["tasks[0].name: is required", "tasks[1].id: is already the id of tasks[0]"]),
-  });
+  const none = await json("POST", "/task", [{ id: "a" }, { id: "a" }]);
+  expect(none.json()).toEqual(
+    refused("validation_failed", "Validation failed", {
+      batch_id: expect.any(String),
+      details: expect.arrayContaining(["tasks[0].name: is required", 'tasks[1].id: "a" is already the id of tasks[0]']),
+      faults: expect.arrayContaining([{ path: "/0/name", code: "required", message: "is required" }]),
+    }),
+  );
   expect(state.rings).toBe(0);
   state.rows = [{ created_at: new Date("2026-11-23T12:00:00Z") }];
   const created = await json("POST", "/task", [{ id: "a", name: "A", kind: "k", delay_secs: 2 }]);

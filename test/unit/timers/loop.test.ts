@@ -1,4 +1,4 @@
-// The one loop under all timers: it ticks when it is due, nudged or told of something sooner, survives what a tick
+// The one loop under all timers: it ticks when it is due, nudged or given a sooner time, survives what a tick
 // throws, and stops without a tick left behind. Long pauses stand for "never"; nothing here waits for them.
 import { it } from "vitest";
 import { makeLogger } from "#telemetry/log";
@@ -10,7 +10,7 @@ const hour = 3_600_000;
 
 it("ticks at once, and again when it is nudged", async () => {
   let ticks = 0;
-  const running = loop("t", log, async () => {
+  const running = loop("due", log, async () => {
     ticks++;
     return hour;
   });
@@ -22,7 +22,7 @@ it("ticks at once, and again when it is nudged", async () => {
 
 it("ticks for what is due sooner, never later because of what is due later", async () => {
   let ticks = 0;
-  const running = loop("t", log, async () => {
+  const running = loop("due", log, async () => {
     ticks++;
     return hour;
   });
@@ -37,7 +37,7 @@ it("ticks for what is due sooner, never later because of what is due later", asy
 it("does not forget a nudge that comes while it ticks", async () => {
   let ticks = 0;
   let release = () => {};
-  const running = loop("t", log, async () => {
+  const running = loop("due", log, async () => {
     ticks++;
     if (ticks === 1) await new Promise<void>((resolve) => (release = resolve));
     return hour;
@@ -52,7 +52,7 @@ it("does not forget a nudge that comes while it ticks", async () => {
 it("goes on after a tick that throws", async () => {
   let ticks = 0;
   const running = loop(
-    "t",
+    "due",
     log,
     async () => {
       if (++ticks < 3) throw new Error("not yet");
@@ -67,7 +67,7 @@ it("goes on after a tick that throws", async () => {
 it("waits for a tick under way when it is stopped, and ticks no more", async () => {
   let ticks = 0;
   let release = () => {};
-  const running = loop("t", log, async () => {
+  const running = loop("due", log, async () => {
     ticks++;
     await new Promise<void>((resolve) => (release = resolve));
     return 0;

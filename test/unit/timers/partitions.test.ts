@@ -1,14 +1,14 @@
 // When the days of the log of events are made and dropped: at once and again soon where somebody is in the way, dropping only
 // where retention is on. The table is faked.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Db } from "#store/client";
+import type { Db } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { stays, until } from "#test/until";
 import type { Loop } from "#timers/loop";
 import { eventPartitions } from "#timers/partitions";
 
 const table = vi.hoisted(() => ({ made: 0, old: [] as (string | false)[], lumps: [] as (number | false)[], asked: 0 }));
-vi.mock("#store/partitions", () => ({
+vi.mock("#store/events/partitions", () => ({
   makeDays: async () => ++table.made > 0,
   dropOldest: async () => {
     table.asked++;

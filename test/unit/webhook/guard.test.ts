@@ -2,7 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Policy } from "#domain/guard";
+import type { Policy } from "#domain/calls/guard";
 import { renderMetrics } from "#telemetry/metrics";
 import { policyWith, strict } from "#test/policy";
 import { type Address, guarded, type Resolve } from "#webhook/guard";
@@ -30,7 +30,8 @@ afterAll(async () => {
 
 /** Calls a host whose name leads where `resolve` says. */
 function call(origin: string, policy: Policy, resolve?: Resolve) {
-  const sender = makeSender({ webhookHostConcurrency: 1, connect: guarded(policy, resolve) });
+  const settings = { webhookHostConcurrency: 1, webhookConnectTimeoutSecs: 3, webhookTimeoutSecs: 10 };
+  const sender = makeSender({ ...settings, connect: guarded(policy, 3_000, resolve) });
   senders.push(sender);
   const send = () => sender.send({ origin, path: "/", method: "POST", headers: [], body: "{}" });
   return { send, result: send() };
@@ -59,7 +60,7 @@ it.each<[string, string, Policy, Resolve | undefined]>([
 ])("%s is blocked before a byte is sent", async (_, host, policy, resolve) => {
   for (const scheme of ["http", "https"]) {
     const result = await call(url(host, scheme), policy, resolve).result;
-    expect(result).toMatchObject({ ok: false, status: null, sent: false });
+    expect(result).toMatchObject({ end: "failed", ok: false, status: null, sent: false, fault: "blocked" });
     expect(result.error).toMatch(/^blocked: (must not point to|host is blocked)/);
   }
   expect(calls).toBe(0);

@@ -2,16 +2,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer as createSocketServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { verdictOf } from "#domain/circuit";
-import type { HttpRequest } from "#domain/webhook";
+import type { HttpRequest } from "#domain/calls/webhook";
 import { until } from "#test/until";
 import { makeSender, type Sender, type SenderOptions } from "#webhook/send";
 
 const senders: Sender[] = [];
 const servers: { server: Server; sockets: Set<Socket> }[] = [];
 
+const settings = { webhookHostConcurrency: 4, webhookConnectTimeoutSecs: 1, webhookTimeoutSecs: 10 };
 function sender(options: Partial<SenderOptions> = {}): Sender {
-  const made = makeSender({ webhookHostConcurrency: 4, ...options });
+  const made = makeSender({ ...settings, ...options });
   senders.push(made);
   return made;
 }
@@ -112,6 +112,7 @@ describe("a call", () => {
       ok: false,
       status: null,
       error: "connect refused",
+      end: "unsent",
       sent: false,
     });
     const hangsUp = await raw(null);
@@ -146,7 +147,7 @@ describe("a slow receiver", () => {
     const { origin, sockets } = await raw("");
     const { send } = sender();
     const result = await send(to(origin), 300);
-    expect(result).toMatchObject({ ok: false, status: null, error: "timed out after 0.3 s", sent: true });
+    expect(result).toMatchObject({ ok: false, status: null, error: "no answer within 0.3 s", sent: true });
     expect(result.ms).toBeGreaterThanOrEqual(300);
     expect(result.ms).toBeLessThan(1_000);
     await until(() => sockets.size === 0);
@@ -166,7 +167,7 @@ describe("a slow receiver", () => {
     expect(await sender().send(to(origin))).toMatchObject({ ok: false, status: 500, body: null, part: "{" });
   });
 
-  it("that nobody can connect to is given up after three seconds, and never called late", async () => {
+  it("that cannot be connected to is given up after the time for connecting, and never called late", async () => {
     let connected: ((error: null, socket: Socket) => void) | undefined;
     const ended: number[] = [];
     const { origin } = await listen(
@@ -180,8 +181,14 @@ describe("a slow receiver", () => {
       },
     });
     const result = await send(to(origin));
-    expect(result).toMatchObject({ ok: false, status: null, error: "connect timed out after 3 s", sent: false });
-    expect(result.ms).toBeLessThan(3_500);
+    expect(result).toMatchObject({
+      ok: false,
+      status: null,
+      error: "connect timed out after 1 s",
+      end: "unsent",
+      sent: false,
+    });
+    expect(result.ms).toBeLessThan(1_500);
     const socket = connect(Number(new URL(origin).port), "127.0.0.1", () => connected?.(null, socket));
     await until(() => ended.length === 1);
     expect(ended).toEqual([0]);
@@ -200,7 +207,8 @@ describe("a slow receiver", () => {
     });
     allowed = true;
     expect((await send(to(origin), undefined, () => allowed)).ok).toBe(true);
-    await until(() => sockets.size === 1);
+    // The connection is kept; the next call may come a moment before it is free.
+    expect(sockets.size).toBeLessThanOrEqual(2);
   });
 });
 
@@ -251,7 +259,7 @@ describe("connections", () => {
     expect(sockets.size).toBe(4);
   });
 
-  it("to receivers that nobody calls any more are dropped", async () => {
+  it("to receivers that are not called any more are dropped", async () => {
     const { origin, sockets } = await serve((_, response) => response.end());
     const made = sender({ poolIdleMs: 200 });
     await made.send(to(origin));
@@ -269,17 +277,4 @@ describe("connections", () => {
     expect(await open).toMatchObject({ ok: false, error: "shut down" });
     await until(() => sockets.size === 0);
   });
-});
-
-describe("what this machine could not do", () => {
-  it.each(["EMFILE", "ENFILE", "ENOBUFS", "EADDRNOTAVAIL", "ENETUNREACH", "EAI_AGAIN"])(
-    "%s is said in words that no circuit counts",
-    async (code) => {
-      const broken = Object.assign(new Error(code), { code });
-      const { send } = sender({ connect: (_options, callback) => callback(broken, null) });
-      const result = await send(to("http://127.0.0.1:1"));
-      expect(result).toMatchObject({ ok: false, status: null, sent: false });
-      expect(verdictOf(result, new Date())).toBeNull();
-    },
-  );
 });

@@ -16,11 +16,11 @@ class Out extends EventEmitter {
   said = "";
   destroyed = false;
   #taken = 0;
-  readonly #open: { upTo: number; told: () => void }[] = [];
-  /** `told` is called when all of it is taken. */
-  write(text: Buffer, told: () => void): boolean {
+  readonly #open: { upTo: number; taken: () => void }[] = [];
+  /** `taken` is called when all of it is taken. */
+  write(text: Buffer, taken: () => void): boolean {
     this.writableLength += text.length;
-    this.#open.push({ upTo: this.#taken + this.writableLength, told });
+    this.#open.push({ upTo: this.#taken + this.writableLength, taken });
     return true;
   }
   end(text: string): void {
@@ -32,7 +32,7 @@ class Out extends EventEmitter {
   take(bytes = this.writableLength): void {
     this.writableLength -= bytes;
     this.#taken += bytes;
-    while (this.#open[0] !== undefined && this.#open[0].upTo <= this.#taken) this.#open.shift()?.told();
+    while (this.#open[0] !== undefined && this.#open[0].upTo <= this.#taken) this.#open.shift()?.taken();
   }
 }
 
@@ -58,7 +58,7 @@ function open(log: readonly Line[]) {
 /** Longer than all promises that are settled take to be seen. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-it("does not read the log again and again for an event that finds no room, and drops who takes nothing", async () => {
+it("does not read the log again and again for an event that does not fit, and drops who takes nothing", async () => {
   const large = line(2, limits.eventBufferBytesMax + 1);
   const { out, stream, pages } = open([large]);
   stream.take([line(1, 1_000)], 0, { id: 1, since });
@@ -73,7 +73,7 @@ it("does not read the log again and again for an event that finds no room, and d
   expect(out.said).toContain("too slowly");
 });
 
-it("goes on with an event that found no room when the client has taken what was before it", async () => {
+it("goes on with an event that did not fit when the client has taken what was before it", async () => {
   const large = line(2, limits.eventBufferBytesMax + 1);
   const { out, stream, pages } = open([large]);
   stream.take([line(1, 1_000)], 0, { id: 1, since });

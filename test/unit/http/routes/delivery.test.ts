@@ -1,6 +1,7 @@
-// The door of deliveries without services: what is asked of the actor, what is refused before, and how its word is answered.
+// The calls on deliveries without services: what is asked of the actor, what is refused before, and how its word is answered.
 import { describe, expect, it } from "vitest";
 import { anyDelivery } from "#domain/command";
+import { refused } from "#test/refused";
 import { fakeServer } from "../fakes.ts";
 
 const id = "019B0000-0000-7000-8000-00000000000A";
@@ -27,14 +28,14 @@ describe("a replay", () => {
   });
 
   it.each([
-    [{ status: 404, error: "x" }, 404, { error: "No such delivery", details: [] }],
+    [{ status: 404, error: "x" }, 404, refused("unknown_delivery", "No such delivery")],
     [
-      { status: 409, state: "success", error: "no", allowed: [] },
+      { status: 409, state: "success", error: "no", code: "delivery_pending", allowed: [] },
       409,
-      { error: "no", current_status: "success", allowed: [] },
+      refused("delivery_pending", "no", { current_status: "success", allowed: [] }),
     ],
-    [{ status: 422, error: "other" }, 422, { error: "other", details: [] }],
-    [{ status: 503, error: "parked" }, 503, { error: "parked", details: [] }],
+    [{ status: 422, error: "other", code: "key_reused" }, 422, refused("key_reused", "other")],
+    [{ status: 503, error: "set aside", code: "busy" }, 503, refused("busy", "set aside")],
   ])("answers %j", async (said, status, body) => {
     state.answer = () => ({ id: low, ...said }) as never;
     const answer = await json("POST", one);

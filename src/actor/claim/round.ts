@@ -1,0 +1,247 @@
+// A claim round: which tasks this worker starts now. A worker claims only what it can send at once, and the process that commits the
+// claim makes the call. So the best task is chosen at the last moment: by priority, then creation, then position.
+
+import { type Candidates, candidates, lockedCandidates, type Reached } from "#actor/claim/candidates";
+import { claim } from "#actor/claim/claim";
+import { readInputs, type StartInputs } from "#actor/claim/inputs";
+import { nextLook } from "#actor/claim/next-look";
+import { leaveUnused, probed, type Receiving } from "#actor/claim/probes";
+import type { Claimed } from "#domain/calls/claimed";
+import { byRank, isReady, type TaskRow } from "#domain/row";
+import { admitted, blockOf, loadOf } from "#domain/rules/admit";
+import { windowsOf } from "#domain/rules/rate";
+import { keysFor, leavesPlaces, noUses, type Uses } from "#domain/rules/uses";
+import type { TurnEnv, TurnState } from "#domain/turn/state";
+import type { Capacity, ReceiverCapacity } from "#flow/receiver-capacity";
+import type { Found, Look } from "#store/claim/candidates";
+import { type Claimable, heldBack, lockClaimable, startActions, sweptBatches, usesOf } from "#store/claim/take";
+import type { Sql } from "#store/pg/pool";
+
+/** The free call slots of this process: in all, and to each receiver. */
+export type Slots = Pick<ReceiverCapacity, "free" | "limited" | "freeMax" | "freeFor">;
+
+/** One look for work, with the call slots that are free now. The round takes no slots; the calls do. */
+export class ClaimRound {
+  readonly limit: number;
+  readonly capacity: Capacity;
+  readonly #slots: Slots;
+  readonly #gated: ReadonlySet<string>;
+  readonly #token: () => { owner: number; claimId: number };
+  /** Fencing tokens given out. */
+  readonly tokens: number[] = [];
+  /** How many tasks were claimed, those included for which nothing is called. */
+  claims = 0;
+  /** This process has more free call slots than one round may fill. */
+  readonly hasMoreSlots: boolean;
+  /** There may be more to claim, and free call slots for it here. */
+  moreHere = false;
+  /** There may be more to claim for other workers: here a receiver, or the whole process, has no free call slot. */
+  moreElsewhere = false;
+  /** It could not look at everything, for reasons that are gone in some milliseconds. */
+  soon = false;
+  /** There were signals that tasks with rules may start. */
+  signaled = false;
+  /** Where the round before stopped; after this round, where it stopped. */
+  reached: Reached | null = null;
+
+  /** Tasks that are passed over: their start call was answered, which is not decided yet. */
+  readonly isStarted: (task: string) => boolean;
+
+  constructor(
+    slots: Slots,
+    max: number,
+    token: () => { owner: number; claimId: number },
+    isStarted: ClaimRound["isStarted"] = () => false,
+  ) {
+    this.isStarted = isStarted;
+    this.limit = Math.min(slots.free(), max);
+    this.#slots = slots;
+    const limited = slots.limited();
+    this.capacity = { receivers: limited, freeMax: slots.freeMax };
+    this.#gated = new Set(limited.filter(({ gated }) => gated).map(({ receiver }) => receiver));
+    this.hasMoreSlots = slots.free() > max;
+    this.#token = token;
+  }
+
+  /** How many more calls may be made to a receiver, once so many are made to others. */
+  freeFor = (receiver: string, others: number): number => this.#slots.freeFor(receiver, others);
+
+  /** Whether its circuit is not closed, so that a call to it has to be the probe. */
+  isGated = (receiver: string | null): boolean => receiver !== null && this.#gated.has(receiver);
+
+  take(): { owner: number; claimId: number } {
+    const token = this.#token();
+    this.tokens.push(token.claimId);
+    return token;
+  }
+
+  /** Sets `moreHere` and `moreElsewhere` from the tasks that were chosen, out of those that were found. */
+  judge(chosen: readonly Receiving[], found: readonly Receiving[]): void {
+    const filled = chosen.length === this.limit;
+    this.moreHere = this.hasMoreSlots && filled;
+    const calls = new Map(this.capacity.receivers.map(({ receiver }) => [receiver, 0]));
+    for (const { receiver } of found) if (receiver !== null) calls.set(receiver, 0);
+    for (const { receiver } of chosen) if (receiver !== null) calls.set(receiver, (calls.get(receiver) ?? 0) + 1);
+    // By the slots that were free when the look began: what became free meanwhile was not looked for.
+    const free = new Map(this.capacity.receivers.map((one) => [one.receiver, one.free]));
+    const isFull = ([receiver, made]: [string, number]) =>
+      !this.isGated(receiver) &&
+      made >= Math.min(free.get(receiver) ?? this.capacity.freeMax, this.freeFor(receiver, chosen.length - made));
+    this.moreElsewhere = filled || [...calls].some(isFull);
+  }
+}
+
+/** Claims what the round has free slots for, in the state. Returns those for which a call is made after the commit. */
+export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
+  if (round.limit <= 0) return [];
+  if (!state.mayHold) {
+    round.soon = true;
+    return [];
+  }
+  const look: Look = { limit: round.limit, capacity: round.capacity, hasWork: state.hasWork };
+  const looked = await candidates(sql, look, state, round.reached);
+  // The turn writes its changed rows from memory; a changed task is claimed by the next round.
+  const isFresh = ({ id }: Found) => !state.rows.has(id) && !round.isStarted(id);
+  const fresh = looked.found.filter(isFresh);
+  const wanted = await wantedOf(sql, looked, fresh, round, state.env);
+  const mayCall = ({ receiver }: Receiving) => !round.isGated(receiver) || wanted.probes.has(receiver ?? "");
+  let taken = await take(sql, state, looked, wanted.chosen);
+  if (taken.isThwarted) {
+    const others = await lockedCandidates(sql, look, looked.open, round.reached);
+    taken = await take(sql, state, looked, others.filter(isFresh).filter(mayCall));
+  }
+  const { chosen, usage } = admitted(taken.candidates, looked.queues, looked.usage, round);
+  await leaveUnused(sql, wanted.probes, chosen);
+  round.judge(chosen, fresh);
+  state.openedWindows = looked.openedWindows;
+  state.judged = [...looked.queues].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, usage) }));
+  const { more: moreQueues, isElsewhere, reached } = looked;
+  const isProgress = chosen.length > 0 || state.judged.some(({ waitsFor }) => waitsFor !== null);
+  const left = { isShort: chosen.length < round.limit, hasPassed: fresh.length < looked.found.length, isProgress };
+  const hasPlaces = leavesPlaces(looked.open, chosen, state.judged, round.limit);
+  const search = { moreQueues, hasStopped: reached !== null, hasLost: taken.hasLost, hasPlaces, isElsewhere };
+  const next = nextLook({ ...left, ...search, moreHere: round.moreHere });
+  round.moreHere = next === "now";
+  round.soon = next === "soon";
+  if (!isElsewhere) round.reached = reached;
+  round.signaled = state.hasSignals;
+  state.add(chosen.map(({ row }) => row));
+  return chosen.flatMap(
+    (one) =>
+      claim(state, round, one.row, {
+        ...one,
+        isProbe: wanted.probes.has(one.receiver ?? ""),
+        // It was there when its queue was found to wait.
+        hasWaited: (looked.waited.get(one.queue)?.getTime() ?? 0) >= one.row.lastUpdated.getTime(),
+      }) ?? [],
+  );
+}
+
+/** The candidates that the round would take if none were locked and their metadata stayed the same. Only these are locked. */
+async function wantedOf(
+  sql: Sql,
+  { queues, usage }: Candidates,
+  found: readonly Found[],
+  round: ClaimRound,
+  env: TurnEnv,
+): Promise<{ readonly chosen: readonly Found[]; readonly probes: ReadonlySet<string> }> {
+  const ruled = found.filter(({ queue }) => queue !== 0).map(({ id }) => id);
+  const uses = ruled.length > 1 ? await usesOf(sql, ruled) : noUses;
+  const windows = windowsOf(queues.values());
+  const some = found.map((one) => ({ ...one, keys: keysFor(one, uses.get(one.id), windows) }));
+  return probed(sql, some, round, env, (some) => admitted(some, queues, usage, round));
+}
+
+interface Candidate extends Claimable, Receiving {
+  readonly queue: number;
+  readonly keys: readonly string[];
+  readonly uses: Uses | undefined;
+  readonly load: number;
+  readonly inputs: StartInputs | undefined;
+}
+
+interface Taken {
+  /** Best first; their rows are locked. */
+  readonly candidates: readonly Candidate[];
+  /** Other transactions had locked or changed some of them, or the inputs of those before them were too much to go on. */
+  readonly hasLost: boolean;
+  /** So many were locked that the search has to go on past them. */
+  readonly isThwarted: boolean;
+}
+
+/** Locks these tasks and reads again what must be exact; they cannot change from here on. */
+async function take(sql: Sql, state: TurnState, looked: Candidates, found: readonly Found[]): Promise<Taken> {
+  if (found.length === 0) return { candidates: [], hasLost: false, isThwarted: false };
+  const locked = new Map(
+    (
+      await lockClaimable(
+        sql,
+        found.map(({ id }) => id),
+      )
+    ).map((one) => [one.row.id, one]),
+  );
+  const ids = [...locked.keys()];
+  const best = found.flatMap(({ id }) => locked.get(id) ?? []);
+  const [late, uses, inputs] = await Promise.all([
+    state.hasWork ? heldBack(sql, ids) : new Set(),
+    state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
+    readInputs(sql, state, best),
+  ]);
+  const isLooked = ({ row }: Claimable) =>
+    !late.has(row.id) && !inputs.left.has(row.id) && (row.queue === 0 || looked.queues.has(row.queue));
+  const claimable = best.filter(isLooked);
+  const windows = windowsOf(looked.queues.values());
+  const candidates = claimable.map(({ row, action }) => ({
+    ...{ row, action, queue: row.queue, receiver: row.receiver, load: loadOf(row) },
+    ...{ keys: keysFor(row, uses.get(row.id), windows), uses: uses.get(row.id), inputs: inputs.of.get(row.id) },
+  }));
+  // Of a queue with rules, this may be the only task that the round looks at.
+  const isThwarted = locked.size * 2 < found.length || found.some(({ id, queue }) => queue !== 0 && !locked.has(id));
+  return { candidates, hasLost: locked.size < found.length || inputs.left.size > 0, isThwarted };
+}
+
+/**
+ * Claims tasks that this turn made ready, which saves a turn of their own. Only when no other task waits, here
+ * or at another worker: otherwise the new task would overtake it.
+ */
+export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
+  // Where tasks with rules may start, they compete with these: that is left to the round of a task turn.
+  if (!state.mayHold || state.hasSignals) return [];
+  const ready = [...state.changed].filter(
+    (row) => row.queue === 0 && !row.inDoubt && isReady(row) && becamePending(state, row),
+  );
+  if (ready.length === 0 || round.limit <= 0) return [];
+  // A sweep of its batch may have to reach it first.
+  const swept = state.hasWork ? await sweptBatches(sql, [...new Set(ready.map(({ batchId }) => batchId))]) : new Set();
+  const some = ready
+    .filter(({ batchId }) => !swept.has(batchId))
+    .sort(byRank)
+    .map((row) => ({ row, queue: 0, receiver: row.receiver, attempt: row.attempt, keys: [], load: 0 }));
+  const { chosen, probes } = await probed(sql, some, round, state.env, (some) =>
+    admitted(some, new Map(), new Map(), round),
+  );
+  const ids = chosen.map(({ row }) => row.id);
+  if (ids.length === 0) return [];
+  const [actions, uses] = await Promise.all([
+    startActions(sql, ids),
+    state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
+  ]);
+  const inputs = await readInputs(
+    sql,
+    state,
+    chosen.map(({ row }) => ({ row, action: actions.get(row.id) ?? null })),
+  );
+  const taken = inputs.left.size === 0 ? chosen : chosen.filter(({ row }) => !inputs.left.has(row.id));
+  await leaveUnused(sql, probes, taken);
+  return taken.flatMap(
+    ({ row, receiver }) =>
+      claim(state, round, row, {
+        action: actions.get(row.id) ?? null,
+        uses: uses.get(row.id),
+        isProbe: probes.has(receiver ?? ""),
+        inputs: inputs.of.get(row.id),
+      }) ?? [],
+  );
+}
+
+const becamePending = (state: TurnState, row: TaskRow): boolean => state.before.get(row.id)?.status !== "Pending";

@@ -1,0 +1,61 @@
+// The payload of a message on `subjects.progress`, which only our own API sends: many updates under one id, so that one row in
+// Postgres makes them all count once. An update of a client's own key has an id of its own, whatever message brings it.
+//
+//   {"id": "<uuid>", "updates": [["<task>", 1, 0], ["<task>", 0, 2, <attempt or null>, "<id>"], [.., 1, "<id>", true]]}
+//
+// The last is true where the client named the attempt itself.
+import type { Progress } from "#domain/command";
+import { isUuid } from "#domain/schema/text";
+
+export interface ProgressMessage {
+  readonly id: string;
+  readonly updates: readonly Progress[];
+}
+
+/** One of `updates`, as it is sent. A task is a UUID in lower case: it needs no escapes. */
+export const textOf = ({ task, success, failures, attempt, id, named }: Progress): string => {
+  const own = id === undefined ? [] : [JSON.stringify(id), ...(named === true ? ["true"] : [])];
+  const more = id === undefined && attempt === undefined ? [] : [attempt ?? "null", ...own];
+  return `[${[`"${task}"`, success, failures, ...more].join()}]`;
+};
+
+/** Of some updates in the form of `textOf`. */
+export const payloadOf = (id: string, texts: readonly string[]): string => `{"id":"${id}","updates":[${texts.join()}]}`;
+
+/** Null where it is none. */
+export function readPayload(text: string): ProgressMessage | null {
+  try {
+    const { id, updates } = JSON.parse(text) as { id: unknown; updates: unknown };
+    if (typeof id !== "string" || !isUuid(id) || !Array.isArray(updates) || !updates.every(isUpdate)) return null;
+    return {
+      id,
+      updates: updates.map(([task, success, failures, attempt, own, named]) => ({
+        ...{ task, success, failures, id: own, named },
+        attempt: attempt ?? undefined,
+      })),
+    };
+  } catch {
+    return null;
+  }
+}
+
+type Sent = readonly [
+  task: string,
+  success: number,
+  failures: number,
+  attempt?: number | null,
+  id?: string,
+  named?: boolean,
+];
+
+function isUpdate(sent: unknown): sent is Sent {
+  if (!Array.isArray(sent) || sent.length > 6) return false;
+  const [task, success, failures, attempt, id, named] = sent as unknown[];
+  if (!isUuid(task) || !isCount(success) || !isCount(failures)) return false;
+  if (named !== undefined && typeof named !== "boolean") return false;
+  return (
+    (attempt === undefined || attempt === null || isCount(attempt)) && (id === undefined || typeof id === "string")
+  );
+}
+
+const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;

@@ -1,0 +1,92 @@
+// What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work. And what
+// is kept of the answer to a delivery.
+// A stranger wrote it: what is meant as an action or a result and cannot be taken says why; anything else is passed over.
+import type { Action } from "#domain/action";
+import type { Policy } from "#domain/calls/guard";
+import { Invalid } from "#domain/errors";
+import { Faults } from "#domain/faults";
+import { readAction } from "#domain/schema/action";
+import { resultBytesMax } from "#domain/schema/text";
+import { parseJson } from "#domain/values/json";
+
+/** The body of an answer, as far as it was read. */
+export interface AnswerBody {
+  /** Null where there is none, or where its end did not arrive. */
+  readonly body: string | null;
+  /** What arrived of a body whose end did not. */
+  readonly part: string | null;
+  /** It went on after what was read. */
+  readonly isCut: boolean;
+}
+
+export interface AnsweredAction {
+  readonly action?: Action;
+  /** Why an action was not taken. */
+  readonly ignored?: string;
+}
+
+/** The action in an answer that acknowledges a start. */
+export function actionIn(answer: AnswerBody, policy: Policy): AnsweredAction {
+  const { value, wrong, text } = objectIn(answer);
+  if (wrong !== undefined) return /"kind"\s*:/.test(text) && /"params"\s*:/.test(text) ? { ignored: wrong } : {};
+  if (value === null || !("kind" in value) || !("params" in value)) return {};
+  const faults = new Faults();
+  const action = readAction(value, policy, faults);
+  const completes = (value.params as { completes?: unknown } | null)?.completes;
+  if (completes === "on_response") faults.add(["params", "completes"], "conflict", "means nothing in a cancel action");
+  return action && faults.none ? { action } : { ignored: reasonOf(faults.list) };
+}
+
+export interface AnsweredResult {
+  readonly result: Readonly<Record<string, unknown>> | null;
+  /** Why a JSON object is not kept as the result. */
+  readonly ignored?: string;
+}
+
+/** The answer of an `on_response` call as the task's result: a JSON object, else null. */
+export function resultIn(answer: AnswerBody): AnsweredResult {
+  const { value, wrong } = objectIn(answer);
+  return wrong === undefined ? { result: value } : { result: null, ignored: wrong };
+}
+
+/**
+ * The beginning of an answer that a person may read later: at most `bytesMax` bytes of UTF-8, cut between two characters,
+ * without what Postgres does not store (NUL and halves of characters).
+ */
+export function beginningOf(body: string | null, bytesMax: number): string | null {
+  if (body === null) return null;
+  const { read } = new TextEncoder().encodeInto(body, new Uint8Array(bytesMax));
+  return body.slice(0, read).replace(/[\0\p{Cs}]/gu, "");
+}
+
+interface AnsweredObject {
+  readonly value: Record<string, unknown> | null;
+  /** Of a JSON object that cannot be taken. */
+  readonly wrong?: string;
+  readonly text: string;
+}
+
+function objectIn({ body, part, isCut }: AnswerBody): AnsweredObject {
+  const text = body ?? part ?? "";
+  if (!/^\s*\{/.test(text)) return { value: null, text };
+  if (isCut) return { value: null, wrong: `body: takes more than ${resultBytesMax} bytes`, text };
+  if (body === null) return { value: null, wrong: "body: its end did not arrive", text };
+  try {
+    return { value: parseJson(text) as Record<string, unknown>, text };
+  } catch (error) {
+    const isOurs = error instanceof Invalid && isJson(text);
+    return { value: null, text, ...(isOurs ? { wrong: reasonOf(error.details) } : {}) };
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text.replace(/^\ufeff/, ""));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const reasonCharsMax = 500;
+const reasonOf = (faults: readonly string[]): string => faults.join("; ").slice(0, reasonCharsMax).toWellFormed();

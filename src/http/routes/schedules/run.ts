@@ -1,0 +1,87 @@
+// A batch of a schedule that a person asks for: made at once, as POST /task makes it, under the lock of the schedule, so that a time
+// that comes at the same moment sees it.
+import { limits } from "#config";
+import { type AskedPlan, planBatch } from "#domain/create/batch";
+import { Busy, NotFound } from "#domain/errors";
+import { uuidv7 } from "#domain/values/uuid";
+import { announce, answerTo, type CreateDeps, hashOf, usedBefore } from "#http/create";
+import { type Reply, refusal } from "#http/errors";
+import { once } from "#http/once";
+import { fullness } from "#intake/limits";
+import { askedOf, planOf, readBody, rulesOf } from "#intake/schedules/body";
+import { allow, type Creation, insertInTurn } from "#store/create/create";
+import { find, type Kept, remember, take } from "#store/create/key";
+import type { Sql } from "#store/pg/pool";
+import { ensureKeyTemplates } from "#store/rules/key-templates";
+import { bodyOf } from "#store/schedules/change";
+import { lockOne } from "#store/schedules/rows";
+
+export interface Run {
+  readonly name: string;
+  readonly actor: string;
+  readonly key: string | undefined;
+}
+
+type Body = Awaited<ReturnType<typeof bodyOf>>;
+
+export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): Promise<Reply> {
+  const own = key === undefined ? undefined : { text: `POST /schedules/${name}/run ${key}`, hash: hashOf(null) };
+  const attempt = async (): Promise<Reply | "in_flight"> => {
+    const { db } = deps;
+    const kept = own && (await db.use((sql) => find(sql, own.text)));
+    if (kept) return again(deps, kept, own.hash);
+    const full = await fullness(deps);
+    if (full) throw full;
+    const known = await db.use((sql) => currentBody(sql, name));
+    const { batch, faults } = readBody(deps, known.batch, known.bytes);
+    if (batch === undefined)
+      return refusal("validation_failed", "The batch of the schedule is not valid any more", { details: faults });
+    await ensureKeyTemplates(db, rulesOf(batch));
+    const now = Date.now();
+    const made = await db.tx(async (sql, last) => {
+      void allow(sql, limits.bulkWorkTimeoutMs);
+      const before = own === undefined ? "taken" : await take(sql, own);
+      if (before !== "taken") return before;
+      const row = await lockOne(sql, name);
+      if (row === undefined) throw new NotFound("schedule");
+      const body = await bodyOf(sql, row.id);
+      // It was changed in between.
+      if (JSON.stringify(body.batch) !== JSON.stringify(known.batch)) return "in_flight";
+      const plan = (hits: ReadonlySet<string>): AskedPlan => ({
+        ...planOf(batch, uuidv7(now), now, hits),
+        ...{ createdBy: actor, schedule: { name, at: null } },
+      });
+      const creation = await insertInTurn(sql, askedOf(batch, now), plan);
+      if (own) last(remember(sql, own, creation.plan, body));
+      return creation;
+    }, limits.bulkWorkTimeoutMs);
+    if (made === "in_flight") return made;
+    return "plan" in made ? announce(deps, { now }, made) : again(deps, made, hashOf(null));
+  };
+  if (own) return once(deps.db, own, attempt);
+  for (let n = 0; n < triesMax; n++) {
+    const answer = await attempt();
+    if (answer !== "in_flight") return answer;
+  }
+  throw new Busy("The schedule changes all the time");
+}
+
+const triesMax = 10;
+
+async function currentBody(sql: Sql, name: string): Promise<Body> {
+  const [row] = await sql<{ id: string }[]>`select id from schedule where name = ${name}`;
+  if (row === undefined) throw new NotFound("schedule");
+  return bodyOf(sql, row.id);
+}
+
+/** The first answer, from the body that the schedule had then. */
+function again(deps: CreateDeps, { hash, batchId, tasks, created, began }: Kept, mine: string): Reply {
+  if (hash !== mine || batchId === null) return usedBefore;
+  const { batch: body, bytes } = began as Body;
+  const { batch } = readBody(deps, body, bytes);
+  if (batch === undefined) return usedBefore;
+  const omitted = new Set([...batch.tasks.keys()].filter((position) => !tasks[position]));
+  const plan = planBatch(batch, batchId, created.getTime(), omitted);
+  const named = plan.tasks.map((task) => ({ ...task, id: tasks[task.pos] as string }));
+  return answerTo({ plan: { ...plan, tasks: named }, created } as Creation);
+}

@@ -1,0 +1,55 @@
+// Wires bulk operations into a worker: commands go to its own actor, and reruns are made as the API makes them.
+import type { ReplayItem } from "#actor/deliveries/replays";
+import type { Mailbox } from "#actor/mailbox";
+import type { Bus } from "#bus/client";
+import { onBulk } from "#bus/notifications/bulk";
+import { tellTimer } from "#bus/notifications/timers";
+import type { Config } from "#config";
+import type { BulkCommand } from "#domain/bulk";
+import { makePolicy } from "#domain/calls/guard";
+import type { Answer } from "#domain/command";
+import { rerunFor } from "#http/bulk/rerun";
+import { LargeCalls } from "#http/large/calls";
+import type { Db } from "#store/pg/pool";
+import type { Logger } from "#telemetry/log";
+import { bulkLoop } from "#timers/bulk/bulk";
+
+interface Actors {
+  readonly mailbox: Pick<Mailbox, "put">;
+  readonly replay: (item: ReplayItem) => void;
+  readonly notifyWork: () => void;
+}
+
+export function openBulk(config: Config, db: Db, bus: Bus, actors: Actors, log: Logger): { stop(): Promise<void> } {
+  const commands = {
+    notifyWork(firstDelayMs?: number) {
+      actors.notifyWork();
+      if (firstDelayMs !== undefined) tellTimer(bus, firstDelayMs);
+    },
+  };
+  const large = new LargeCalls({ config, db, commands, log });
+  const deps = { config, policy: makePolicy(config), db, commands, large, log };
+  const work = bulkLoop({
+    ...{ db, leaseMs: config.workerClaimTimeoutSecs * 1_000, log },
+    ask: (command) => askActor(actors, command),
+    rerun: (id, batch) => rerunFor(deps, id, batch),
+  });
+  const unlisten = onBulk(bus, () => work.nudge());
+  return {
+    async stop() {
+      unlisten();
+      await work.stop();
+      await large.close();
+    },
+  };
+}
+
+/** No caller waits, so no command of a bulk operation is dropped for being late. */
+export const askActor = (
+  { mailbox, replay }: Pick<Actors, "mailbox" | "replay">,
+  command: BulkCommand,
+): Promise<Answer | null> =>
+  new Promise((settle) => {
+    if (command.verb === "replay") replay({ command, storedAt: Number.POSITIVE_INFINITY, settle });
+    else mailbox.put({ from: "client", command, storedAt: Date.now(), expires: false, replyTo: null, settle });
+  });

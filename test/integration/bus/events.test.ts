@@ -1,0 +1,108 @@
+// Events on a real server: each in its place of the stream, under the headers of CloudEvents, once however often it is published.
+import { randomUUID } from "node:crypto";
+import type { JsMsg } from "@nats-io/jetstream";
+import { describe, expect, it } from "vitest";
+import { openEventStream, type PublishedEvent } from "#bus/events";
+import { limits } from "#config";
+import { until } from "#test/until";
+import { openStand, type Stand } from "./stand.ts";
+
+const source = "https://baton.example.com";
+let last = 0;
+const event = (more: Partial<PublishedEvent> = {}): PublishedEvent => ({
+  ...{ id: ++last, task_id: randomUUID(), batch_id: randomUUID(), from: "Pending", to: "Claimed", event: "claim" },
+  ...{ at: new Date("2030-01-02T03:04:05.678Z"), attempt: 0, reason: null, actor: "worker:1", ...more },
+});
+const many = (n: number, more: Partial<PublishedEvent> = {}) => Array.from({ length: n }, () => event(more));
+async function open() {
+  const stand = await openStand();
+  return { stand, stream: openEventStream(stand.bus, source) };
+}
+
+/** What the stream holds, oldest first. */
+async function stored(stand: Stand): Promise<JsMsg[]> {
+  const { state } = await (await stand.bus.manager()).streams.info("BATON_EVENTS");
+  const consumer = await stand.bus.js.consumers.get("BATON_EVENTS", { filter_subjects: ["baton.event.>"] });
+  const found: JsMsg[] = [];
+  if (state.messages === 0) return found;
+  for await (const message of await consumer.fetch({ max_messages: state.messages, expires: 5_000 }))
+    found.push(message);
+  return found;
+}
+const idsOf = (messages: readonly JsMsg[]) => messages.map((message) => message.json<{ id: number }>().id);
+
+describe("an event", () => {
+  it("has the headers of CloudEvents and its id as Nats-Msg-Id, alone and first, between and last among others", async () => {
+    const { stand, stream } = await open();
+    const at = new Date("2031-02-03T04:05:06.789Z");
+    const sent = [event(), ...many(2), event({ to: "Success", reason: "größer", at })];
+    await stream.publish(sent.slice(0, 1));
+    await stream.publish(sent.slice(1));
+    const names = ["Nats-Msg-Id", "ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time"];
+    const found = (await stored(stand)).map(({ headers }) => names.map((name) => headers?.get(name)));
+    const rowOf = (id: number, type: string, time: string) => [`${id}`, "1.0", `${id}`, source, type, time];
+    expect(found).toEqual([
+      ...sent.slice(0, 3).map(({ id }) => rowOf(id, "baton.task.claimed", "2030-01-02T03:04:05.678Z")),
+      rowOf(sent[3]?.id as number, "baton.task.success", "2031-02-03T04:05:06.789Z"),
+    ]);
+  });
+
+  it("has its batch, task and new state in the subject, and is as GET /task/{id}/events lists it", async () => {
+    const { stand, stream } = await open();
+    const moved = event({ to: "Retrying", reason: "not yet" });
+    await stream.publish([moved]);
+    const [message] = await stored(stand);
+    expect(message?.subject).toBe(`baton.event.${moved.batch_id}.${moved.task_id}.Retrying`);
+    expect(message?.string()).toBe(JSON.stringify(moved));
+  });
+});
+
+describe("many events", () => {
+  it("are stored in their order, and reach a client that only listens", async () => {
+    const { stand, stream } = await open();
+    const heard: number[] = [];
+    stand.nc.subscribe("baton.event.>", {
+      callback: (_, message) => void heard.push(message.json<{ id: number }>().id),
+    });
+    await stand.nc.flush();
+    const page = many(limits.eventPageRows);
+    await stream.publish(page);
+    const ids = page.map(({ id }) => id);
+    expect(idsOf(await stored(stand))).toEqual(ids);
+    await until(() => heard.length === ids.length);
+    expect(heard).toEqual(ids);
+  });
+
+  it("are stored once when they are published again, some or all of them, and the others with them in their order", async () => {
+    const { stand, stream } = await open();
+    const page = many(20);
+    const ids = page.map(({ id }) => id);
+    await stream.publish(page.slice(0, 7));
+    await stream.publish(page);
+    await stream.publish(page);
+    expect(idsOf(await stored(stand))).toEqual(ids);
+  });
+
+  it("go in batches that the server takes, however long their reasons are", async () => {
+    const { stand, stream } = await open();
+    const page = many(40, { reason: "x".repeat(65_536) });
+    await stream.publish(page);
+    expect(idsOf(await stored(stand))).toEqual(page.map(({ id }) => id));
+  });
+
+  it("none is nothing", async () => {
+    const { stand, stream } = await open();
+    await stream.publish([]);
+    expect(await stand.count("BATON_EVENTS")).toBe(0);
+  });
+});
+
+it("what is not stored is said: NATS is away, or refuses", async () => {
+  const { stand: other, stream } = await open();
+  await (await other.bus.manager()).streams.update("BATON_EVENTS", { subjects: ["elsewhere"] });
+  await expect(stream.publish(many(3))).rejects.toThrow();
+  await expect(stream.publish(many(1))).rejects.toThrow();
+  await other.nats.stop();
+  await until(() => !stream.up);
+  await expect(stream.publish(many(3))).rejects.toThrow();
+}, 60_000);

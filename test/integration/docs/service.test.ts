@@ -1,0 +1,188 @@
+// The services of docs/write-a-service.md, as they stand on the page, against a Baton that signs calls and handles: they do each task once,
+// refuse what Baton did not make, and one that is killed loses nothing and does nothing twice.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { type Cluster, startCluster } from "#test/cluster";
+import { bring, bringLimitMs } from "#test/programs";
+import { until, within } from "#test/until";
+import { callOf } from "../../unit/sdk/service/stage.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const page = readFileSync(join(root, "docs/write-a-service.md"), "utf8");
+const block = (language: string, begins: string) =>
+  [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))]
+    .map(([, text = ""]) => text)
+    .find((text) => text.startsWith(begins)) ?? "";
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+let cluster: Cluster;
+let folder: string;
+const children: ChildProcess[] = [];
+
+beforeAll(() => bring("python3", "curl"), bringLimitMs);
+beforeAll(async () => {
+  cluster = await startCluster({
+    together: true,
+    env: { WEBHOOK_SIGNING_SECRET: secret, HANDLE_SECRET: "for the handles of this test" },
+  });
+  folder = mkdtempSync(join(inject("scratchDir"), "service-"));
+  writeFileSync(join(folder, "service.mjs"), block("js", "// service.mjs"));
+  writeFileSync(join(folder, "service.py"), block("python", "# service.py"));
+  const sdk = join(folder, "node_modules/@baton/sdk");
+  mkdirSync(sdk, { recursive: true });
+  writeFileSync(join(sdk, "package.json"), '{ "name": "@baton/sdk", "type": "module", "exports": "./index.ts" }');
+  symlinkSync(join(root, "src/sdk/index.ts"), join(sdk, "index.ts"));
+});
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+async function start(command: string, file: string, port = 0) {
+  const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url, BATON_SECRET: secret, PORT: `${port}` };
+  const child = spawn(command, [file], { cwd: folder, env });
+  children.push(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const [, at = ""] = await until(() => /^listens on (\d+)$/m.exec(said), 10_000, `${file} listens`).catch((error) => {
+    throw new Error(`${error.message}\n${said}`);
+  });
+  return {
+    ...{ child, exited, port: Number(at), url: `http://127.0.0.1:${at}` },
+    did: () => [...said.matchAll(/^(\S+) did (\S+)$/gm)].map(([, key, word]) => `${key?.slice(36)} ${word}`),
+    said: () => said,
+  };
+}
+
+const task = (url: string, body: object, more: object = {}) => ({
+  ...{ id: "t", name: "t", kind: "words", timeout: 2 },
+  on_start: { kind: "Webhook", params: { url: `${url}/work`, verb: "Post", body } },
+  ...more,
+});
+const taskOf = async (id: string) => (await cluster.call("GET", `/task/${id}`)).body;
+const ended = (id: string) =>
+  until(async () => {
+    const { ended_at, ...rest } = await taskOf(id);
+    return ended_at === null ? undefined : rest;
+  }, 20_000);
+
+it.each([
+  ["node", process.execPath, "service.mjs"],
+  ["python3", "python3", "service.py"],
+])("is a service in %s that does each task once and refuses what Baton did not make", async (_, command, file) => {
+  const service = await start(command, file);
+  const { t = "" } = await cluster.create([task(service.url, { words: ["a", "b"] })]);
+  expect(await ended(t)).toMatchObject({ status: "Success", result: { count: 2 } });
+  expect(service.did()).toEqual([":start a", ":start b"]);
+  await until(async () => (await taskOf(t)).success === 2);
+
+  const status = async (sent: Parameters<typeof callOf>[1], change: { text?: string; url?: string } = {}) => {
+    const { url, headers, text } = callOf(cluster.url, { body: { words: ["x"] }, ...sent });
+    const response = await fetch(service.url + (change.url ?? url), {
+      method: "POST",
+      headers,
+      body: change.text ?? text,
+    });
+    return response.status;
+  };
+  expect(await status({}, { text: '{"words":["y"]}' })).toBe(401);
+  expect(await status({ at: new Date(Date.now() - 301_000) })).toBe(401);
+  expect(await status({ handle: `https://evil.example/task/${t}` })).toBe(401);
+  expect(await status({}, { url: "/work" })).toBe(401);
+  expect([200, 202]).toContain(await status({ task: t }));
+  expect(service.did()).toEqual([":start a", ":start b"]);
+});
+
+it("loses nothing and does nothing twice when it is killed and started again", async () => {
+  const first = await start(process.execPath, "service.mjs");
+  const body = { words: ["a", "b", "c"], pause: 300 };
+  const retry = { max_retries: 3, initial_delay_secs: 0 };
+  const { t = "" } = await cluster.create([task(first.url, body, { retry })]);
+  await until(() => first.did().length === 1);
+  first.child.kill("SIGKILL");
+  await first.exited;
+  const second = await start(process.execPath, "service.mjs", first.port);
+  // The same call again, as Baton makes it where its own worker died: the key is in the ledger of the killed process.
+  const { url, headers, text } = callOf(cluster.url, { task: t, body });
+  expect(await (await fetch(second.url + url, { method: "POST", headers, body: text })).json()).toEqual({
+    repeated: true,
+  });
+  expect(await ended(t)).toMatchObject({ status: "Success", attempt: 1, result: { count: 3 } });
+  expect(second.did()).toEqual([":start:1 a", ":start:1 b", ":start:1 c"]);
+  second.child.kill("SIGTERM");
+  expect(await within(() => second.exited, 10_000)).toBe(0);
+});
+
+it("stops when its task is canceled, also without a cancel action", async () => {
+  const service = await start(process.execPath, "service.mjs");
+  const body = { words: ["a", "b"], pause: 60_000 };
+  const cancel = { on_cancel: [{ kind: "Webhook", params: { url: `${service.url}/stop`, verb: "Post" } }] };
+  const running = async (id: string) => (await taskOf(id)).status === "Running";
+  for (const more of [cancel, {}]) {
+    const { t = "" } = await cluster.create([task(service.url, body, more)]);
+    await until(() => running(t));
+    await cluster.call("DELETE", `/task/${t}`);
+  }
+  // It ends at once when nothing runs.
+  service.child.kill("SIGTERM");
+  expect(await within(() => service.exited, 4_500)).toBe(0);
+  expect(service.did()).toEqual([]);
+});
+
+it("has a page on the SDK whose blocks are a program that compiles and runs", async () => {
+  const blocks = readFileSync(join(root, "docs/sdk.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm);
+  writeFileSync(join(folder, "sdk.ts"), [...blocks].map(([, text]) => text).join("\n"));
+  const run = async (...args: string[]) => {
+    const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url };
+    const child = spawn(process.execPath, args, { cwd: folder, env });
+    children.push(child);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+    return { code: await within(() => new Promise((resolve) => child.once("close", resolve)), 20_000), said };
+  };
+  const flags = [
+    "--ignoreConfig",
+    "--strict",
+    "--noEmit",
+    "--module",
+    "nodenext",
+    "--target",
+    "esnext",
+    "--allowImportingTsExtensions",
+  ];
+  const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  expect(await run(tsc, ...flags, "--erasableSyntaxOnly", ...types, "sdk.ts")).toEqual({ code: 0, said: "" });
+  const { code, said } = await run("sdk.ts");
+  expect({ code, said }).toEqual({
+    code: 0,
+    said: expect.stringContaining("[ [ 'extract' ], [ 'load' ], [ 'alarm' ] ]"),
+  });
+  expect(said).toContain("extract { rows: 3 }");
+  expect(said).toContain("not_in_this_state");
+  expect(said.trim().split("\n").slice(-3)).toEqual(["2", "The header webhook-id is missing", "Post"]);
+});
+
+it("reports with curl as the page says", async () => {
+  const handles: string[] = [];
+  const receiver = createServer((request, response) => {
+    handles.push(new URL(request.url ?? "", "http://r").searchParams.get("handle") ?? "");
+    response.end();
+  }).listen(0, "127.0.0.1");
+  await until(() => receiver.listening);
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+  const { t = "" } = await cluster.create([task(url, {})]);
+  await until(async () => (await taskOf(t)).status === "Running");
+  const env = { PATH: process.env.PATH ?? "", HANDLE: handles[0] ?? "" };
+  const shell = spawn("sh", ["-e", "-c", block("sh", "curl")], { env });
+  children.push(shell);
+  expect(await within(() => new Promise((resolve) => shell.once("exit", resolve)), 15_000)).toBe(0);
+  expect(await ended(t)).toMatchObject({ status: "Success", result: { count: 3 } });
+  await until(async () => (await taskOf(t)).success === 3);
+  receiver.closeAllConnections();
+  receiver.close();
+});

@@ -1,0 +1,97 @@
+// Making a key template holds nobody up: claims go on meanwhile, and what they leave without a slot gets it. Postgres raises on a
+// type of rules that it does not know.
+import { beforeEach, expect, it } from "vitest";
+import type { Db } from "#store/pg/pool";
+import { deleteUnused, ensureKeyTemplates } from "#store/rules/key-templates";
+import { keyTemplateLock } from "#store/rules/queues";
+import { ruleViolations } from "#test/rule-invariants";
+import { stays, until } from "#test/until";
+import { create, openStage, rowsOf, startRig } from "../actor/stage.ts";
+
+let db: Db;
+beforeEach(async () => {
+  ({ db } = await openStage());
+});
+
+const rule = (kind: string) =>
+  ({ type: "Concurrency", max_concurrency: 1, matcher: { kind, status: "Running", fields: [] } }) as const;
+const isThere = (kind: string) =>
+  db.use(
+    async (sql) =>
+      (await sql<{ complete: boolean }[]>`select complete from key_template where kind = ${kind}`)[0]?.complete,
+  );
+
+it("others claim while one is made that waits for a claim of before, and it counts what that claim took", async () => {
+  const { ids } = await create(db, [{ kind: "old" }] as never);
+  const [old] = ids as [string];
+  let made = false;
+  let making: Promise<unknown> | undefined;
+  // A claim that began before, and that does not know the template.
+  await db.tx(async (sql) => {
+    await sql`select pg_advisory_xact_lock_shared(${keyTemplateLock})`;
+    await sql`update task set status = 'Claimed', owner = 9, claim_id = 9 where id = ${old}`;
+    making = ensureKeyTemplates(db, [rule("old")]).then(() => {
+      made = true;
+    });
+    await until(async () => (await isThere("old")) === false);
+    const { ids: others } = await create(db, [{ kind: "new" }] as never);
+    const rig = startRig(db);
+    rig.look();
+    await until(() => rig.started.some(({ task }) => task === others[0]));
+    await rig.stop();
+    await stays(() => !made, 200);
+  });
+  await making;
+  expect(await isThere("old")).toBe(true);
+  expect([...(await db.use((sql) => sql`select task_id from slot`))]).toEqual([{ task_id: old }]);
+  expect(await db.use((sql) => ruleViolations(sql as never))).toEqual([]);
+  expect((await rowsOf(db, [old]))[0]?.status).toBe("Claimed");
+});
+
+it("a task of another kind that is locked delays nothing", async () => {
+  const { ids } = await create(db, [{ kind: "other" }] as never);
+  await db.use(
+    (sql) => sql`update task set status = 'Claimed', owner = 9, claim_id = 9 where id = ${ids[0] as string}`,
+  );
+  await db.tx(async (sql) => {
+    await sql`select from task where id = ${ids[0] as string} for update`;
+    await ensureKeyTemplates(db, [rule("mine")]);
+  });
+  expect(await isThere("mine")).toBe(true);
+});
+
+it("a template goes with its slots once no unfinished task needs it and it was not asked for in its time", async () => {
+  const expire = () => db.use((sql) => sql`update key_template set keep_until = now() - interval '1 second'`);
+  const kinds = () =>
+    db.use(async (sql) =>
+      (await sql<{ kind: string }[]>`select kind from key_template order by 1`).map(({ kind }) => kind),
+    );
+  const lacking = { ...rule("lacks"), matcher: { ...rule("lacks").matcher, fields: ["t"] } };
+  const { ids } = await create(db, [
+    { kind: "x", rules: [rule("needed")] },
+    { kind: "y", rules: [rule("x")], metadata: {} },
+    { kind: "z", rules: [lacking] },
+  ] as never);
+  const rig = startRig(db);
+  rig.look();
+  await until(() => rig.started.length === 1);
+  expect(await kinds()).toEqual(["lacks", "needed", "x"]);
+  await expire();
+  expect(await db.use(deleteUnused)).toBe(0);
+  // Kept for another hour: it is not asked again.
+  expect(
+    await db.use((sql) => sql`select from key_template where keep_until < now() + interval '59 minutes'`),
+  ).toHaveLength(0);
+  await rig.ask({ verb: "cancel", target: ids[1] as string });
+  await expire();
+  expect(await db.use(deleteUnused)).toBe(1);
+  expect(await kinds()).toEqual(["lacks", "needed"]);
+  expect(await db.use((sql) => sql`select from slot`)).toHaveLength(0);
+  expect(await db.use((sql) => ruleViolations(sql as never))).toEqual([]);
+  await rig.stop();
+});
+
+it("a type of rules that is not known is an error, and not counted as another one", async () => {
+  const rules = JSON.stringify([{ ...rule("k"), type: "Fairness" }]);
+  await expect(db.use((sql) => sql`select rule_terms(${rules}::text::jsonb, null, false)`)).rejects.toThrow(/Fairness/);
+});
