@@ -4,9 +4,16 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Action, BatchInput, Task, TaskInput } from "../sdk/client.ts";
+import type { Action, BatchInput, ListedTask, TaskInput } from "../sdk/client.ts";
 
-export const examples = { "ci-pipeline": "ci-pipeline.json", etl: "etl.mjs" } as const;
+const examples = {
+  "ci-pipeline": "ci-pipeline.json",
+  "etl-dead-ends": "etl-dead-ends.json",
+  "argo-depends": "argo-depends.json",
+  "deploy-gate": "deploy-gate.json",
+  "tenant-rates": "tenant-rates.json",
+  etl: "etl.mjs",
+} as const;
 const directory = join(import.meta.dirname, "../../examples");
 
 /** The path of an example by its short name, or of the file itself. */
@@ -24,7 +31,7 @@ export async function loadExample(file: string, service: string): Promise<BatchI
 }
 
 /** What did not end as the example expects, one line each. Tasks without an expectation may end in any final state. */
-export function unexpected(sent: BatchInput, tasks: readonly Task[]): string[] {
+export function unexpected(sent: BatchInput, tasks: readonly ListedTask[]): string[] {
   const ended = new Map(tasks.map((task) => [task.local_id, task]));
   return sent.tasks.flatMap(({ id, metadata }) => {
     const status = ended.get(id)?.status ?? "missing";
@@ -34,7 +41,7 @@ export function unexpected(sent: BatchInput, tasks: readonly Task[]): string[] {
 }
 
 /** The paths of the service that should have got a delivery once the tasks ended as they did, sorted. */
-export function expectedDeliveries(sent: BatchInput, tasks: readonly Task[], service: string): string[] {
+export function expectedDeliveries(sent: BatchInput, tasks: readonly ListedTask[], service: string): string[] {
   const inputs = new Map(sent.tasks.map((task) => [task.id, task]));
   const ofTasks = tasks.flatMap((task) => endActions(inputs.get(task.local_id), task));
   return [...ofTasks, ...list(sent.on_batch_complete)]
@@ -44,7 +51,7 @@ export function expectedDeliveries(sent: BatchInput, tasks: readonly Task[], ser
     .sort();
 }
 
-function endActions(input: TaskInput | undefined, task: Task): readonly Action[] {
+function endActions(input: TaskInput | undefined, task: ListedTask): readonly Action[] {
   if (task.status === "Success") return input?.on_success ?? [];
   if (task.status === "Failure") return input?.on_failure ?? [];
   // A cancel delivery stops work; a task that never started has none to stop.

@@ -1,10 +1,10 @@
-// A pretend service for demos: it is told to start by webhooks, "works" for a while, counts progress and reports back.
+// A pretend service for demos: it is started by webhooks, "works" for a while, counts progress and reports back.
 // What a start call's body says is done: { work_ms, updates, success, failures, fail }. Deliveries (any other path) are
 // recorded. A start repeated with the same key is answered but not done twice; reports are tried again while Baton is away.
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BatonRefused, type ClientOptions, progress, report } from "../sdk/client.ts";
+import { type ClientOptions, progress, report } from "../sdk/client.ts";
 
 export interface Delivery {
   readonly path: string;
@@ -31,7 +31,7 @@ export interface FakeServiceOptions {
   /** 2 works twice as fast. */
   readonly speed?: number;
   readonly token?: string | undefined;
-  /** Told of everything that arrives. */
+  /** Called with everything that arrives. */
   readonly say?: (line: string) => void;
 }
 
@@ -56,7 +56,7 @@ export async function startFakeService(options: FakeServiceOptions = {}): Promis
   const seen = new Set<string>();
   const working = new Map<string, AbortController>();
   const say = options.say ?? (() => {});
-  const client: ClientOptions = { token: options.token, timeoutMs: 10_000 };
+  const client: ClientOptions = { token: options.token, timeoutMs: 60_000, retries: reportTries };
 
   function start(call: Call): void {
     counts.starts += 1;
@@ -153,25 +153,13 @@ async function perform({ handle, key, body }: Call, speed: number, client: Clien
     if (counters.new_success + counters.new_failures === 0) continue;
     // With a key of its own, a count that is sent again because its answer was lost still counts once.
     const idempotencyKey = `${key}:progress:${done}`;
-    await tell(() => progress(handle, counters, { ...client, idempotencyKey }), signal);
+    await progress(handle, counters, { ...client, signal, idempotencyKey });
   }
   const end =
     fail === undefined ? { status: "Success" as const } : { status: "Failure" as const, failure_reason: fail };
-  await tell(() => report(handle, end, client), signal);
+  await report(handle, end, { ...client, signal });
 }
 
 // The n-th of `parts` whole numbers that add up to `total`.
 const part = (total: number, n: number, parts: number) =>
   Math.floor((total * (n + 1)) / parts) - Math.floor((total * n) / parts);
-
-// No answer or a 503 may pass; any other refusal is final.
-async function tell(send: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await send();
-    } catch (error) {
-      if (tried === reportTries || (error instanceof BatonRefused && error.status !== 503)) throw error;
-      await sleep(Math.min(100 * 2 ** tried, 5000), undefined, { signal });
-    }
-  }
-}

@@ -1,28 +1,23 @@
-// The command line: picks the command by its name. Exit code 2 and the usage when it is called wrongly.
-import { Mistake } from "./arguments.ts";
-import { demo, usage as demoUsage } from "./commands/demo.ts";
-import { service, usage as serviceUsage } from "./commands/service.ts";
+// The command line. Exit code 2 where it is called wrongly, where Baton refuses, and where none answers, with what to try next.
+import { CommanderError } from "commander";
+import { exits } from "./context.ts";
+import { explained } from "./explain.ts";
+import { makeProgram } from "./program.ts";
 
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  demo,
-  "fake-service": service,
-};
-const help = `usage: node src/cli/main.ts <command>\n\n  ${demoUsage}\n  ${serviceUsage}\n`;
+const program = makeProgram((code) => {
+  process.exitCode = code;
+});
+for (const command of [program, ...program.commands]) command.exitOverride();
+// A reader that has seen enough (`| head`) is no fault.
+process.stdout.on("error", () => process.exit());
 
-const [name = "", ...args] = process.argv.slice(2);
-const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 try {
-  if (!command) {
-    const asked = name === "--help" || name === "help";
-    (asked ? process.stdout : process.stderr).write(help);
-    process.exitCode = asked ? 0 : 2;
-  } else {
-    process.exitCode = await command(args);
-  }
+  await program.parseAsync(process.argv);
 } catch (error) {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const mistaken =
-    error instanceof Mistake || code?.startsWith("ERR_PARSE_ARGS") || code === "ENOENT" || code === "EADDRINUSE";
-  process.stderr.write(mistaken ? `${message}\n\n${help}` : `${(error as Error).stack ?? message}\n`);
-  process.exitCode = mistaken ? 2 : 1;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exits.success : exits.cannot;
+  else {
+    const text = explained(error);
+    process.stderr.write(`${text ?? (error as Error).stack ?? String(error)}\n`);
+    process.exitCode = text === undefined ? exits.failure : exits.cannot;
+  }
 }

@@ -3,7 +3,7 @@
  * gave, so that none is missed and none comes twice, whatever happens to the connection or to an API process.
  * Ends with its signal; throws `BatonRefused` where asking again cannot help, and `EventsDropped` where events are gone.
  */
-import { BatonRefused, type ClientOptions, refusal } from "./client.ts";
+import { BatonRefused, type ClientOptions, refusal } from "./exchange.ts";
 import type { TaskEvent } from "./types.ts";
 
 export interface FollowOptions {
@@ -11,7 +11,9 @@ export interface FollowOptions {
   readonly batchId?: string;
   /** Go on after this event; 0: from the beginning. Left out: from now on. */
   readonly lastEventId?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with true when the stream is open, and with false when it has broken and is opened again in a moment. */
+  readonly onState?: (isOpen: boolean) => void;
 }
 
 /** Retention has dropped events after the one that was to go on from, up to `droppedTo`. */
@@ -31,7 +33,7 @@ const againMs = 1_000;
 export async function* follow(
   url: string,
   { token }: ClientOptions,
-  { batchId, lastEventId, signal }: FollowOptions,
+  { batchId, lastEventId, signal, onState }: FollowOptions,
 ): AsyncGenerator<TaskEvent, void, void> {
   let last = lastEventId;
   const isOver = () => signal?.aborted === true;
@@ -47,17 +49,20 @@ export async function* follow(
         },
       });
       if (!response.ok || response.body === null) await refuse(response);
-      else
+      else {
+        onState?.(true);
         for await (const { id, event, data } of blocks(response.body, () => connection.abort())) {
           if (event === "gap") throw new EventsDropped((JSON.parse(data) as { dropped_to: number }).dropped_to);
           if (id !== undefined) last = id;
           if (data !== "") yield JSON.parse(data) as TaskEvent;
         }
+      }
     } catch (error) {
       if (error instanceof BatonRefused || error instanceof EventsDropped) throw error;
     } finally {
       connection.abort();
     }
+    if (!isOver()) onState?.(false);
     if (!isOver()) await new Promise((resolve) => setTimeout(resolve, againMs * (0.5 + Math.random())));
   }
 }
@@ -77,16 +82,20 @@ interface Block {
 async function* blocks(body: ReadableStream<Uint8Array>, onSilence: () => void): AsyncGenerator<Block> {
   const decoder = new TextDecoder();
   let rest = "";
-  let timer: NodeJS.Timeout | undefined;
+  // Some browsers cannot go through a stream with `for await`.
+  const reader = body.getReader();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const watch = () => {
     clearTimeout(timer);
     timer = setTimeout(onSilence, silenceMs);
   };
   try {
     watch();
-    for await (const chunk of body) {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
       watch();
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
+      const parts = (rest + decoder.decode(value, { stream: true })).split("\n\n");
       rest = parts.pop() ?? "";
       for (const part of parts) yield blockOf(part);
     }

@@ -1,10 +1,13 @@
 /**
  * For services that Baton calls: tells a call that Baton made, and made now, from any other. Needs nothing but the raw
  * body as it came: parsed and written again it has other bytes. What is not proven throws, and is never half accepted.
+ * Standard Webhooks (https://www.standardwebhooks.com) on WebCrypto.
  */
-import { Webhook, WebhookVerificationError } from "standardwebhooks";
 
-export { WebhookVerificationError } from "standardwebhooks";
+/** The call is not proven to be one that Baton made just now. */
+export class WebhookVerificationError extends Error {
+  override readonly name: string = "WebhookVerificationError";
+}
 
 /** As Node, Express and Fastify have them, or as `fetch` has. Names in any case. */
 export type CallHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -16,47 +19,104 @@ export type CallHeaders = Headers | Readonly<Record<string, string | readonly st
  * changed without a pause. `rawBody`: exactly what came, as text or bytes. The payload of a `Nats` action is verified in
  * the same way, with the message's headers.
  *
- * Throws a `WebhookVerificationError` when a header is missing, when no signature fits, or when the call is over five
- * minutes old or ahead; a `SyntaxError` when a signed body is no JSON. To take each call once, remember `webhook-id`: a
+ * Rejects with a `WebhookVerificationError` when a header is missing, when no signature fits, or when the call is over five
+ * minutes old or ahead; with a `SyntaxError` when a signed body is no JSON. To take each call once, remember `webhook-id`: a
  * repetition has the same.
+ *
+ * The signature does not cover the URL: of a call that somebody replays, the `handle` in the query may be another one. Report to
+ * `baton.handle` of the verified body where there is one (end and cancel calls); else to the task that `webhook-id` names
+ * (`<task>:start`), at the address of Baton that you have configured. `handler` does all of this.
  *
  *     const server = createServer(async (request, response) => {
  *       const chunks = [];
  *       for await (const chunk of request) chunks.push(chunk);
  *       try {
- *         const body = verify(secret, request.headers, Buffer.concat(chunks));
+ *         const body = await verify(secret, request.headers, Buffer.concat(chunks));
  *         response.writeHead(200).end();
  *       } catch {
  *         response.writeHead(401).end();
  *       }
  *     });
  */
-export function verify(
+export async function verify(
   secrets: string | readonly string[],
   headers: CallHeaders,
   rawBody: string | Uint8Array,
-): unknown {
-  const text = typeof rawBody === "string" ? rawBody : new TextDecoder("utf-8", { ignoreBOM: true }).decode(rawBody);
-  const sent = {
-    "webhook-id": headerOf(headers, "webhook-id"),
-    "webhook-timestamp": headerOf(headers, "webhook-timestamp"),
-    "webhook-signature": headerOf(headers, "webhook-signature"),
-  };
-  let refusal = new WebhookVerificationError("No secret to verify with");
-  for (const secret of typeof secrets === "string" ? [secrets] : secrets) {
-    try {
-      return new Webhook(secret).verify(text, sent);
-    } catch (error) {
-      if (!(error instanceof WebhookVerificationError)) throw error;
-      refusal = error;
-    }
-  }
-  throw refusal;
+): Promise<unknown> {
+  const bytes = typeof rawBody === "string" ? new TextEncoder().encode(rawBody) : rawBody;
+  await proven(secrets, headers, bytes);
+  return bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes));
 }
 
-function headerOf(headers: CallHeaders, name: string): string {
-  if (headers instanceof Headers) return headers.get(name) ?? "";
-  const key = Object.keys(headers).find((one) => one.toLowerCase() === name);
+/** The same without reading the body, which need not be JSON. Gives the id of the call, which the signature covers. */
+export async function proven(
+  secrets: string | readonly string[],
+  headers: CallHeaders,
+  body: Uint8Array,
+): Promise<string> {
+  const [id, timestamp, signatures] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => {
+    const value = headerOf(headers, name);
+    if (value === "") throw new WebhookVerificationError(`The header ${name} is missing`);
+    return value;
+  }) as [string, string, string];
+  if (!/^\d{1,12}$/.test(timestamp)) throw new WebhookVerificationError("webhook-timestamp is no time");
+  const age = Date.now() / 1000 - Number(timestamp);
+  if (age > toleranceSecs) throw new WebhookVerificationError("The call is too old");
+  if (age < -toleranceSecs) throw new WebhookVerificationError("The call is from the future");
+  const signed = joined(new TextEncoder().encode(`${id}.${timestamp}.`), body);
+  const sent = signatures
+    .split(" ", signaturesMax)
+    .flatMap((one) => (one.startsWith("v1,") ? bytesOf(one.slice(3)) : []));
+  for (const secret of typeof secrets === "string" ? [secrets] : secrets) {
+    const key = await keyOf(secret);
+    for (const signature of sent) if (await crypto.subtle.verify("HMAC", key, signature, signed)) return id;
+  }
+  throw new WebhookVerificationError("No signature fits");
+}
+
+/** The value of a header, in whichever case its name is written; empty where there is none. */
+export function headerOf(headers: CallHeaders, name: string): string {
+  if (isHeaders(headers)) return headers.get(name) ?? "";
+  const key = name in headers ? name : Object.keys(headers).find((one) => one.toLowerCase() === name);
   const value = key === undefined ? undefined : headers[key];
   return typeof value === "string" ? value : (value?.join(" ") ?? "");
+}
+
+export const isSecret = (secret: string): boolean => (bytesOf(secret.replace(/^whsec_/, ""))[0]?.length ?? 0) > 0;
+
+const isHeaders = (headers: CallHeaders): headers is Headers => typeof headers.get === "function";
+
+const toleranceSecs = 300;
+/** A sender signs with each of its secrets, of which it has few. */
+const signaturesMax = 10;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const keys = new Map<string, Promise<CryptoKey>>();
+
+/** Imported once: a service has few secrets, and many calls. */
+function keyOf(secret: string): Promise<CryptoKey> {
+  const known = keys.get(secret);
+  if (known !== undefined) return known;
+  const [bytes] = bytesOf(secret.replace(/^whsec_/, ""));
+  if (bytes === undefined || !isSecret(secret)) throw new TypeError("a secret to verify with is whsec_ and base64");
+  const made = crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  if (keys.size >= signaturesMax) keys.clear();
+  keys.set(secret, made);
+  return made;
+}
+
+/** Of base64; none where it is something else. */
+function bytesOf(text: string): [] | [Bytes] {
+  try {
+    return [Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))];
+  } catch {
+    return [];
+  }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Bytes {
+  const all = new Uint8Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
 }

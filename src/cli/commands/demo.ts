@@ -5,41 +5,33 @@
  */
 import { basename, extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { type BatchInput, BatonRefused, BatonUnreachable, type Client, connect, type Dag } from "../../sdk/client.ts";
 import { numberOf, urlOf } from "../arguments.ts";
+import type { Settings } from "../context.ts";
 import { exampleFile, expectedDeliveries, loadExample, unexpected } from "../example.ts";
 import { type FakeService, startFakeService } from "../fake-service.ts";
-import { countersOf, fan } from "../fan.ts";
 import { interruption } from "../interrupt.ts";
-import { digest, journal } from "../journal.ts";
-import type { Scene } from "../scene.ts";
-import { summary } from "../summary.ts";
-import { table } from "../table.ts";
-import { openTerminal, type Terminal } from "../terminal.ts";
-import { type Seen, watch } from "../watch.ts";
+import { countersOf, fan } from "../screen/fan.ts";
+import { digest, journal } from "../screen/journal.ts";
+import type { DemoView } from "../screen/picture.ts";
+import { summary } from "../screen/summary.ts";
+import { table } from "../screen/table.ts";
+import { openTerminal, type Terminal } from "../screen/terminal.ts";
+import { type Seen, watch } from "../screen/watch.ts";
 
-export const usage = `demo [--example ci-pipeline|etl | --file <path>] [--url <Baton>] [--token <token>]
-       [--speed <n>] [--timeout <seconds>] [--plain]`;
+export interface DemoOptions extends Settings {
+  readonly example: string;
+  readonly file?: string;
+  readonly speed: string;
+  readonly timeout: string;
+}
 
 const readyWithinMs = 20_000;
 const settleWithinMs = 10_000;
 const largestTable = 40;
 
 /** Runs the command; resolves with the exit code. */
-export async function demo(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      example: { type: "string", default: "ci-pipeline" },
-      file: { type: "string" },
-      url: { type: "string", default: process.env.BATON_URL || `http://127.0.0.1:${process.env.PORT || 8085}` },
-      token: { type: "string", default: process.env.AUTH_TOKEN },
-      speed: { type: "string", default: "1" },
-      timeout: { type: "string", default: "120" },
-      plain: { type: "boolean", default: false },
-    },
-  });
+export async function demo(values: DemoOptions): Promise<number> {
   const speed = numberOf("speed", values.speed, 0.01, 100);
   const limitMs = numberOf("timeout", values.timeout, 1, 86_400) * 1000;
   const terminal = openTerminal(process.stdout, values.plain);
@@ -79,7 +71,7 @@ async function play({ baton, terminal, service, batch, title, limitMs, interrupt
   const { batchId, tasks } = await baton.create(batch);
   if (tasks.length === 0) return fault("Baton created nothing: every task of the example was deduplicated.");
   const beganMs = Date.parse(tasks[0]?.created_at ?? "");
-  const scene = (seen: Seen): Scene => ({
+  const view = (seen: Seen): DemoView => ({
     title: `baton demo · ${title}`,
     beganMs,
     nowMs: beganMs + Date.now() - sentMs,
@@ -88,7 +80,7 @@ async function play({ baton, terminal, service, batch, title, limitMs, interrupt
   const many = tasks.length > largestTable;
   const draw = many ? fan : table;
   const log = terminal.live ? undefined : many ? digest(terminal) : journal(terminal, beganMs);
-  const show = (seen: Seen) => (log ? log(seen) : terminal.draw(draw(scene(seen), terminal)));
+  const show = (seen: Seen) => (log ? log(seen) : terminal.draw(draw(view(seen), terminal)));
 
   if (log) terminal.print(`${title}: batch ${batchId}, ${tasks.length} tasks`);
   const { dag, ended } = await watch(baton, { tasks, links: [] }, limitMs, show, interrupt);
@@ -101,7 +93,7 @@ async function play({ baton, terminal, service, batch, title, limitMs, interrupt
   if (ended) faults.push(...unexpected(batch, dag.tasks), ...(await settle(baton, service, batch, dag)));
   // Counters may have moved after the last look.
   const last = await baton.dag(batchId);
-  if (terminal.live) terminal.draw(draw(scene({ dag: last, frame: 0 }), terminal));
+  if (terminal.live) terminal.draw(draw(view({ dag: last, frame: 0 }), terminal));
   for (const line of summary({ dag: last, batchId, url: baton.url, service, faults, beganMs }, terminal))
     terminal.print(line);
   return faults.length === 0 ? 0 : 1;
@@ -133,7 +125,7 @@ async function notReady(baton: Client, terminal: Terminal, interrupt: AbortSigna
     } catch (error) {
       if (error instanceof BatonRefused)
         return `What answers at ${baton.url} does not look like Baton (GET /ready: ${error.message}).`;
-      return `No Baton answers at ${(error as Error).message}.\nStart Baton first, in another terminal:  npm start`;
+      return `No Baton answers at ${(error as Error).message}.\nStart Baton first, in another terminal:  npm start (from a checkout) or baton dev`;
     }
     if (interrupt.aborted) return "stopped";
     if (performance.now() > deadline) return `Baton at ${baton.url} is up but not ready: its Postgres or NATS is away.`;

@@ -1,22 +1,17 @@
 // `baton fake-service`: the demo's service alone, for posting examples by hand. Prints what arrives until it is stopped.
 import { once } from "node:events";
-import { parseArgs } from "node:util";
 import { numberOf } from "../arguments.ts";
+import type { Settings } from "../context.ts";
 import { startFakeService } from "../fake-service.ts";
 import { interruption } from "../interrupt.ts";
 
-export const usage = "fake-service [--port <port>] [--speed <n>] [--token <token>]";
+export interface ServiceOptions extends Settings {
+  readonly port: string;
+  readonly speed: string;
+}
 
 /** Runs the command; resolves with the exit code. */
-export async function service(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      port: { type: "string", default: "9000" },
-      speed: { type: "string", default: "1" },
-      token: { type: "string", default: process.env.AUTH_TOKEN },
-    },
-  });
+export async function service(values: ServiceOptions): Promise<number> {
   const interrupt = interruption();
   const fake = await startFakeService({
     port: numberOf("port", values.port, 0, 65_535),

@@ -10,7 +10,7 @@ const ended = (batch: BatchInput, status?: string) =>
       ({ local_id: task.id, status: status ?? task.metadata?.expect, started_at: "2026-01-01T00:00:00Z" }) as Task,
   );
 
-describe.each(["ci-pipeline", "etl"])("%s", (name) => {
+describe.each(["ci-pipeline", "etl-dead-ends", "argo-depends", "deploy-gate", "tenant-rates", "etl"])("%s", (name) => {
   it("names only earlier tasks, at most 100 each, and calls the given service only", async () => {
     const batch = await loadExample(exampleFile(name), service);
     const known = new Set<string>();
@@ -41,7 +41,7 @@ it("the CI pipeline has every kind of edge and of delivery", async () => {
     "/hooks/image-built",
     "/hooks/pipeline-complete",
     "/hooks/stop-load",
-    "/hooks/team-told",
+    "/hooks/team-notified",
   ]);
 });
 
@@ -49,7 +49,7 @@ it("the ETL example is 500 tasks, and its partitions count what they expect", as
   const { tasks } = await loadExample(exampleFile("etl"), service);
   expect(tasks).toHaveLength(500);
   for (const task of tasks) {
-    const body = task.on_start?.params.body as { success?: number; failures?: number };
+    const { body } = (task.on_start?.params ?? {}) as { readonly body: { success?: number; failures?: number } };
     expect((body.success ?? 0) + (body.failures ?? 0)).toBe(task.expected_count);
   }
 });

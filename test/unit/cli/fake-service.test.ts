@@ -1,4 +1,4 @@
-// The fake service against a handle of ours: it counts, reports, stops when told, and does nothing twice.
+// The fake service against a handle of ours: it counts, reports, stops when asked, and does nothing twice.
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -7,16 +7,16 @@ import { type FakeService, startFakeService } from "../../../src/cli/fake-servic
 let server: Server;
 let handle: string;
 let answers: number[];
-let told: { method: string; body: Record<string, unknown> }[];
+let reports: { method: string; body: Record<string, unknown> }[];
 let service: FakeService;
 
 beforeEach(async () => {
-  told = [];
+  reports = [];
   answers = [];
   server = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request) text += chunk;
-    told.push({ method: request.method ?? "", body: JSON.parse(text) });
+    reports.push({ method: request.method ?? "", body: JSON.parse(text) });
     response.writeHead(answers.shift() ?? 200, { "content-type": "application/json" }).end("{}");
   }).listen(0, "127.0.0.1");
   await vi.waitFor(() => expect(server.listening).toBe(true));
@@ -37,12 +37,12 @@ const call = async (path: string, trigger: string, key: string, body: object) =>
   await response.text();
   return response.status;
 };
-const patches = () => told.filter(({ method }) => method === "PATCH").map(({ body }) => body);
+const patches = () => reports.filter(({ method }) => method === "PATCH").map(({ body }) => body);
 
 it("counts progress in parts that add up, then reports", async () => {
   expect(await call("/run/x", "start", "k", { work_ms: 30, updates: 3, success: 10, failures: 1 })).toBe(200);
   await vi.waitFor(() => expect(patches()).toEqual([{ status: "Success" }]));
-  const puts = told.filter(({ method }) => method === "PUT").map(({ body }) => body);
+  const puts = reports.filter(({ method }) => method === "PUT").map(({ body }) => body);
   expect(puts.map((body) => body.new_success)).toEqual([3, 3, 4]);
   expect(puts.map((body) => body.new_failures)).toEqual([0, 0, 1]);
 });
@@ -74,7 +74,7 @@ it("stops the work when the task is canceled", async () => {
   await call("/hooks/stop", "cancel", "c", { baton: { task_id: "t1", status: "Canceled" } });
   expect(service.counts.stopped).toBe(1);
   expect(service.deliveries).toMatchObject([{ path: "/hooks/stop", trigger: "cancel", baton: { status: "Canceled" } }]);
-  expect(told).toEqual([]);
+  expect(reports).toEqual([]);
 });
 
 it("records a delivery once, however often it comes", async () => {

@@ -18,21 +18,42 @@ it("says how to start Baton when none answers, and ends with 2", async () => {
 });
 
 it.each([
-  { args: [] },
+  { args: [] as string[] },
   { args: ["nonsense"] },
   { args: ["demo", "--nonsense"] },
   { args: ["demo", "--timeout", "soon"] },
   { args: ["demo", "--url", "nonsense"] },
-])("shows the usage and ends with 2: $args", ({ args }) => {
+  { args: ["get"] },
+  { args: ["get", "nonsense"] },
+  { args: ["list", "things"] },
+])("says what is wrong, what to try, and ends with 2: $args", ({ args }) => {
   const { status, stderr } = baton(...args);
-  expect(stderr).toContain("usage:");
+  expect(stderr).toMatch(/Try: |Usage: |takes a/);
   expect(stderr).not.toContain("    at ");
   expect(status).toBe(2);
 });
 
-it("shows the usage when asked", () => {
+it("names the command that was meant", () => {
+  expect(baton("sumbit").stderr).toContain("submit");
+});
+
+it("shows every command when asked", () => {
   const { status, stdout } = baton("--help");
-  expect(stdout).toContain("demo");
+  for (const name of [
+    "dev",
+    "serve",
+    "demo",
+    "submit",
+    "watch",
+    "get",
+    "why",
+    "list",
+    "cancel",
+    "pause",
+    "resume",
+    "rerun",
+  ])
+    expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
   expect(status).toBe(0);
 });
 

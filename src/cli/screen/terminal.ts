@@ -29,8 +29,8 @@ export function openTerminal(out: NodeJS.WriteStream = process.stdout, plain = f
     paint: (style, text) => (colours && text ? styleText(style, text, { validateStream: false }) : text),
     draw(lines) {
       if (!live) return;
-      const room = Math.max((out.rows ?? 50) - 1, 1);
-      const shown = lines.length > room ? lines.slice(0, room) : lines;
+      const left = Math.max((out.rows ?? 50) - 1, 1);
+      const shown = lines.length > left ? lines.slice(0, left) : lines;
       const up = drawn > 0 ? `\x1b[${drawn}A` : "\x1b[?25l";
       out.write(`${up}\r${shown.map((line) => `${line}\x1b[K`).join("\n")}\n\x1b[J`);
       drawn = shown.length;

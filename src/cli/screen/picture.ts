@@ -1,8 +1,8 @@
 // What the demo's pictures are drawn from: the batch as it was seen last, and how each state looks. Pure.
-import type { Dag, Task, TaskStatus } from "../sdk/client.ts";
+import type { Dag, ListedTask, TaskStatus } from "../../sdk/client.ts";
 import type { Style, Terminal } from "./terminal.ts";
 
-export interface Scene {
+export interface DemoView {
   readonly title: string;
   readonly dag: Dag;
   /** Now, by the server's clock, in ms since 1970. */
@@ -14,7 +14,7 @@ export interface Scene {
   readonly trouble?: string | undefined;
 }
 
-export type Picture = (scene: Scene, terminal: Pick<Terminal, "paint" | "columns">) => string[];
+export type Picture = (view: DemoView, terminal: Pick<Terminal, "paint" | "columns">) => string[];
 
 interface Look {
   readonly icon: string;
@@ -41,24 +41,24 @@ export const icon = (status: TaskStatus, frame: number): string =>
   status === "Running" ? (spinner[frame % spinner.length] as string) : looks[status].icon;
 
 /** Whether a task is final: final states, and only they, have an end. */
-export const hasEnded = (task: Task): boolean => task.ended_at !== null;
+export const hasEnded = (task: ListedTask): boolean => task.ended_at !== null;
 
 /** How many tasks are in each state, the states in their order, empty ones left out. */
-export function tally(tasks: readonly Task[]): readonly (readonly [TaskStatus, number])[] {
+export function tally(tasks: readonly ListedTask[]): readonly (readonly [TaskStatus, number])[] {
   const counts = new Map<TaskStatus, number>();
   for (const { status } of tasks) counts.set(status, (counts.get(status) ?? 0) + 1);
   return statuses.flatMap((status) => (counts.has(status) ? [[status, counts.get(status) as number] as const] : []));
 }
 
 /** The time from a task's start to its end, or to now; undefined when it never started. */
-export function span(task: Task, nowMs: number): { readonly fromMs: number; readonly toMs: number } | undefined {
+export function span(task: ListedTask, nowMs: number): { readonly fromMs: number; readonly toMs: number } | undefined {
   if (!task.started_at) return undefined;
   const fromMs = Date.parse(task.started_at);
   return { fromMs, toMs: Math.max(task.ended_at ? Date.parse(task.ended_at) : nowMs, fromMs) };
 }
 
 /** The line above every picture. */
-export function headline({ title, nowMs, beganMs, trouble }: Scene, { paint }: Pick<Terminal, "paint">): string {
+export function headline({ title, nowMs, beganMs, trouble }: DemoView, { paint }: Pick<Terminal, "paint">): string {
   const time = `${((nowMs - beganMs) / 1000).toFixed(1)} s`;
   return `  ${paint("bold", title)}  ${paint("dim", time)}${trouble ? `  ${paint("yellow", trouble)}` : ""}`;
 }

@@ -1,8 +1,8 @@
 // Watches a batch until all of its tasks are final, or the time is up: polls the DAG and shows each picture.
 // A server that does not answer for a while is asked again; whatever else it refuses ends the watching.
 import { setTimeout as sleep } from "node:timers/promises";
-import { BatonRefused, BatonUnreachable, type Client, type Dag } from "../sdk/client.ts";
-import { hasEnded } from "./scene.ts";
+import { BatonRefused, BatonUnreachable, type Client, type Dag } from "../../sdk/client.ts";
+import { hasEnded } from "./picture.ts";
 
 const pollMs = 120;
 
@@ -35,7 +35,7 @@ export async function watch(
 // A string says why there is no answer just now.
 async function look(baton: Client, batchId: string): Promise<Dag | string> {
   try {
-    return await baton.dag(batchId);
+    return await baton.with({ retries: 0 }).dag(batchId);
   } catch (error) {
     if (error instanceof BatonUnreachable) return "no answer, asking again ...";
     if (error instanceof BatonRefused && error.status === 503) return "not available just now, asking again ...";

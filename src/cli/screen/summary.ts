@@ -1,6 +1,6 @@
 // What the demo says at the end: how the tasks ended, which deliveries arrived, what went wrong, where to look closer. Pure.
-import type { Dag } from "../sdk/client.ts";
-import type { FakeService } from "./fake-service.ts";
+import type { Dag } from "../../sdk/client.ts";
+import type { FakeService } from "../fake-service.ts";
 import { states } from "./fan.ts";
 import { seconds, type Terminal, thousands } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 // What is written instead of pictures where nothing can be redrawn (a pipe, a CI log): a line for each change that was
 // seen, or, for many tasks, a line a second.
 import { countersOf } from "./fan.ts";
-import { hasEnded } from "./scene.ts";
+import { hasEnded } from "./picture.ts";
 import { noteOf } from "./table.ts";
 import { seconds, type Terminal, thousands } from "./terminal.ts";
 import type { Seen } from "./watch.ts";
@@ -11,13 +11,16 @@ const everyMs = 1000;
 /** `beganMs`: the batch's creation by the server's clock, which the times count from. */
 export function journal(terminal: Pick<Terminal, "print">, beganMs: number): (seen: Seen) => void {
   const before = new Map<string, string>();
+  let printedMs = 0;
   return ({ dag, trouble }) => {
     if (trouble) terminal.print(`  ${trouble}`);
     const note = noteOf(dag);
-    for (const task of dag.tasks) {
-      if (before.get(task.id) === task.status) continue;
+    const changed = dag.tasks.filter((task) => before.get(task.id) !== task.status);
+    for (const task of changed.toSorted((a, b) => Date.parse(a.last_updated) - Date.parse(b.last_updated))) {
       before.set(task.id, task.status);
-      const time = seconds(Date.parse(task.last_updated) - beganMs).padStart(8);
+      // A change has the time of its transaction, and may be seen a moment after one with a later time.
+      printedMs = Math.max(printedMs, Date.parse(task.last_updated) - beganMs);
+      const time = seconds(printedMs).padStart(8);
       // Counters may still be on their way when a task succeeds; the summary has them all.
       const said = task.status === "Success" ? "" : note(task);
       terminal.print(`  ${time}  ${task.local_id.padEnd(16)} ${task.status.padEnd(9)} ${said}`.trimEnd());

@@ -1,10 +1,10 @@
 // The pictures of the demo: what a line says of a task, and that no line is wider than the terminal.
 import { describe, expect, it } from "vitest";
-import { fan } from "../../../src/cli/fan.ts";
-import { looks, type Scene, statuses } from "../../../src/cli/scene.ts";
-import { noteOf, table } from "../../../src/cli/table.ts";
-import { bar, cut, width } from "../../../src/cli/terminal.ts";
-import type { Task } from "../../../src/sdk/client.ts";
+import { fan } from "../../../../src/cli/screen/fan.ts";
+import { type DemoView, looks, statuses } from "../../../../src/cli/screen/picture.ts";
+import { noteOf, table } from "../../../../src/cli/screen/table.ts";
+import { bar, cut, width } from "../../../../src/cli/screen/terminal.ts";
+import type { Task } from "../../../../src/sdk/client.ts";
 
 const beganMs = Date.parse("2026-01-01T00:00:00.000Z");
 const at = (ms: number) => new Date(beganMs + ms).toISOString();
@@ -19,7 +19,7 @@ const task = (over: Partial<Task>): Task =>
     failures: 0,
     ...over,
   }) as Task;
-const scene = (tasks: Task[], links: Scene["dag"]["links"] = []): Scene => {
+const view = (tasks: Task[], links: DemoView["dag"]["links"] = []): DemoView => {
   return { title: "x", dag: { tasks, links }, beganMs, nowMs: beganMs + 2000, frame: 0 };
 };
 const plain = (columns: number) => ({ columns, paint: (_: unknown, text: string) => text });
@@ -27,7 +27,7 @@ const plain = (columns: number) => ({ columns, paint: (_: unknown, text: string)
 describe("a line", () => {
   it("shows state, time and when it ran", () => {
     const [line] = table(
-      scene([task({ status: "Success", started_at: at(1000), ended_at: at(1500) })]),
+      view([task({ status: "Success", started_at: at(1000), ended_at: at(1500) })]),
       plain(100),
     ).slice(3);
     expect(line).toMatch(/✔ build {2}Success {5}0\.50 s {2} +━+ +$/);
@@ -57,7 +57,7 @@ it.each([40, 80, 100, 200])("fits into %i columns", (columns) => {
   const tasks = statuses.map((status, i) =>
     task({ id: `${i}`, local_id: `task-${i}`, status, started_at: at(0), failure_reason: "long ".repeat(40) }),
   );
-  const lines = columns < 60 ? fan(scene(tasks), plain(columns)).slice(0, -2) : table(scene(tasks), plain(columns));
+  const lines = columns < 60 ? fan(view(tasks), plain(columns)).slice(0, -2) : table(view(tasks), plain(columns));
   for (const line of lines) expect(width(line)).toBeLessThanOrEqual(columns);
 });
 
@@ -65,7 +65,7 @@ it("a group of the large picture is what stands before the number", () => {
   const tasks = ["a-1", "a-2", "b-c-1", "load-b-c", "end"].map((local_id) =>
     task({ id: local_id, local_id, status: "Success" }),
   );
-  const names = fan(scene(tasks), plain(80)).map((line) => line.trim().split(" ")[0]);
+  const names = fan(view(tasks), plain(80)).map((line) => line.trim().split(" ")[0]);
   expect(names).toEqual(expect.arrayContaining(["a", "b-c", "load-b", "end", "tasks", "counted"]));
 });
 

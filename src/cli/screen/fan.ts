@@ -1,11 +1,11 @@
 // Draws a DAG that is too large for one line a task: totals, and a bar for each group of tasks. Pure.
 // A group is what stands before the last "-" of the tasks' names in the example (orders-17 is of orders).
-import type { Task } from "../sdk/client.ts";
-import { hasEnded, headline, looks, type Picture, tally } from "./scene.ts";
+import type { ListedTask } from "../../sdk/client.ts";
+import { hasEnded, headline, looks, type Picture, tally } from "./picture.ts";
 import { bar, type Terminal, thousands } from "./terminal.ts";
 
-export const fan: Picture = (scene, terminal) => {
-  const { tasks } = scene.dag;
+export const fan: Picture = (view, terminal) => {
+  const { tasks } = view.dag;
   const groups = groupsOf(tasks);
   const names = Math.max(...groups.keys().map((name) => name.length), "counted".length);
   const columns = Math.min(Math.max(terminal.columns - names - 32, 12), 50);
@@ -17,10 +17,10 @@ export const fan: Picture = (scene, terminal) => {
     return `  ${name.padEnd(names)}  ${filled}${terminal.paint("dim", rest)}  ${numbers}`;
   };
   const { counted, expected } = countersOf(tasks);
-  const finished = (group: readonly Task[]) => group.filter((task) => hasEnded(task)).length;
+  const finished = (group: readonly ListedTask[]) => group.filter((task) => hasEnded(task)).length;
   return [
     "",
-    headline(scene, terminal),
+    headline(view, terminal),
     "",
     ...groups.entries().map(([name, group]) => row(name, finished(group), group.length, "cyan")),
     "",
@@ -33,7 +33,7 @@ export const fan: Picture = (scene, terminal) => {
 };
 
 /** Items counted so far, whether they succeeded or failed, and how many are expected in all. */
-export function countersOf(tasks: readonly Task[]): { readonly counted: number; readonly expected: number } {
+export function countersOf(tasks: readonly ListedTask[]): { readonly counted: number; readonly expected: number } {
   let counted = 0;
   let expected = 0;
   for (const task of tasks) {
@@ -44,13 +44,13 @@ export function countersOf(tasks: readonly Task[]): { readonly counted: number; 
 }
 
 /** "Running 64 · Success 250", each in its colour. */
-export const states = (tasks: readonly Task[], { paint }: Pick<Terminal, "paint">): string =>
+export const states = (tasks: readonly ListedTask[], { paint }: Pick<Terminal, "paint">): string =>
   tally(tasks)
     .map(([status, count]) => `${paint(looks[status].style, status)} ${thousands(count)}`)
     .join(" · ");
 
-function groupsOf(tasks: readonly Task[]): Map<string, readonly Task[]> {
-  const numbered = (task: Task) => /^(.+)-\d+$/.exec(task.local_id)?.[1];
-  const prefix = (task: Task) => /^(.+)-[^-]+$/.exec(task.local_id)?.[1];
+function groupsOf(tasks: readonly ListedTask[]): Map<string, readonly ListedTask[]> {
+  const numbered = (task: ListedTask) => /^(.+)-\d+$/.exec(task.local_id)?.[1];
+  const prefix = (task: ListedTask) => /^(.+)-[^-]+$/.exec(task.local_id)?.[1];
   return Map.groupBy(tasks, (task) => numbered(task) ?? prefix(task) ?? task.local_id);
 }

@@ -1,46 +1,46 @@
 // Draws a small DAG: one line a task, with its state, its time, when it ran, and what it waits for or how it ended. Pure.
-import type { Dag, Task } from "../sdk/client.ts";
-import { hasEnded, headline, icon, looks, type Picture, type Scene, span } from "./scene.ts";
+import type { Dag, ListedTask } from "../../sdk/client.ts";
+import { type DemoView, hasEnded, headline, icon, looks, type Picture, span } from "./picture.ts";
 import { cut, seconds, type Terminal } from "./terminal.ts";
 
 // The time line does not shrink from the first task's end on, which would look like going backwards.
 const shortestMs = 3000;
 
-export const table: Picture = (scene, terminal) => {
-  const { tasks } = scene.dag;
+export const table: Picture = (view, terminal) => {
+  const { tasks } = view.dag;
   const names = Math.min(Math.max(...tasks.map((task) => task.local_id.length)), 24);
   const fixed = 2 + 2 + names + 2 + 8 + 2 + 8 + 2;
   const line = Math.min(Math.max(Math.floor((terminal.columns - fixed) * 0.4), 10), 44);
   const rest = terminal.columns - fixed - line - 3;
-  const notes = noteOf(scene.dag);
+  const notes = noteOf(view.dag);
   const rows = tasks.map((task) => {
     const { style } = looks[task.status];
-    const ran = span(task, scene.nowMs);
+    const ran = span(task, view.nowMs);
     return [
-      `  ${terminal.paint(style, icon(task.status, scene.frame))}`,
+      `  ${terminal.paint(style, icon(task.status, view.frame))}`,
       ` ${terminal.paint(hasEnded(task) ? [] : "bold", cut(task.local_id, names).padEnd(names))}`,
       `  ${terminal.paint(style, task.status.padEnd(8))}`,
       `  ${terminal.paint("dim", (ran ? seconds(ran.toMs - ran.fromMs) : "").padStart(8))}`,
-      `  ${timeline(scene, task, line, terminal)}`,
+      `  ${timeline(view, task, line, terminal)}`,
       `  ${terminal.paint("dim", cut(notes(task), rest))}`,
     ].join("");
   });
-  return ["", headline(scene, terminal), "", ...rows, ""];
+  return ["", headline(view, terminal), "", ...rows, ""];
 };
 
-function timeline(scene: Scene, task: Task, columns: number, { paint }: Pick<Terminal, "paint">): string {
-  const ran = span(task, scene.nowMs);
+function timeline(view: DemoView, task: ListedTask, columns: number, { paint }: Pick<Terminal, "paint">): string {
+  const ran = span(task, view.nowMs);
   if (!ran) return " ".repeat(columns);
-  const scale = columns / Math.max(scene.nowMs - scene.beganMs, shortestMs);
-  const from = Math.min(Math.max(Math.floor((ran.fromMs - scene.beganMs) * scale), 0), columns - 1);
-  const to = Math.min(Math.max(Math.ceil((ran.toMs - scene.beganMs) * scale), from + 1), columns);
+  const scale = columns / Math.max(view.nowMs - view.beganMs, shortestMs);
+  const from = Math.min(Math.max(Math.floor((ran.fromMs - view.beganMs) * scale), 0), columns - 1);
+  const to = Math.min(Math.max(Math.ceil((ran.toMs - view.beganMs) * scale), from + 1), columns);
   return " ".repeat(from) + paint(looks[task.status].style, "━".repeat(to - from)) + " ".repeat(columns - to);
 }
 
 /** What to say of a task besides its state: whom it waits for, how far it is, why it ended so. */
-export function noteOf({ tasks, links }: Dag): (task: Task) => string {
+export function noteOf({ tasks, links }: Dag): (task: ListedTask) => string {
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const parents = (task: Task) =>
+  const parents = (task: ListedTask) =>
     links
       .filter((link) => link.child_id === task.id)
       .map((link) => byId.get(link.parent_id))
@@ -59,7 +59,7 @@ export function noteOf({ tasks, links }: Dag): (task: Task) => string {
 }
 
 // Reasons name tasks by their ids; people know them by the names they gave.
-const named = (reason: string, byId: ReadonlyMap<string, Task>): string =>
+const named = (reason: string, byId: ReadonlyMap<string, ListedTask>): string =>
   reason
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => byId.get(id)?.local_id ?? id)
     .replace(" of parent task ", " of ");

@@ -1,0 +1,129 @@
+// One task at work: what the user's function gets, the heartbeats while it runs, and the one report at its end. Knows nothing of how the
+// task came here: `Reporter` is HTTP or NATS.
+import type { TaskPatch } from "../types.ts";
+
+/** How a task is reported on. A report that Baton refuses as too late rejects with `Over`. */
+export interface Reporter {
+  heartbeat(): Promise<void>;
+  progress(succeeded: number, failed: number, key: string): Promise<void>;
+  end(change: TaskPatch, key: string): Promise<void>;
+}
+
+/** The task has ended without this process: by a cancel, a time-out, an operator, or another attempt. */
+export class Over extends Error {
+  override readonly name: string = "Over";
+}
+
+/** What a start call brings. */
+export interface Start<Body = unknown> {
+  readonly taskId: string;
+  readonly attempt: number;
+  /** The key of the start: the same for a repetition, another one for each attempt. */
+  readonly key: string;
+  /** The body of the start action, without what Baton adds. */
+  readonly body: Body;
+  /** What `inputs` of the start action found, by name. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** The path of the call, as in the URL of the start action; the subject of a message. */
+  readonly path: string;
+}
+
+export interface RunningTask<Body = unknown> extends Start<Body> {
+  /** Aborted when the task is over for this service: canceled, timed out, or the service closes. Its reason says which. */
+  readonly signal: AbortSignal;
+  /** Adds to the counters of the task. It is a sign of life, too. */
+  progress(succeeded: number, failed?: number): Promise<void>;
+  /** Says that the work goes on. It is said by itself while the work runs. */
+  heartbeat(): Promise<void>;
+  /** Ends the task. What the function returns does the same. */
+  succeed(result?: unknown): Promise<void>;
+  /** Ends the attempt; Baton tries again where the task says so. An error that the function throws does the same. */
+  fail(reason: string): Promise<void>;
+  /** Ends the task: there was nothing to do. */
+  skip(reason?: string): Promise<void>;
+}
+
+export type Work<Body = unknown> = (task: RunningTask<Body>) => unknown;
+
+export interface RunOptions {
+  readonly heartbeatMs: number;
+  readonly onError: (error: unknown, start: Start) => void;
+}
+
+const reasonCharsMax = 1_000;
+
+/** Runs the work to its report. `stop` ends it from outside; `done` never rejects. */
+export function run<Body>(
+  start: Start<Body>,
+  work: Work<Body>,
+  reporter: Reporter,
+  { heartbeatMs, onError }: RunOptions,
+) {
+  const over = new AbortController();
+  let reports: Promise<void> | undefined;
+  let counted = 0;
+
+  /** What Baton says to a late report ends the work, and is no error of it. */
+  const heard = async (said: Promise<void>): Promise<void> => {
+    try {
+      await said;
+    } catch (error) {
+      if (error instanceof Over) over.abort(error);
+      throw error;
+    }
+  };
+  const end = (change: TaskPatch): Promise<void> => {
+    if (reports === undefined) {
+      clearInterval(beat);
+      reports = heard(reported(change));
+    }
+    return reports;
+  };
+  /** A result that Baton cannot keep is a failure that says so: else the task would wait for its time-out. */
+  const reported = async (change: TaskPatch): Promise<void> => {
+    try {
+      await reporter.end(change, `${start.key}:report`);
+    } catch (error) {
+      const { status, message, details } = error as { status?: number; message: string; details?: readonly string[] };
+      if (change.status !== "Success" || (status !== 400 && status !== 413)) throw error;
+      const reason = cut(`the result was refused: ${[message, ...(details ?? [])].join("; ")}`);
+      await reporter.end({ status: "Failure", failure_reason: reason }, `${start.key}:refused`);
+    }
+  };
+  const heartbeat = () => heard(reporter.heartbeat());
+  const beat = setInterval(() => {
+    if (over.signal.aborted) clearInterval(beat);
+    else heartbeat().catch(() => {});
+  }, heartbeatMs);
+
+  const task: RunningTask<Body> = {
+    ...start,
+    signal: over.signal,
+    heartbeat,
+    progress: (succeeded, failed = 0) =>
+      heard(reporter.progress(succeeded, failed, `${start.key}:progress:${++counted}`)),
+    succeed: (result) => end({ status: "Success", ...(result === undefined ? {} : { result }) }),
+    fail: (reason) => end({ status: "Failure", failure_reason: cut(reason) || "failed" }),
+    skip: (reason) => end({ status: "Skipped", ...(reason === undefined ? {} : { failure_reason: cut(reason) }) }),
+  };
+
+  const perform = async () => {
+    try {
+      const result = await work(task);
+      // A work that ends well though its service closes is reported; one whose task is over is not.
+      if (!(over.signal.reason instanceof Over)) await task.succeed(result);
+    } catch (error) {
+      if (over.signal.aborted || reports !== undefined) throw error;
+      onError(error, start);
+      await task.fail(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const done = perform()
+    .catch((error) => {
+      if (!over.signal.aborted) onError(error, start);
+    })
+    .finally(() => clearInterval(beat));
+  return { done, stop: (reason: Error) => over.abort(reason) };
+}
+
+const cut = (reason: string): string => [...reason].slice(0, reasonCharsMax).join("");
