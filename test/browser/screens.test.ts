@@ -1,0 +1,90 @@
+// Every screen, in both themes and on a phone: axe finds nothing serious, nothing is blocked by the policy, nothing is wider than
+// the window; and the first screen costs less than its budget.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, it } from "vitest";
+import { until } from "#test/until";
+import { examples } from "../../src/web/screens/playground/examples.ts";
+import { startStage } from "./stage.ts";
+
+const stage = startStage();
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const ids = { batch: "", task: "", gate: "" };
+
+beforeAll(async () => {
+  for (const { id, batch } of examples) {
+    const { headers, body } = await stage.cluster.call("POST", "/task", batch(stage.cluster.url));
+    const find = (local: string) => body.find((task: { local_id: string }) => task.local_id === local)?.id;
+    if (id === "pipeline") Object.assign(ids, { batch: headers.get("x-batch-id"), task: find("unit-tests") });
+    if (id === "approval") ids.gate = find("approve");
+  }
+  await until(async () => (await stage.cluster.status(ids.task)) === "Failure", 20_000, "the example has failed");
+}, 60_000);
+
+const screens: readonly (readonly [name: string, path: () => string, shown: string])[] = [
+  ["overview", () => "/", "text=Batches that failed"],
+  ["batches", () => "/batches", "role=link[name=/^ci/]"],
+  ["graph", () => `/batches/${ids.batch}`, '.stage[data-shown="9"]'],
+  ["timeline", () => `/batches/${ids.batch}/timeline`, "#row-0"],
+  ["tasks of a batch", () => `/batches/${ids.batch}/tasks`, "#row-0"],
+  ["events", () => `/batches/${ids.batch}/events`, ".line"],
+  ["definition", () => `/batches/${ids.batch}/definition`, ".code"],
+  ["task", () => `/tasks/${ids.task}`, "role=table[name='Attempts']"],
+  ["gate", () => `/tasks/${ids.gate}`, "text=It waits for somebody's word."],
+  ["tasks", () => "/tasks", "role=table"],
+  ["limits", () => "/limits", "role=table"],
+  ["receivers", () => "/receivers", "role=heading[name='Receivers']"],
+  ["deliveries", () => "/deliveries", "text=No notifications yet"],
+  ["workers", () => "/workers", "role=table"],
+  ["dead letters", () => "/dead-letters", "text=No dead letters"],
+  ["playground", () => "/playground", "text=9 tasks on 5 levels"],
+];
+
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe;
+    return (await run.run()).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+}
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+it.each(screens)("%s is sound in both themes and on a phone", async (_name, path, shown) => {
+  const page = await stage.open(path());
+  await page.locator(shown).first().waitFor();
+  const isNarrow = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  expect(await seriousFaults(page)).toEqual([]);
+  // From the beginning, as people see it: colours that are only being changed would be judged by chance.
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.reload();
+  await page.locator(shown).first().waitFor();
+  expect(await seriousFaults(page)).toEqual([]);
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await isNarrow()).toBe(true);
+});
+
+it("loads less than 250 KB of compressed script for the first screen", async () => {
+  const page = await stage.open("/");
+  await page.locator("text=Batches that failed").waitFor();
+  const urls = await page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .map(({ name }) => name)
+      .filter((name) => name.endsWith(".js") && !name.includes("palette")),
+  );
+  const sizes = await Promise.all(
+    urls.map(async (url) => gzipSync(await (await fetch(url)).text(), { level: 9 }).length),
+  );
+  expect(urls.length).toBeGreaterThan(0);
+  expect(sizes.reduce((sum, size) => sum + size, 0) / 1000).toBeLessThan(250);
+});
