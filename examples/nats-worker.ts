@@ -27,6 +27,10 @@ const url = new URL(process.env.NATS_URL ?? "nats://127.0.0.1:4229");
 const nc = await connect({
   ...{ servers: url.host, user: url.username, pass: decodeURIComponent(url.password) },
   ...{ inboxPrefix, maxReconnectAttempts: -1 },
+}).catch((error: Error) => {
+  console.error(`No NATS answers at ${url.host}: ${error.message}`);
+  console.error("Start Baton first (npm start), or say where NATS is: NATS_URL=nats://127.0.0.1:<port>");
+  process.exit(1);
 });
 const js = jetstream(nc);
 

@@ -53,3 +53,12 @@ it("does each job of the pipeline once, and every task succeeds", async () => {
   expect(await within(() => Promise.all(workers.map(({ exited }) => exited)), 10_000)).toEqual([0, 0]);
   expect(said().filter((line) => !/^(pulling|done|failed|end) /.test(line))).toEqual([]);
 });
+
+it("says plainly that no NATS answers, and how to say where it is", async () => {
+  const { exited, lines } = startWorker("nats://127.0.0.1:9");
+  expect(await within(() => exited, 10_000)).toBe(1);
+  expect(lines()).toEqual([
+    "No NATS answers at 127.0.0.1:9: connection refused",
+    "Start Baton first (npm start), or say where NATS is: NATS_URL=nats://127.0.0.1:<port>",
+  ]);
+});
