@@ -62,7 +62,7 @@ describe("the arrows", () => {
     ["src/timers/due/due.ts", 'import type { LocalCommand } from "../../domain/turn/items.ts";'],
     ["src/domain/turn/step.ts", 'import { createActor } from "xstate";'],
     ["src/domain/turn/step.ts", 'import { taskMachine } from "#machines/task";'],
-    ["src/domain/turn/batch-commands.ts", 'import { limits } from "#limits";'],
+    ["src/domain/commands/batch-commands.ts", 'import { limits } from "#limits";'],
     ["src/webhook/send.ts", 'import { Agent } from "undici";'],
     ["src/http/routes/task.ts", 'import { loadConfig } from "../../config/settings.ts";'],
     ["src/http/server.ts", 'import swagger from "@fastify/swagger";'],

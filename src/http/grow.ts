@@ -5,6 +5,7 @@ import type { CommandPublisher } from "#bus/commands/publisher";
 import { headers as names } from "#bus/subjects";
 import { limits } from "#config";
 import { byNats } from "#domain/actor";
+import { refusalToAdd } from "#domain/commands/growth";
 import type { BatchPlan } from "#domain/create/batch";
 import { locksOf, omittedOf, probesOf } from "#domain/create/dedupe";
 import { type Began, planAgain, planGrowth } from "#domain/create/grow";
@@ -13,7 +14,6 @@ import { Faults } from "#domain/faults";
 import { distantOf } from "#domain/inputs/ancestors";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { type KnownNames, namesIn, takenFaults, tasksIn } from "#domain/schema/dependencies";
-import { refusalToAdd } from "#domain/turn/growth";
 import { parseJson } from "#domain/values/json";
 import { uuidv7 } from "#domain/values/uuid";
 import {

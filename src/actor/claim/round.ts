@@ -1,17 +1,17 @@
 // A claim round: which tasks this worker starts now. A worker claims only what it can send at once, and the process that commits the
 // claim makes the call. So the best task is chosen at the last moment: by priority, then creation, then position.
-
 import { type Candidates, candidates, lockedCandidates, type Reached } from "#actor/claim/candidates";
-import { claim } from "#actor/claim/claim";
-import { readInputs, type StartInputs } from "#actor/claim/inputs";
-import { nextLook } from "#actor/claim/next-look";
+import { readInputs } from "#actor/claim/inputs";
 import { leaveUnused, probed, type Receiving } from "#actor/claim/probes";
 import type { Claimed } from "#domain/calls/claimed";
+import { claim } from "#domain/commands/claim";
+import type { StartInputs } from "#domain/inputs/starts";
 import { byRank, isReady, type TaskRow } from "#domain/row";
 import { admitted, blockOf, loadOf } from "#domain/rules/admit";
 import { windowsOf } from "#domain/rules/rate";
 import { keysFor, leavesPlaces, noUses, type Uses } from "#domain/rules/uses";
 import type { TurnEnv, TurnState } from "#domain/turn/state";
+import { nextLook } from "#flow/next-look";
 import type { Capacity, ReceiverCapacity } from "#flow/receiver-capacity";
 import type { Found, Look } from "#store/claim/candidates";
 import { type Claimable, heldBack, lockClaimable, startActions, sweptBatches, usesOf } from "#store/claim/take";

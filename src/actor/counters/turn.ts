@@ -6,6 +6,7 @@ import { type CounterItem, freshOf, keptOf, type Rows, sortOut } from "#domain/c
 import type { Kept } from "#domain/counters/rows";
 import { earliest, firstHeard } from "#domain/values/clocks";
 import type { Sql } from "#store/pg/pool";
+import { limitLockWait } from "#store/pg/transaction";
 import { signalKeysOf } from "#store/rules/slots";
 import { countRows, forgetIds, keepIds, keptBefore, leaveOpen, writeCounts, writeHeard } from "#store/turn/counters";
 import { batchesOf, unfinishedRows } from "#store/turn/load";
@@ -17,7 +18,7 @@ export async function count(
   items: readonly CounterItem[],
   waits: boolean,
 ) {
-  if (waits) await sql.unsafe(`set local lock_timeout = ${limits.batchLockWaitMs}`);
+  if (waits) await limitLockWait(sql, limits.batchLockWaitMs);
   const tasks = [...new Set(items.map(({ update }) => update.task))].sort();
   const rows: Rows = new Map((await countRows(sql, tasks, waits)).map((row) => [row.id, row]));
   const missing = tasks.filter((id) => !rows.has(id));

@@ -2,11 +2,10 @@
 // are decided many in one transaction, all that were exhausted since some time in one of their own; the answer is remembered
 // there, so what is delivered twice counts once. Nothing is half done: while Postgres is away, or another one is at it, they
 // wait, and what is past its deadline by then is dropped.
-import { expired, isPast } from "#actor/turn/turn";
 import { limits } from "#config";
 import { replayed } from "#domain/calls/replay";
 import type { Answer, DeliveryCommand } from "#domain/command";
-import { outcomeOf } from "#domain/outcome";
+import { expired, isPast } from "#domain/commands/expiry";
 import {
   answerBefore,
   type CommandKey,
@@ -14,7 +13,8 @@ import {
   keyFor,
   type RememberedAnswer,
   remember,
-} from "#domain/turn/idempotency";
+} from "#domain/commands/idempotency";
+import { outcomeOf } from "#domain/outcome";
 import type { Answered } from "#domain/turn/rows";
 import { Batcher } from "#flow/batcher";
 import { isBroken, isTransient, untilWritten } from "#store/pg/errors";

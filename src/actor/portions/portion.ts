@@ -6,15 +6,17 @@ import { relativesOf } from "#actor/propagation/relatives";
 import { completeBatches, conclude, endWork } from "#actor/turn/conclude";
 import { holdBatches } from "#actor/turn/lock-and-load";
 import { limits } from "#config";
+import { nextSweep, type StepChanges, stepChanges } from "#domain/portions/outstanding";
 import type { Part } from "#domain/portions/part";
 import { visit } from "#domain/portions/visit";
 import { countEnded } from "#domain/propagation/rules";
-import { bounded, isAhead, isSweep, keyOf, type Step, type Work } from "#domain/propagation/work";
+import { isAhead, isSweep, keyOf, type Step, type Work } from "#domain/propagation/work";
 import type { BatchRow, TaskRow } from "#domain/row";
 import { type TurnEnv, TurnState } from "#domain/turn/state";
 import type { Db, Sql } from "#store/pg/pool";
+import { limitLockWait } from "#store/pg/transaction";
 import { lockBatches, moment, unfinishedRanks } from "#store/turn/load";
-import { type Causes, causesOf, nextSteps, type StepChanges, worksOf, writeSteps } from "#store/turn/works";
+import { type Causes, causesOf, nextSteps, worksOf, writeSteps } from "#store/turn/works";
 
 export interface Portion {
   readonly state: TurnState;
@@ -53,7 +55,7 @@ export async function portion(
   let began = 0;
   let part: Part | null = null;
   const work = db.tx(async (sql, last) => {
-    await sql.unsafe(`set local lock_timeout = ${Math.ceil(Math.min(waitMs, env.leaseMs * lockShare))}`);
+    await limitLockWait(sql, Math.min(waitMs, env.leaseMs * lockShare));
     const [batch] = await lockBatches(sql, [], [batchId], true);
     began = performance.now();
     if (batch === undefined || batch.works === 0) return null;
@@ -121,15 +123,6 @@ export async function take(
   await endPropagation(from, state, batch);
 }
 
-/**
- * The oldest one. Where that is set aside, those after it wait, because their order matters; but for a stop, after which nothing
- * is left for the others to do.
- */
-function nextSweep(works: readonly Work[]): Work | undefined {
-  const [oldest, ...later] = works.filter((work) => isSweep(work) && !work.done);
-  return oldest?.isAside ? later.find(({ kind, isAside }) => kind === "stop" && !isAside) : oldest;
-}
-
 async function sweepOn(from: Outstanding, state: TurnState, batch: BatchRow, work: Work, max: number): Promise<void> {
   const upto = Math.min(work.reached + max, work.upto);
   const rows = await from.unfinishedRanks(work.reached, upto);
@@ -165,16 +158,7 @@ async function propagateOn(
     rankMin: isPart && isUp ? lastRank : 0,
     mayClimb: () => isUp,
   });
-  const left = new Map(state.steps.left().map((step) => [keyOf(step), step]));
-  const hasMoved = (step: Step, known: Step) => step.after !== known.after || step.cause !== known.cause;
-  return {
-    added: [...left.values()].filter((step) => !before.has(keyOf(step))).map((step) => bounded(step, batch.total)),
-    moved: [...left.values()].filter((step) => {
-      const known = before.get(keyOf(step));
-      return known !== undefined && hasMoved(step, known);
-    }),
-    gone: [...before.values()].filter((step) => !left.has(keyOf(step))),
-  };
+  return stepChanges(before, state.steps.left(), batch.total);
 }
 
 /** A propagation is done when no step is left that it, or an older one, waits for; of those set aside only its own count, unless it awaits all. */

@@ -2,14 +2,16 @@
 // before. A command whose row or batch another transaction has locked waits with its batch. A turn has a limit: commands
 // beyond it are left for the next one. A command for a task or batch that does not exist gets no row, and is answered 404.
 import { limits } from "#config";
+import { isAtOnce } from "#domain/commands/batch-commands";
+import { isSweeping, withinBounds } from "#domain/commands/bounds";
+import { idsOf as idsOfKey, keyOf } from "#domain/commands/idempotency";
 import { visitOutstanding } from "#domain/portions/visit";
 import { isAhead, type Work } from "#domain/propagation/work";
 import type { BatchRow, TaskRow } from "#domain/row";
-import { beginsSweep, isAtOnce } from "#domain/turn/batch-commands";
-import { idsOf as idsOfKey, keyOf } from "#domain/turn/idempotency";
 import { type Item, isOfBatch, type TurnKind, targetOf } from "#domain/turn/items";
 import { type TurnEnv, TurnState } from "#domain/turn/state";
 import type { Sql } from "#store/pg/pool";
+import { limitLockWait } from "#store/pg/transaction";
 import * as load from "#store/turn/load";
 import { unsentOf } from "#store/turn/unsent";
 import { worksOf } from "#store/turn/works";
@@ -44,7 +46,7 @@ export async function lockAndLoad(
     if (batch === undefined) mine.push(item);
     else locked.set(batch, [...(locked.get(batch) ?? []), item]);
   }
-  const { taken, left } = bounded(state, mine);
+  const { taken, left } = withinBounds(state, mine);
   await loadSwept(sql, state, taken);
   const keys = taken.map((item) => keyOf(item, state)).flatMap((key) => (key === null ? [] : idsOfKey(key)));
   if (keys.length > 0) state.remembered = await load.answered(sql, keys);
@@ -104,7 +106,7 @@ async function loadBatches(
   asked: { readonly tasks: readonly string[]; readonly batches: readonly string[]; readonly wait: boolean },
 ): Promise<Rows> {
   const { tasks, batches, wait } = asked;
-  if (wait) await sql.unsafe(`set local lock_timeout = ${limits.batchLockWaitMs}`);
+  if (wait) await limitLockWait(sql, limits.batchLockWaitMs);
   const found = await load.lockBatches(sql, tasks, batches, wait);
   const ids = found.map(({ id }) => id);
   const [rows, moment, works] = await Promise.all([
@@ -122,27 +124,6 @@ async function loadBatches(
 export function holdBatches(state: TurnState, batches: readonly BatchRow[], works: readonly Work[]): void {
   for (const batch of batches) state.batches.set(batch.id, batch);
   for (const work of works) state.works.set(work.batchId, [...state.worksOf(work.batchId), work]);
-}
-
-/** Asks something of every unfinished task of a batch. */
-const isSweeping = (item: Item): boolean => isOfBatch(item) && (item.from === "local" || beginsSweep(item.command));
-
-/** The weight of each task in a sweep that is done at once, in links. */
-const sweptWeight = 16;
-
-/** Takes commands while what they touch directly is within a limit, and always one. */
-function bounded(state: TurnState, items: readonly Item[]): { taken: readonly Item[]; left: readonly Item[] } {
-  let weight = 0;
-  const weigh = (item: Item): number => {
-    if (!isOfBatch(item)) return state.rows.get(targetOf(item))?.children ?? 0;
-    const batch = isSweeping(item) ? state.batches.get(targetOf(item)) : undefined;
-    return batch && isAtOnce(state, batch) ? sweptWeight * batch.total : 0;
-  };
-  const end = items.findIndex((item, i) => {
-    weight += weigh(item);
-    return i > 0 && weight > limits.turnLinksMax;
-  });
-  return end < 0 ? { taken: items, left: [] } : { taken: items.slice(0, end), left: items.slice(end) };
 }
 
 /** The tasks of small batches that are swept in this turn. */

@@ -6,16 +6,12 @@ import { relativesOf } from "#actor/propagation/relatives";
 import { completeBatches, conclude } from "#actor/turn/conclude";
 import { lockAndLoad } from "#actor/turn/lock-and-load";
 import { limits } from "#config";
-import type { Origin } from "#domain/actor";
 import type { Claimed } from "#domain/calls/claimed";
-import type { Answer } from "#domain/command";
-import { type DecidedCommand, writeDown } from "#domain/portions/write-down";
-import { answerOf, goesOn, isSweep, type Work } from "#domain/propagation/work";
-import { decideBatch, passDeadline } from "#domain/turn/batch-commands";
-import { answerBefore, keyOf, remember } from "#domain/turn/idempotency";
-import { type Item, isOfBatch, type TurnKind, targetOf } from "#domain/turn/items";
+import { answered, decide, type Settled } from "#domain/commands/decide";
+import { writeDown } from "#domain/portions/write-down";
+import { isSweep, type Work } from "#domain/propagation/work";
+import type { Item, TurnKind } from "#domain/turn/items";
 import type { TurnEnv, TurnState } from "#domain/turn/state";
-import { decideTask, settle } from "#domain/turn/task-commands";
 import type { Db } from "#store/pg/pool";
 
 export interface Decided {
@@ -31,13 +27,6 @@ export interface Decided {
   readonly ended: readonly Work[];
 }
 
-export interface Settled {
-  readonly item: Item;
-  readonly answer: Answer | null;
-  /** An outcome or timer that came too late: its task has moved on. */
-  readonly isStale?: boolean;
-}
-
 /** `round`: what the turn may also claim. `wait`: waits for the lock of the one batch that all commands are of. */
 export function turn(
   db: Db,
@@ -49,7 +38,7 @@ export function turn(
 ): Promise<Decided> {
   return db.tx(async (sql, last) => {
     const { state, items, locked, left } = await lockAndLoad(sql, env, kind, commands, wait);
-    const decided = items.map((item) => state.by(originOf(item, state), () => decide(state, item)));
+    const decided = items.map((item) => decide(state, item));
     await propagate(state, relativesOf(sql), budgetOf(state));
     const complete = completeBatches(state);
     const { steps, works } = writeDown(
@@ -73,67 +62,6 @@ const claim = { task: admit, batch: admitReady } as const satisfies Record<TurnK
 const mayClaim = ({ works, ruled }: TurnState, kind: TurnKind): boolean =>
   kind === "task" || (ruled.size === 0 && ![...works.values()].flat().some((work) => isSweep(work) && !work.done));
 
-interface DecidedItem extends Settled {
-  /** Null where its answer waits for nothing that follows. */
-  readonly command: DecidedCommand | null;
-  /** The sweep that it began, where that goes on in portions. */
-  readonly work?: Work | null;
-  /** The id of the command that this one repeats: its answer waits for the work of that command, if there is one. */
-  readonly repeats?: string;
-}
-
-/** Outcomes and timers have the worker as their origin; a client's command has the client. */
-const originOf = (item: Item, { origin }: TurnState): Origin =>
-  item.from === "local" ? origin : { actor: item.command.actor, reason: item.command.reason ?? null };
-
-function decide(state: TurnState, item: Item): DecidedItem {
-  const batchId = isOfBatch(item) ? targetOf(item) : (state.rows.get(targetOf(item))?.batchId ?? "");
-  const batch = state.batches.get(batchId);
-  state.cause = batch === undefined ? 0 : ++batch.seq;
-  if (item.from === "local") {
-    if (item.command.type === "deadline")
-      return { item, answer: null, isStale: !passDeadline(state, item.command.batch), command: null };
-    const isStale = !settle(state, item.command);
-    const command = { batchId, cause: state.cause, answer: null, commandId: null, replies: [], ...state.origin };
-    return { item, answer: null, isStale, command };
-  }
-  const replies = item.replyTo === null ? [] : [item.replyTo];
-  const key = keyOf(item, state);
-  const before = key && answerBefore(state.remembered, key);
-  if (before) return { item, answer: before.answer, command: null, ...(before.isSame ? { repeats: key.id } : {}) };
-  if (item.expires && isPast(item.storedAt, state.now))
-    return { item, answer: expired(item.command.target), command: null };
-  const asker = { commandId: key?.id ?? null, replies, ...state.origin };
-  const { answer, work } = isOfBatch(item)
-    ? decideBatch(state, item.command, asker)
-    : { answer: decideTask(state, item.command, item.storedAt), work: null };
-  if (key) remember(state, key, answer);
-  const command = isOfBatch(item) ? null : { ...asker, batchId, cause: state.cause, answer };
-  return { item, answer, command, work };
-}
-
-/** The work of a command that was decided before, in this turn or an earlier one. */
-function workBefore(state: TurnState, id: string): Work | undefined {
-  const { batchId = null, seq } = state.remembered.get(id) ?? {};
-  return batchId === null ? undefined : state.worksOf(batchId).find((one) => one.seq === seq);
-}
-
-/** The answer as it can be given now: while its work goes on it is 202 with what is known so far. */
-function answered(state: TurnState, one: DecidedItem, works: ReadonlyMap<DecidedCommand, Work>): Settled {
-  const { item, answer, isStale, repeats, command } = one;
-  const begun = one.work ?? (command === null ? undefined : works.get(command));
-  const work = repeats === undefined ? begun : workBefore(state, repeats);
-  if (work === undefined || answer === null) return { item, answer, ...(isStale ? { isStale } : {}) };
-  const soFar = answerOf(work, state.batches.get(work.batchId)?.total ?? 0) ?? answer;
-  for (const kept of state.answers)
-    if (kept.id === work.commandId)
-      Object.assign(kept, work.done ? { answer: soFar } : { batchId: work.batchId, seq: work.seq });
-  if (work.done) return { item, answer: soFar };
-  if (repeats !== undefined && item.from === "client" && item.replyTo !== null)
-    state.waiting.push({ batchId: work.batchId, seq: work.seq, reply: item.replyTo });
-  return { item, answer: goesOn(soFar) };
-}
-
 const budgetOf = (state: TurnState) => {
   return {
     linksMax: limits.turnLinksMax,
@@ -144,14 +72,3 @@ const budgetOf = (state: TurnState) => {
     mayClimb: (batch: string) => !state.isPropagating(batch),
   };
 };
-
-/** Whether a command waited too long to be begun; both times by the clock of Postgres. */
-export const isPast = (storedAt: number, now: Date): boolean => now.getTime() > storedAt + limits.commandBeginMs;
-
-/** The answer to a command that waited too long, in case its caller still waits. */
-export const expired = (id: string): Answer => ({
-  status: 503,
-  id,
-  error: "The command waited too long and was not begun; repeating it is safe",
-  code: "busy",
-});

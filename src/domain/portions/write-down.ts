@@ -1,8 +1,8 @@
 // What a turn could not do itself: each of its commands that something is left of, or that has to wait for what is older,
 // becomes a work, and is answered when that is done. Pure: fills the state.
 import type { Answer } from "#domain/command";
+import { type Asker, addWork } from "#domain/commands/batch-commands";
 import { bounded, type Step, type Work } from "#domain/propagation/work";
-import { type Asker, addWork } from "#domain/turn/batch-commands";
 import type { TurnState } from "#domain/turn/state";
 
 /** A command that a turn has decided. */

@@ -3,6 +3,7 @@
 import type { LaterAction } from "#domain/action";
 import type { Origin } from "#domain/actor";
 import type { Unsent } from "#domain/calls/unsent";
+import type { RememberedAnswer } from "#domain/commands/idempotency";
 import type { Never } from "#domain/propagation/edges";
 import { StepQueue } from "#domain/propagation/queue";
 import type { Step, Work } from "#domain/propagation/work";
@@ -16,7 +17,6 @@ import {
 } from "#domain/row";
 import type { Judged } from "#domain/rules/admit";
 import type { RateKey } from "#domain/rules/rate";
-import type { RememberedAnswer } from "#domain/turn/idempotency";
 import type { Answered, Moment, SpecChange } from "#domain/turn/rows";
 
 /** What every decision of a worker needs to know besides the rows. */

@@ -1,31 +1,9 @@
 // Reads the results that starts ask for: those of all tasks of a claim round in one query. Sizes are known before results are
 // read, so that neither a task with very many parents nor a round with many such tasks brings more than a bounded amount.
-import type { Inputs } from "#domain/action";
 import { inputsBytesMax } from "#domain/inputs/inputs";
+import type { Asking, SourceRow } from "#domain/inputs/starts";
 import type { Sql } from "#store/pg/pool";
 import { array, idList } from "#store/pg/unnest";
-
-export interface Asking {
-  readonly task: string;
-  readonly inputs: Inputs;
-}
-
-/** A task that inputs are read from; of one that asks for parents and has none, a row without a name. */
-export interface SourceRow {
-  /** Who asks, by its place. */
-  readonly n: number;
-  readonly localId: string;
-  readonly name: string | null;
-  /** Null: it was deduplicated. */
-  readonly id: string | null;
-  readonly isEnded: boolean;
-  readonly bytes: number;
-  /** Null also where it was not read. */
-  readonly result: unknown;
-  /** How far the round has come with this task, in bytes; whether its results were read. */
-  readonly upto: number;
-  readonly isRead: boolean;
-}
 
 /** What the transaction has decided and not written yet. */
 export interface Unwritten {

@@ -3,6 +3,7 @@
 
 import { isLockFault } from "#store/pg/errors";
 import type { Db, Sql } from "#store/pg/pool";
+import { limitLockWait } from "#store/pg/transaction";
 
 /** Any number, that no other code takes as an advisory lock. */
 const lockKey = 7_227_867;
@@ -64,7 +65,7 @@ async function isNeeded(sql: Sql, before: Date, keepDays: number): Promise<boole
 async function alone<T>(db: Db, work: (sql: Sql) => Promise<T>): Promise<T | false> {
   try {
     return await db.tx(async (sql) => {
-      await sql.unsafe(`set local lock_timeout = ${lockTimeoutMs}`);
+      await limitLockWait(sql, lockTimeoutMs);
       const [lock] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${lockKey}) as mine`;
       return lock?.mine ? await work(sql) : false;
     });

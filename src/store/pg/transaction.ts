@@ -33,3 +33,7 @@ export async function inTransaction<T>(
     throw error;
   }
 }
+
+/** A statement of this transaction from here on waits for a lock no longer than this. */
+export const limitLockWait = (sql: Sql, ms: number): Promise<unknown> =>
+  sql.unsafe(`set local lock_timeout = ${Math.ceil(ms)}`).execute();

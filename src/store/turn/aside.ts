@@ -2,6 +2,7 @@
 // while. The works that wait for it say so too, and their inboxes are given back: these are answered at once.
 import type { Part } from "#domain/portions/part";
 import type { Db, Sql } from "#store/pg/pool";
+import { limitLockWait } from "#store/pg/transaction";
 import { lockBatches } from "#store/turn/load";
 
 const reasonCharsMax = 1_000;
@@ -23,7 +24,7 @@ export interface SetAside {
 /** Null: it has been done, or changed, by now. */
 export function setAside(db: Db, batch: string, { part, reason, forMs, waitMs }: Aside): Promise<SetAside | null> {
   return db.tx(async (sql) => {
-    await sql.unsafe(`set local lock_timeout = ${Math.ceil(waitMs)}`);
+    await limitLockWait(sql, waitMs);
     await lockBatches(sql, [], [batch], true);
     const error = reason.slice(0, reasonCharsMax);
     if ("sweep" in part) {

@@ -1,5 +1,6 @@
 // Work in portions, as rows: `batch_work`, one for each command that is not finished, and `propagation`, one for each step
 // that waits. Both are written under the lock of their batch; a reader without the lock may see what is past.
+import type { StepChanges } from "#domain/portions/outstanding";
 import type { Step, Work } from "#domain/propagation/work";
 import type { Db, Sql } from "#store/pg/pool";
 import { array, idList, type Scalar } from "#store/pg/unnest";
@@ -106,12 +107,6 @@ export async function causesOf(sql: Sql, batch: string): Promise<Causes> {
       select cause as "from", last_cause as "to" from propagation where batch_id = ${batch} and aside_until > now()`,
   ]);
   return { lowest: first?.cause ?? null, aside };
-}
-
-export interface StepChanges {
-  readonly added: readonly Step[];
-  readonly moved: readonly Step[];
-  readonly gone: readonly Step[];
 }
 
 export function writeSteps(

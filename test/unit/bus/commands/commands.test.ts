@@ -1,14 +1,14 @@
 // What a refusal says by NATS: the same status, code, error and faults that HTTP gives, whatever was asked of which task.
 import { describe, expect, it } from "vitest";
-import { expired } from "#actor/turn/turn";
 import { shown } from "#bus/commands/commands";
 import type { Answer, Fields, TaskVerb } from "#domain/command";
+import { decideBatch } from "#domain/commands/batch-commands";
+import { expired } from "#domain/commands/expiry";
+import { answerBefore, keyFor } from "#domain/commands/idempotency";
+import { decideTask } from "#domain/commands/task-commands";
 import { judge } from "#domain/counters/count";
 import { single } from "#domain/counters/counts";
 import { errorCodes } from "#domain/errors";
-import { decideBatch } from "#domain/turn/batch-commands";
-import { answerBefore, keyFor } from "#domain/turn/idempotency";
-import { decideTask } from "#domain/turn/task-commands";
 import { replyTo } from "#http/route";
 import { states } from "#test/table";
 import { always, ask, later, nobody, stage, verbs } from "../../actor/rows.ts";

@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { propagate } from "#actor/propagation/propagate";
 import type { Origin } from "#domain/actor";
 import type { ClientCommand } from "#domain/command";
+import { decideBatch } from "#domain/commands/batch-commands";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import { visit, visitOutstanding } from "#domain/portions/visit";
-import { decideBatch } from "#domain/turn/batch-commands";
 import type { TurnState } from "#domain/turn/state";
-import { decideTask, settle } from "#domain/turn/task-commands";
 import { ask, batchId, nobody, relativesIn, stage, stateOf, task, work } from "../../actor/rows.ts";
 
 const byAlice: Origin = { actor: "token:alice", reason: null };

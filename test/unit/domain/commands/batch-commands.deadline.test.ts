@@ -1,8 +1,8 @@
 // The deadline of a batch: a stop that nobody asked for.
 import { describe, expect, it } from "vitest";
 import { limits as sizes } from "#config";
+import { passDeadline } from "#domain/commands/batch-commands";
 import type { BatchRow, TaskRow } from "#domain/row";
-import { passDeadline } from "#domain/turn/batch-commands";
 import { batchId, batchOf, start, stateOf, task } from "../../actor/rows.ts";
 
 describe("the deadline of a batch", () => {

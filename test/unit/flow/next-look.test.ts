@@ -1,6 +1,6 @@
 // When a worker looks again after a round: a line for each reason.
 import { expect, it } from "vitest";
-import { type Left, nextLook } from "#actor/claim/next-look";
+import { type Left, nextLook } from "#flow/next-look";
 
 const nothing: Left = {
   ...{ moreHere: false, isShort: true, hasPassed: false, moreQueues: false },

@@ -1,7 +1,7 @@
 // What this worker learned of its own calls and timers: fenced by the token of the claim, stale where the world moved on.
 import { describe, expect, it } from "vitest";
 import { acts } from "#domain/action";
-import { decideTask, settle } from "#domain/turn/task-commands";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import { allActs, always, ask, later, nothing, open, stage, traces } from "../../actor/rows.ts";
 
 describe("what the worker learned", () => {

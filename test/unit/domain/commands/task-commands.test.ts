@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { limits } from "#config";
 import type { ClientCommand, Fields } from "#domain/command";
+import { decideTask, overflow } from "#domain/commands/task-commands";
 import type { TaskRow } from "#domain/row";
-import { decideTask, overflow } from "#domain/turn/task-commands";
 import { always, ask, later, nothing, open, stage, task, traces, verbs } from "../../actor/rows.ts";
 
 const finals = ["Success", "Failure", "Canceled", "Skipped"] as const;

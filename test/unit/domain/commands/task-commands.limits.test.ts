@@ -1,9 +1,9 @@
 // The limits on the whole time of a task, in a turn: with what its state waits for they are one timer, the earliest; which one has
 // passed is looked at when that goes off. A claim that was put back is none.
 import { describe, expect, it } from "vitest";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import type { TaskRow } from "#domain/row";
 import { advance } from "#domain/turn/step";
-import { decideTask, settle } from "#domain/turn/task-commands";
 import { allActs, always, ask, later, stage, start } from "../../actor/rows.ts";
 
 const due = { type: "due", task: "a", ends: true } as const;

@@ -1,7 +1,7 @@
 // A start that could not be sent, as a turn decides it: put back, tried again, failed in the end; and what ends the tries.
 import { describe, expect, it } from "vitest";
-import type { TaskOutcome } from "#domain/turn/task-commands";
-import { decideTask, settle } from "#domain/turn/task-commands";
+import type { TaskOutcome } from "#domain/commands/task-commands";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import { always, ask, later, stage } from "../../actor/rows.ts";
 
 const of = { task: "a", claimId: 7 };

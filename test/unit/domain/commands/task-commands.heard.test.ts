@@ -2,9 +2,9 @@
 // lie in its queue.
 import { describe, expect, it } from "vitest";
 import type { Fields } from "#domain/command";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import type { TaskRow } from "#domain/row";
 import { advance } from "#domain/turn/step";
-import { decideTask, settle } from "#domain/turn/task-commands";
 import { always, ask, later, stage, start } from "../../actor/rows.ts";
 
 const due = { type: "due", task: "a", ends: true } as const;

@@ -1,7 +1,7 @@
 // The claim of one task: what it changes in the row, and what the call needs to know.
-import type { StartInputs } from "#actor/claim/inputs";
 import type { StartAction } from "#domain/action";
 import type { Claimed } from "#domain/calls/claimed";
+import type { StartInputs } from "#domain/inputs/starts";
 import type { EventDetail, TaskRow } from "#domain/row";
 import { beginWithinMs } from "#domain/rules/rate";
 import type { Uses } from "#domain/rules/uses";

@@ -2,9 +2,9 @@
 // at work on it.
 import { describe, expect, it } from "vitest";
 import { acts } from "#domain/action";
+import { decideTask, settle } from "#domain/commands/task-commands";
 import type { TaskRow } from "#domain/row";
 import { type Outcome, outcomes } from "#domain/state";
-import { decideTask, settle } from "#domain/turn/task-commands";
 import { always, ask, later, stage } from "../../actor/rows.ts";
 
 const open = ["Waiting", "Pending", "Claimed", "Running", "Retrying", "Paused"] as const;

@@ -1,7 +1,7 @@
 // What is remembered of a command, so that it takes effect once whatever is delivered twice.
 import { describe, expect, it } from "vitest";
 import type { Answer, ClientCommand } from "#domain/command";
-import { answerBefore, type CommandKey, idsOf, keyOf, remember } from "#domain/turn/idempotency";
+import { answerBefore, type CommandKey, idsOf, keyOf, remember } from "#domain/commands/idempotency";
 import { always, ask, asked, local, stage } from "../../actor/rows.ts";
 
 const keyFor = (command: ClientCommand, retry: typeof always | null = null) =>

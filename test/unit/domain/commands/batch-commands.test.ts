@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { limits } from "#config";
 import type { BatchVerb, ClientCommand } from "#domain/command";
+import { decideBatch, isAtOnce } from "#domain/commands/batch-commands";
 import type { BatchRow, TaskRow } from "#domain/row";
-import { decideBatch, isAtOnce } from "#domain/turn/batch-commands";
 import type { TurnState } from "#domain/turn/state";
 import { always, ask, batchId, batchOf, later, nobody, stateOf, task, work } from "../../actor/rows.ts";
 
