@@ -7,7 +7,7 @@ import { type OutputChunk, type Plugin, rolldown } from "rolldown";
 
 const entries = {
   main: "src/main.ts",
-  thread: "src/http/large/thread.ts",
+  thread: "src/intake/large/thread.ts",
   cli: "src/cli/main.ts",
   start: "scripts/start.mjs",
 } as const;
@@ -17,7 +17,7 @@ const compiledIn = /^(effect|xstate|commander|yaml|standardwebhooks|@stablelib\/
 
 /** All files lie in one folder then, so that places which are found by a file's own place are others. */
 const places: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
-  "src/http/large/calls.ts": [["./thread.ts", "./thread.js"]],
+  "src/intake/large/calls.ts": [["./thread.ts", "./thread.js"]],
   "src/store/maintenance/migrate.ts": [["../migrations/", "./migrations/"]],
   "src/roles/api.ts": [["../../dist/console", "./console"]],
   "src/cli/example.ts": [["../../examples", "../examples"]],

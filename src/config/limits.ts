@@ -149,7 +149,6 @@ export const limits = {
   bulkKeepDays: 30,
   /** How often the slots and admission queues of rules are looked over. */
   ruleSweepMs: 30_000,
-  /** Refused reports of one task that leave an event. */
   /** Schedules that one transaction makes batches for, tasks of all of these, and times of one schedule that it looks at. */
   schedulesTurnMax: 50,
   scheduleTasksMax: 1_000,
@@ -168,6 +167,7 @@ export const limits = {
   scheduleNextShown: 5,
   scheduleShownMax: 10,
   overviewSchedulesMax: 100,
+  /** Refused reports of one task that leave an event. */
   rejectedEventsMax: 20,
   /** A task whose answered start no turn can decide is put back after this time, so that it does not call without end. */
   poisonPauseMs: 30_000,

@@ -21,6 +21,8 @@ export const scheduleActor = (name: string): string => `schedule:${name}`;
 export const roles = ["read", "submit", "operate"] as const;
 export type Role = (typeof roles)[number];
 
+export const mayOperate = ({ role }: { readonly role: Role }): boolean => role === "operate";
+
 /** The longest reason that a command takes, in code points. */
 export const reasonCharsMax = 1_000;
 

@@ -142,3 +142,9 @@ export class TooMany extends BatonError {
     this.code = code;
   }
 }
+
+/** Throws where there is none. */
+export function found<T>(value: T | undefined, what: Known): T {
+  if (value === undefined) throw new NotFound(what);
+  return value;
+}

@@ -8,9 +8,9 @@ import type { Config } from "#config";
 import { anonymous, type Role } from "#domain/actor";
 import { isSignatureOf } from "#domain/calls/handle";
 import type { ErrorCode } from "#domain/errors";
-import { refusal } from "#http/errors";
 import type { Right } from "#http/operations/operation";
 import { notAllowed, send } from "#http/route";
+import { refusal } from "#intake/reply";
 
 const rank: Record<Right, number> = { open: 0, read: 1, submit: 2, operate: 3 };
 
@@ -63,8 +63,6 @@ function letIn(request: FastifyRequest, { actor, role }: Pick<FastifyRequest, "a
   request.actor = actor;
   request.role = role;
 }
-
-export const mayOperate = ({ role }: Pick<FastifyRequest, "role">): boolean => role === "operate";
 
 function needs(takesHandle: boolean, hasTokens: boolean): string {
   if (!takesHandle) return "A valid bearer token is needed";

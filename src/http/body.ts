@@ -6,7 +6,7 @@ import { limits } from "#config";
 import { BatonError } from "#domain/errors";
 import { Faults, quoted } from "#domain/faults";
 import { parseJson } from "#domain/values/json";
-import { type Reply, refusal } from "#http/errors";
+import { type Reply, refusal } from "#intake/reply";
 
 declare module "fastify" {
   interface FastifyRequest {

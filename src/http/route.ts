@@ -4,16 +4,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CommandPublisher } from "#bus/commands/publisher";
 import type { Config } from "#config";
 import type { Policy } from "#domain/calls/guard";
-import type { Answer } from "#domain/command";
-import { Invalid, type Known, NotFound } from "#domain/errors";
+import { Invalid } from "#domain/errors";
 import { Faults, quoted } from "#domain/faults";
-import { isKey, isUuid, mustBeKey, scheduleName } from "#domain/schema/text";
+import { scheduleName } from "#domain/schema/text";
 import { emptyJson } from "#domain/values/json";
 import type { Console } from "#http/console/files";
-import { type Reply, refusal, reply } from "#http/errors";
-import type { LargeCalls } from "#http/large/calls";
 import type { Operation } from "#http/operations/operation";
 import { type Params, readHeaders, readQuery, type Values } from "#http/query";
+import type { LargeCalls } from "#intake/large/calls";
+import { type Reply, refusal } from "#intake/reply";
+import { idOf, isNothing, readKey } from "#intake/sent";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 
@@ -112,46 +112,7 @@ const noBody = "this call takes no body";
 const isSent = ({ headers }: FastifyRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
-/** The body of a call that takes none. */
-export const isNothing = (sent: unknown): boolean =>
-  sent === undefined || sent === null || (typeof sent === "object" && Object.keys(sent).length === 0);
-
-/** An id of a path, or of a subject, as it is kept. */
-export function idOf(id: string): string {
-  if (isUuid(id)) return id.toLowerCase();
-  const faults = new Faults();
-  faults.addOutside(":id", "id", "invalid_format", `must be a UUID, not ${quoted(id)}`);
-  throw new Invalid("Invalid id", faults, "invalid_id");
-}
-
-export function found<T>(value: T | undefined, what: Known): T {
-  if (value === undefined) throw new NotFound(what);
-  return value;
-}
-
-/** The client's own key from a header of any name. */
-export function readKey(header: string, key: unknown, faults: Faults): string | undefined {
-  if (key === undefined || isKey(key)) return key;
-  faults.addOutside(`header:${header}`, header, "invalid_format", `${mustBeKey}, not ${quoted(key)}`);
-  return undefined;
-}
-
 export function send(out: FastifyReply, { status, headers, body }: Reply): FastifyReply {
   out.code(status).headers(headers);
   return body === undefined ? out.send() : out.send(body);
 }
-
-/** What the actor answered to a command about one task, or about one delivery. */
-export function replyTo(answer: Answer, what: "task" | "delivery" | "batch"): Reply {
-  const { status, id, state, attempt, details, faults } = answer;
-  if (status < 300) return reply(status, { id, status: state, attempt, ...goingOn(answer) });
-  const code = answer.code ?? "internal";
-  if (status === 404) return refusal(`unknown_${what}`, `No such ${what}`);
-  const said = { status, ...(details ? { details } : {}), ...(faults ? { faults } : {}) };
-  const error = answer.error ?? "No answer";
-  if (status !== 409) return refusal(code, error, said);
-  return refusal(code, error, { ...said, more: { current_status: state, allowed: answer.allowed ?? [] } });
-}
-
-/** With 202 what follows from the command is not done yet. */
-export const goingOn = ({ propagating }: Answer): { propagating?: true } => (propagating ? { propagating } : {});

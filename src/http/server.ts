@@ -1,7 +1,6 @@
 // The HTTP servers: the whole API, and the three status pages that every role serves. Neither listens: the caller does.
 // Every error leaves as JSON through one handler. Closing waits for requests under way, and cuts what is still open
 // when the grace is over.
-
 import { maxHeaderSize } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
@@ -9,7 +8,7 @@ import { Invalid } from "#domain/errors";
 import { guard } from "#http/auth";
 import { acceptJson, drain, withReason } from "#http/body";
 import { allowOrigins } from "#http/cors";
-import { type Reply, refusal, replyOf } from "#http/errors";
+import { httpReplyOf } from "#http/errors";
 import type { Operation } from "#http/operations/operation";
 import { statusOperations } from "#http/operations/system";
 import { methodsAt, operations } from "#http/operations/table";
@@ -27,10 +26,8 @@ import { rerunRoutes } from "#http/routes/rerun";
 import { scheduleRoutes } from "#http/routes/schedules/schedules";
 import { type StatusDeps, systemRoutes } from "#http/routes/system";
 import { taskRoutes } from "#http/routes/task";
+import { type Reply, refusal } from "#intake/reply";
 import { metrics } from "#telemetry/metrics";
-
-export { createBatch } from "#http/create";
-export type { Deps } from "#http/route";
 
 /** The API and the status pages: role `api`. */
 export async function makeServer(deps: Deps): Promise<FastifyInstance> {
@@ -67,7 +64,7 @@ function refuseGarbage(error: Error & { readonly code?: string }, socket: Socket
   const status = isLong ? "431 Request Header Fields Too Large" : "400 Bad Request";
   const wrong = isLong ? `must have at most ${maxHeaderSize} bytes of headers` : "is not valid HTTP";
   const code = isLong ? "too_large" : "invalid_format";
-  const answer = replyOf(Invalid.outside(status.slice(4), "request", "request", code, wrong));
+  const answer = httpReplyOf(Invalid.outside(status.slice(4), "request", "request", code, wrong));
   const body = JSON.stringify(answer.body);
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
@@ -84,7 +81,9 @@ function expectHost(app: FastifyInstance): void {
   app.server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "content-type": "application/json; charset=utf-8", connection: "close" });
     const wrong = "must be 100-continue";
-    const { body } = replyOf(Invalid.outside("Expectation Failed", "header:Expect", "Expect", "not_allowed", wrong));
+    const { body } = httpReplyOf(
+      Invalid.outside("Expectation Failed", "header:Expect", "Expect", "not_allowed", wrong),
+    );
     response.end(JSON.stringify(body));
   });
 }
@@ -122,7 +121,7 @@ function bare({ config, log }: StatusDeps, rows: readonly Operation[]): FastifyI
     routerOptions: { maxParamLength: 4096 },
     clientErrorHandler: refuseGarbage,
     frameworkErrors: (error, _request, out) => {
-      send(out as never, replyOf(error));
+      send(out as never, httpReplyOf(error));
     },
   });
   expectHost(app);
@@ -132,7 +131,7 @@ function bare({ config, log }: StatusDeps, rows: readonly Operation[]): FastifyI
   guard(app, config);
   app.setNotFoundHandler((request, out) => send(out, notFound(request, rows)));
   app.setErrorHandler(async (error, request, out) => {
-    const answer = withReason(replyOf(error), request.headers["content-type"], config.payloadMaxBytes);
+    const answer = withReason(httpReplyOf(error), request.headers["content-type"], config.payloadMaxBytes);
     if (isNamed(request, rows)) return send(out, notFound(request, rows));
     if (answer.status === 500) log.error({ err: error, req: request }, "a request failed for a reason of ours");
     if (answer.status === 413) await drain(request, drainMaxMs);

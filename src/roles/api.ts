@@ -7,10 +7,9 @@ import { openPublisher } from "#bus/commands/publisher";
 import type { Config } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import { loadConsole } from "#http/console/files";
-import { createBatch } from "#http/create";
-import { addFromMessage, closeFromMessage } from "#http/grow";
-import { LargeCalls } from "#http/large/calls";
 import { makeServer, makeStatusServer } from "#http/server";
+import { addFromMessage, closeFromMessage, createFromMessage } from "#intake/by-message";
+import { LargeCalls } from "#intake/large/calls";
 import { inTime } from "#store/pg/in-time";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
@@ -36,7 +35,7 @@ export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Prom
     ? answerBatches(
         bus,
         {
-          create: (_, body, key) => createBatch(deps, body, key),
+          create: (_, body, key) => createFromMessage(deps, body, key),
           add: (id, body, key) => addFromMessage(deps, id, body, key),
           close: (id, body, key) => closeFromMessage(deps, id, body, key),
         },

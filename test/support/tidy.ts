@@ -40,7 +40,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   bus: { ours: ["domain", "flow", "config", "telemetry"], packages: ["effect", "@nats-io/*"] },
   // Use cases that an adapter of each side has.
   intake: {
-    ours: ["machines", "domain", "flow", "store", "config", "telemetry"],
+    ours: ["machines", "domain", "flow", "store", "bus/commands/publisher", "bus/subjects", "config", "telemetry"],
     packages: ["effect"],
   },
   actor: {

@@ -2,13 +2,14 @@
 import type { FastifyInstance } from "fastify";
 import { reasonIn } from "#domain/actor";
 import type { BatchVerb } from "#domain/command";
+import { found } from "#domain/errors";
 import { batchStates, stoppedCounts } from "#domain/schema/answers/batch";
 import { taskStates } from "#domain/state";
 import { uuidv7 } from "#domain/values/uuid";
-import { reply } from "#http/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, goingOn, replyTo, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { goingOn, reply, replyTo } from "#intake/reply";
 import { findBatch, listBatches } from "#store/read/tasks";
 import { ensureKeyTemplates } from "#store/rules/key-templates";
 

@@ -2,10 +2,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { limits } from "#config";
-import { answerBulk } from "#http/bulk/ask";
+import { found } from "#domain/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { answerBulk } from "#intake/bulk/ask";
 import { findBulk, listBulks, stopBulk } from "#store/bulk/rows";
 
 /** How often a stop looks whether the portion under way is over. */

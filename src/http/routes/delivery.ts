@@ -2,11 +2,12 @@
 // again: the actor answers when it is committed. Start calls are not among them.
 import type { FastifyInstance } from "fastify";
 import { anyDelivery, type DeliveryCommand } from "#domain/command";
+import { found } from "#domain/errors";
 import { uuidv7 } from "#domain/values/uuid";
-import { reply } from "#http/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, replyTo, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { reply, replyTo } from "#intake/reply";
 import { findDelivery, listDeliveries } from "#store/read/tasks";
 
 export function deliveryRoutes(app: FastifyInstance, { db, commands, config }: Deps): void {

@@ -1,9 +1,10 @@
 // Adding tasks to a batch, and closing one that was open. Adding is one transaction of the API; closing is for the actor.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Faults } from "#domain/faults";
-import { answerAdd, closeBatch } from "#http/grow";
 import { operations } from "#http/operations/table";
 import { type Deps, route, send } from "#http/route";
+import { closeBatch } from "#intake/close";
+import { answerAdd } from "#intake/grow";
 import type { Target } from "#store/create/grow";
 
 interface Asked {

@@ -4,10 +4,10 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { reasonIn } from "#domain/actor";
 import type { ClientCommand, Override, TaskVerb } from "#domain/command";
 import { uuidv7 } from "#domain/values/uuid";
-import { Counting } from "#http/counting";
-import { refusal } from "#http/errors";
 import { operations } from "#http/operations/table";
-import { type Deps, replyTo, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { Counting } from "#intake/counting";
+import { refusal, replyTo } from "#intake/reply";
 
 export function reportRoutes(app: FastifyInstance, deps: Deps): void {
   const { commands } = deps;

@@ -1,14 +1,15 @@
 // Creating tasks and reading them. Creation is one transaction of the API and needs no worker; reads need only Postgres.
 import type { FastifyInstance } from "fastify";
+import { mayOperate } from "#domain/actor";
 import { hostOf } from "#domain/calls/circuit";
+import { found } from "#domain/errors";
 import { type Blocker, blockersOf, listedTask, masked, wholeTask } from "#domain/task";
 import { isShareUsed } from "#flow/receiver-capacity";
-import { mayOperate } from "#http/auth";
-import { answerCreate } from "#http/create";
-import { listsInPieces } from "#http/large/pieces";
 import { operations } from "#http/operations/table";
+import { listsInPieces } from "#http/pieces";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { answerCreate } from "#intake/create";
 import { receiverLoad } from "#store/read/blocked";
 import { compactDag, dagTasksMax, findDag, findTask, listEvents, listTasks } from "#store/read/tasks";
 

@@ -2,7 +2,7 @@
 // decided already, and what is under way never comes to them a second time.
 import { describe, expect, it } from "vitest";
 import { Faults } from "#domain/faults";
-import { answerAdd } from "#http/grow";
+import { answerAdd } from "#intake/grow";
 import { strict } from "#test/policy";
 import { within } from "#test/until";
 import { broken } from "./portions.facts.ts";

@@ -4,7 +4,7 @@ import { planBatch } from "#domain/create/batch";
 import { locksOf } from "#domain/create/dedupe";
 import type { NewBatch } from "#domain/schema/batch";
 import { uuidv7 } from "#domain/values/uuid";
-import { createBatch } from "#http/create";
+import { createFromMessage } from "#intake/by-message";
 import { insertBatch } from "#store/create/create";
 import { insertPlans } from "#store/create/rows";
 import { takeLocks } from "#store/create/twins";
@@ -244,14 +244,14 @@ it("takes the same bodies over NATS", async () => {
     commands: { notifyWork: () => {} },
     large: api.large,
   };
-  const made = await createBatch(deps, new TextEncoder().encode(JSON.stringify([task("a")])));
+  const made = await createFromMessage(deps, new TextEncoder().encode(JSON.stringify([task("a")])));
   expect([made.status, (made.body as unknown[]).length, made.headers["x-batch-id"]]).toEqual([
     201,
     1,
     expect.any(String),
   ]);
-  expect(await createBatch(deps, "{")).toMatchObject({ status: 400, body: { error: "Malformed JSON" } });
-  expect(await createBatch(deps, "[5]")).toMatchObject({
+  expect(await createFromMessage(deps, "{")).toMatchObject({ status: 400, body: { error: "Malformed JSON" } });
+  expect(await createFromMessage(deps, "[5]")).toMatchObject({
     status: 400,
     body: { error: "Validation failed", code: "validation_failed", details: ["tasks[0]: must be an object, not 5"] },
   });

@@ -3,7 +3,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, describe, expect, it } from "vitest";
 import { signatureOf } from "#domain/calls/handle";
-import { addFromMessage } from "#http/grow";
+import { addFromMessage } from "#intake/by-message";
 import { limits } from "#limits";
 import { openApi } from "./api.ts";
 

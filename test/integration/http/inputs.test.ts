@@ -1,7 +1,6 @@
 // `inputs` of start actions at creation: what they may name, in a call, in a batch that grows and by a handle; how they come back.
 import { describe, expect, it } from "vitest";
-import { createBatch } from "#http/create";
-import { addFromMessage } from "#http/grow";
+import { addFromMessage, createFromMessage } from "#intake/by-message";
 import { add, api, become, byTask, create, needs, send, task } from "./grow.stage.ts";
 
 const reading = (inputs: unknown, more: object = {}) => ({
@@ -22,7 +21,7 @@ describe("a creation", () => {
   it("is refused where an input names a task that is not above, with every fault, by HTTP, in a dry run and by NATS", async () => {
     expect(faultsOf(await send("/task", wrong))).toEqual([400, faults]);
     expect(faultsOf(await send("/task?dry_run=1", wrong))).toEqual([400, faults]);
-    const { status, body } = await createBatch(api.deps, JSON.stringify(wrong));
+    const { status, body } = await createFromMessage(api.deps, JSON.stringify(wrong));
     expect(faultsOf({ status, body })).toEqual([400, faults]);
   });
 

@@ -1,7 +1,7 @@
 // MAX_UNFINISHED_TASKS: once so many tasks are unfinished every creation is refused with the advice to come again later, over HTTP and NATS;
 // what creates nothing is not full, and without a limit nobody counts.
 import { afterAll, beforeEach, expect, it } from "vitest";
-import { createBatch } from "#http/server";
+import { createFromMessage } from "#intake/by-message";
 import { strict } from "#test/policy";
 import { refused } from "#test/refused";
 import { openApi } from "./api.ts";
@@ -68,7 +68,7 @@ it("holds for reruns, for calls with a key, for those that leave out what exists
     maxActionsPerTask: 9,
     maxUnfinishedTasks: 4,
   };
-  const byNats = await createBatch(
+  const byNats = await createFromMessage(
     { config, policy: strict, db: api.db, commands: { notifyWork: () => {} }, large: api.large },
     JSON.stringify(tasks(1)),
   );

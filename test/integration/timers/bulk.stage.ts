@@ -3,7 +3,7 @@
 import { onTestFinished } from "vitest";
 import { Replays } from "#actor/deliveries/replays";
 import type { BulkCommand } from "#domain/bulk";
-import { rerunFor } from "#http/bulk/rerun";
+import { rerunFor } from "#intake/bulk/rerun";
 import { askActor } from "#roles/bulk";
 import { until } from "#test/until";
 import { bulkLoop } from "#timers/bulk/bulk";

@@ -3,8 +3,8 @@ import { type Config, loadConfig } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
-import { LargeCalls } from "#http/large/calls";
 import { makeServer } from "#http/server";
+import { LargeCalls } from "#intake/large/calls";
 import { makeLogger } from "#telemetry/log";
 
 const required = {

@@ -1,14 +1,14 @@
 // Dead letters: what they say, and sending one again. A message that could not be read is sent as it came. A command that was read and
 // could not be decided is asked again: in the name of who asks for it, since the payload may say anything.
 import type { FastifyInstance } from "fastify";
+import { mayOperate } from "#domain/actor";
 import { batchVerbs, type ClientCommand, type DeliveryCommand, deliveryVerbs, taskVerbs } from "#domain/command";
-import { Conflict } from "#domain/errors";
+import { Conflict, found } from "#domain/errors";
 import { isUuid } from "#domain/schema/text";
-import { mayOperate } from "#http/auth";
-import { reply } from "#http/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, route, send } from "#http/route";
+import { type Deps, route, send } from "#http/route";
+import { reply } from "#intake/reply";
 import {
   dropDeadLetter,
   findDeadLetter,

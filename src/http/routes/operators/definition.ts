@@ -2,9 +2,10 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { type Sent, sentBatch, sentTask, withoutOrphans } from "#domain/create/definition";
+import { found } from "#domain/errors";
 import { distantOf, orphansOf } from "#domain/inputs/ancestors";
 import { operations } from "#http/operations/table";
-import { type Deps, found, route } from "#http/route";
+import { type Deps, route } from "#http/route";
 import type { Db } from "#store/pg/pool";
 import { aboveOf, type Definition, definedTasks, findDefinition } from "#store/read/operators/definition";
 

@@ -2,10 +2,10 @@
 import type { FastifyInstance } from "fastify";
 import { attemptsOf } from "#domain/attempts";
 import { hostOf } from "#domain/calls/circuit";
-import { Invalid } from "#domain/errors";
+import { found, Invalid } from "#domain/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, route } from "#http/route";
+import { type Deps, route } from "#http/route";
 import { deadLetterRoutes } from "#http/routes/operators/dead-letters";
 import { definitionRoutes } from "#http/routes/operators/definition";
 import { overviewRoutes } from "#http/routes/operators/overview";

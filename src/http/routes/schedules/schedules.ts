@@ -1,19 +1,19 @@
 // Schedules: making, changing and reading them. A change is one transaction of the API; workers hear of it.
 import type { FastifyInstance } from "fastify";
-import { Invalid } from "#domain/errors";
+import { mayOperate } from "#domain/actor";
+import { found, Invalid } from "#domain/errors";
 import { readSchedule } from "#domain/schema/schedule";
-import { mayOperate } from "#http/auth";
-import { hashOf } from "#http/create";
-import { type Reply, reply } from "#http/errors";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
-import { type Deps, found, route, send } from "#http/route";
-import { changeOnce } from "#http/routes/schedules/once";
-import { runSchedule } from "#http/routes/schedules/run";
+import { type Deps, route, send } from "#http/route";
 import { listedView, wholeView } from "#http/routes/schedules/view";
+import { changeOnce } from "#intake/change-once";
+import { hashOf } from "#intake/create";
 import { batchLimits } from "#intake/limits";
+import { type Reply, reply } from "#intake/reply";
 import { isAlone, rulesOf } from "#intake/schedules/body";
 import { type Changed, dropSchedule, pauseSchedule, putSchedule } from "#intake/schedules/change";
+import { runSchedule } from "#intake/schedules/run";
 import type { Sql } from "#store/pg/pool";
 import { ensureKeyTemplates } from "#store/rules/key-templates";
 import { findSchedule, listSchedules } from "#store/schedules/read";

@@ -9,7 +9,7 @@ import { decideTask } from "#domain/commands/task-commands";
 import { judge } from "#domain/counters/count";
 import { single } from "#domain/counters/counts";
 import { errorCodes } from "#domain/errors";
-import { replyTo } from "#http/route";
+import { replyTo } from "#intake/reply";
 import { states } from "#test/table";
 import { always, ask, later, nobody, stage, verbs } from "../../actor/rows.ts";
 

@@ -1,6 +1,6 @@
 // Answers that are printed in pieces: the same bytes as in one, and no long hold of the loop.
 import { expect, it } from "vitest";
-import { listsInPieces } from "#http/large/pieces";
+import { listsInPieces } from "#http/pieces";
 
 const printed = async (lists: Parameters<typeof listsInPieces>[0]) => String((await listsInPieces(lists)).body);
 

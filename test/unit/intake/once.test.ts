@@ -1,7 +1,7 @@
 // Who waits for whom under one key, in one process: one attempt at a time, its answer for all, ten seconds at most.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type Reply, reply } from "#http/errors";
-import { once } from "#http/once";
+import { once } from "#intake/once";
+import { type Reply, reply } from "#intake/reply";
 import type { Db } from "#store/pg/pool";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,22 +1,25 @@
 // POST /bulk: finds what matches, and writes the operation down. Up to 10,000 matches are found here, as of one moment; a larger
 // set is collected by a worker. Nothing is done yet when it is answered: workers do that.
-
+import type { CommandPublisher } from "#bus/commands/publisher";
 import { limits } from "#config";
 import type { BulkAsk } from "#domain/bulk";
 import { uuidv7 } from "#domain/values/uuid";
-import type { BulkBody } from "#http/bulk/body";
-import { hashOf, usedBefore } from "#http/create";
-import { type Reply, reply } from "#http/errors";
-import { once } from "#http/once";
-import type { Deps } from "#http/route";
+import { hashOf } from "#intake/create";
+import { usedBefore } from "#intake/created";
+import { once } from "#intake/once";
+import { type Reply, reply } from "#intake/reply";
 import { findBulkKey, insertBulk, matchingNow } from "#store/bulk/rows";
 import type { CreateKey, Kept } from "#store/create/create";
+import type { Db } from "#store/pg/pool";
 
-type BulkDeps = Pick<Deps, "db" | "commands">;
+interface BulkDeps {
+  readonly db: Db;
+  readonly commands: Pick<CommandPublisher, "notifyBulk">;
+}
 
 export async function answerBulk(
   deps: BulkDeps,
-  { isRehearsal, ...asked }: BulkBody,
+  { isRehearsal, ...asked }: BulkAsk & { readonly isRehearsal: boolean },
   { actor, key }: { readonly actor: string; readonly key: string | undefined },
 ): Promise<Reply> {
   if (isRehearsal) return rehearse(deps, asked);

@@ -6,11 +6,12 @@ import { makePolicy } from "#domain/calls/guard";
 import { Unavailable } from "#domain/errors";
 import { Faults } from "#domain/faults";
 import { parseJson } from "#domain/values/json";
-import { answerCreate, answerOf, type CreateDeps } from "#http/create";
-import type { Reply } from "#http/errors";
-import { answerAdd } from "#http/grow";
-import type { FromThread, LargeCall, ToThread } from "#http/large/messages";
-import { answerRerun } from "#http/routes/rerun";
+import { answerOf } from "#intake/by-message";
+import { answerCreate, type CreateDeps } from "#intake/create";
+import { answerAdd } from "#intake/grow";
+import type { FromThread, LargeCall, ToThread } from "#intake/large/messages";
+import type { Reply } from "#intake/reply";
+import { answerRerun } from "#intake/rerun";
 import { type Borrow, openBorrowed } from "#store/pg/lent";
 import { makeLogger } from "#telemetry/log";
 

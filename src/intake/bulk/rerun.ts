@@ -3,9 +3,9 @@
 import { actorOfBulk } from "#domain/bulk";
 import type { Answer } from "#domain/command";
 import { BatonError, type ErrorCode } from "#domain/errors";
-import type { CreateDeps } from "#http/create";
-import type { LargeCalls } from "#http/large/calls";
-import { rerunAny } from "#http/routes/rerun";
+import type { CreateDeps } from "#intake/create";
+import type { LargeCalls } from "#intake/large/calls";
+import { rerunAny } from "#intake/rerun";
 import { isTransient } from "#store/pg/errors";
 import type { Logger } from "#telemetry/log";
 

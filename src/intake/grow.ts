@@ -1,10 +1,7 @@
-// Adding tasks to a batch without a transport, for HTTP and for `baton.batch.<id>.add` alike: planned under the lock of the
+// Adding tasks to a batch, for HTTP and for `baton.batch.<id>.add` alike: planned under the lock of the
 // batch and written in one transaction, so it needs no worker. The same request sent again would find its ids taken, unless
 // both have the same key: then the second gets the first one's answer, also when the batch is complete by then.
-import type { CommandPublisher } from "#bus/commands/publisher";
-import { headers as names } from "#bus/subjects";
 import { limits } from "#config";
-import { byNats } from "#domain/actor";
 import { refusalToAdd } from "#domain/commands/growth";
 import type { BatchPlan } from "#domain/create/batch";
 import { locksOf, omittedOf, probesOf } from "#domain/create/dedupe";
@@ -14,25 +11,12 @@ import { Faults } from "#domain/faults";
 import { distantOf } from "#domain/inputs/ancestors";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
 import { type KnownNames, namesIn, takenFaults, tasksIn } from "#domain/schema/dependencies";
-import { parseJson } from "#domain/values/json";
-import { uuidv7 } from "#domain/values/uuid";
-import {
-  announce,
-  answerOf,
-  answerTo,
-  byMessage,
-  type CreateDeps,
-  hashOf,
-  rehearsed,
-  type Sent,
-  seenBy,
-  usedBefore,
-} from "#http/create";
-import { type Reply, refusal, reply, replyOf } from "#http/errors";
-import type { Asking } from "#http/large/messages";
-import { once } from "#http/once";
-import { replyTo as commandReply, type Deps, idOf, isNothing, readKey } from "#http/route";
+import { announce, type CreateDeps, hashOf, type Sent } from "#intake/create";
+import { answerTo, rehearsed, seenBy, usedBefore } from "#intake/created";
+import type { Asking } from "#intake/large/messages";
 import { batchLimits, fullness } from "#intake/limits";
+import { once } from "#intake/once";
+import { invalid, type Reply, refusal, replyOf } from "#intake/reply";
 import {
   type Asked,
   type Decide,
@@ -67,50 +51,6 @@ async function addTasks(deps: CreateDeps, target: Target, sent: Sent, key?: stri
     if (made === "in_flight" || "status" in made) return made;
     return "plan" in made ? announce(deps, call, made) : repeat(deps, sent, own, made);
   });
-}
-
-/** Adds from a message: the raw bytes of a body. Never throws what a client can cause: that is the answer. */
-export const addFromMessage = (
-  deps: CreateDeps & Pick<Deps, "large">,
-  batch: string,
-  rawBody: Uint8Array | string,
-  key?: string,
-): Promise<Reply> =>
-  answerOf(async (faults) => {
-    const asking = byMessage(readKey(names.msgId, key, faults));
-    const target = { batch: idOf(batch), task: null } as const;
-    if (rawBody.length > limits.largeBodyBytes) return deps.large.add(target, Buffer.from(rawBody), asking, faults);
-    return answerAdd(
-      deps,
-      target,
-      { body: parseJson(rawBody, "bareTasks", faults), bytes: rawBody.length, faults },
-      asking,
-    );
-  });
-
-/** The same for closing it. */
-export const closeFromMessage = (
-  deps: CloseDeps,
-  batch: string,
-  rawBody: Uint8Array | string,
-  key?: string,
-): Promise<Reply> =>
-  answerOf(async (faults) => {
-    const own = readKey(names.msgId, key, faults);
-    if (rawBody.length > 0 && !isNothing(parseJson(rawBody, false)))
-      faults.add([], "unknown_field", "this call takes no body");
-    return faults.none ? closeBatch(deps, idOf(batch), byNats, own) : invalid(faults);
-  });
-
-interface CloseDeps {
-  readonly commands: Pick<CommandPublisher, "ask">;
-}
-
-/** Asks the actor of the batch. */
-export async function closeBatch({ commands }: CloseDeps, target: string, actor: string, key?: string): Promise<Reply> {
-  const command = { id: uuidv7(Date.now()), verb: "close_batch", target, actor } as const;
-  const answer = await commands.ask({ ...command, ...(key === undefined ? {} : { key }) });
-  return answer.status < 300 ? reply(200, { batch_id: target, open: false }) : commandReply(answer, "batch");
 }
 
 /** What the same call would add. Nothing is written. */
@@ -194,8 +134,6 @@ function keyFor(target: Target, { body }: Sent, key: string): CreateKey {
 }
 
 const unknown = ({ task }: Target) => new NotFound(task === null ? "batch" : "task");
-const invalid = ({ list: details, faults }: Faults): Reply =>
-  refusal("validation_failed", "Validation failed", { details, faults });
 
 /** An answer that is thrown, so that the transaction is given up. */
 class Refused extends Error {

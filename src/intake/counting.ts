@@ -9,7 +9,7 @@ import { Invalid, Unavailable } from "#domain/errors";
 import { isFinal } from "#domain/row";
 import { acceptedVerbsOf } from "#domain/turn/step";
 import { inBatches } from "#flow/batcher";
-import { type Reply, refusal, reply, replyOf } from "#http/errors";
+import { type Reply, refusal, reply, replyOf } from "#intake/reply";
 import type { Db } from "#store/pg/pool";
 import { type CountersSeen, seeCounters } from "#store/read/tasks";
 

@@ -2,10 +2,10 @@
 import { expect, it } from "vitest";
 import { Unavailable } from "#domain/errors";
 import { Faults } from "#domain/faults";
-import { LargeCalls, type LargeDeps } from "#http/large/calls";
+import { LargeCalls, type LargeDeps } from "#intake/large/calls";
 import { limits } from "#limits";
 import { makeLogger } from "#telemetry/log";
-import { fakeServer } from "../fakes.ts";
+import { fakeServer } from "../../http/fakes.ts";
 
 const asking = { actor: "anonymous", role: "operate", isRehearsal: true, key: undefined } as const;
 /** On a machine that does much else a thread takes seconds to start. */

@@ -1,8 +1,8 @@
 // A change that is kept with its key in one transaction: a repetition gets the first answer.
 import { limits } from "#config";
-import { usedBefore } from "#http/create";
-import { type Reply, reply } from "#http/errors";
-import { once } from "#http/once";
+import { usedBefore } from "#intake/created";
+import { once } from "#intake/once";
+import { type Reply, reply } from "#intake/reply";
 import { allow } from "#store/create/create";
 import { type CreateKey, rememberAnswer, take } from "#store/create/key";
 import type { Db, Sql } from "#store/pg/pool";

@@ -2,7 +2,7 @@
 // share the first one's answer; those of another process are looked for in the database, again and again. Neither holds
 // a connection while it waits, so one connection is enough for all of them.
 import { Unavailable } from "#domain/errors";
-import { type Reply, refusal } from "#http/errors";
+import { type Reply, refusal } from "#intake/reply";
 import type { CreateKey } from "#store/create/create";
 import type { Db } from "#store/pg/pool";
 

@@ -1,8 +1,8 @@
 // Receivers that must not be called are refused when a batch is taken in, over HTTP and NATS, among all the other faults.
 import { expect, it } from "vitest";
-import { createBatch } from "#http/create";
+import { createFromMessage } from "#intake/by-message";
 import { strict } from "#test/policy";
-import { fakeServer } from "./fakes.ts";
+import { fakeServer } from "../http/fakes.ts";
 
 const hook = (url: string) => ({ kind: "Webhook", params: { url, verb: "Post" } });
 const batch = {
@@ -43,7 +43,7 @@ it("over NATS", async () => {
     maxActionsPerTask: 10,
     maxUnfinishedTasks: 0,
   };
-  const answer = await createBatch(
+  const answer = await createFromMessage(
     { config, policy: strict, db: {} as never, commands: { notifyWork() {} }, large: {} as never },
     JSON.stringify(batch),
   );

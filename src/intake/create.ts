@@ -1,25 +1,19 @@
-// POST /task without a transport: from a body to the answer, for HTTP and for `baton.batch.create` alike.
+// Creating a batch: from a body to the answer, for HTTP and for `baton.batch.create` alike.
 // One transaction or nothing. The same request sent again makes a second batch, unless both have the same key: then the
 // second gets the first one's answer, made again from its body and from what was kept of the first.
 import { createHash } from "node:crypto";
 import type { CommandPublisher } from "#bus/commands/publisher";
-import { headers as names } from "#bus/subjects";
-import { limits } from "#config";
-import { byNats } from "#domain/actor";
-import { keyReused } from "#domain/command";
-import { type AskedPlan, type BatchPlan, firstDelayMs, isNothing, levelsOf, planBatch } from "#domain/create/batch";
+import { type AskedPlan, type BatchPlan, firstDelayMs, planBatch } from "#domain/create/batch";
 import { hasDedupe, locksOf, omittedOf, probesOf } from "#domain/create/dedupe";
-import { Faults } from "#domain/faults";
+import type { Faults } from "#domain/faults";
 import { type NewBatch, readBatch } from "#domain/schema/batch";
-import { masked, wholeTask } from "#domain/task";
-import { canonicalJson, parseJson } from "#domain/values/json";
+import { canonicalJson } from "#domain/values/json";
 import { uuidv7 } from "#domain/values/uuid";
-import { mayOperate } from "#http/auth";
-import { type Reply, refusal, reply, replyOf } from "#http/errors";
-import type { Asking } from "#http/large/messages";
-import { once } from "#http/once";
-import { type Deps, readKey } from "#http/route";
+import { answerTo, nothing, rehearsed, seenBy, usedBefore } from "#intake/created";
+import type { Asking } from "#intake/large/messages";
 import { batchLimits, fullness, type Limited } from "#intake/limits";
+import { once } from "#intake/once";
+import { invalid, type Reply } from "#intake/reply";
 import {
   type Asked,
   type CreateKey,
@@ -41,35 +35,6 @@ export interface CreateDeps extends Limited {
 export async function answerCreate(deps: CreateDeps, sent: Sent, asking: Asking): Promise<Reply> {
   const { isRehearsal, actor, key } = asking;
   return seenBy(asking, await (isRehearsal ? rehearse(deps, sent) : createFrom(deps, sent, actor, key)));
-}
-
-/** Creates from a message: the raw bytes of a body. Never throws what a client can cause: that is the answer. Its body may be bytes. */
-export async function createBatch(
-  deps: CreateDeps & Pick<Deps, "large">,
-  rawBody: Uint8Array | string,
-  key?: string,
-): Promise<Reply> {
-  return answerOf(async (faults) => {
-    const asking = byMessage(readKey(names.msgId, key, faults));
-    if (rawBody.length > limits.largeBodyBytes) return deps.large.create(Buffer.from(rawBody), asking, faults);
-    return answerCreate(deps, { body: parseJson(rawBody, "bareTasks", faults), bytes: rawBody.length, faults }, asking);
-  });
-}
-
-/** Who asks by a message. */
-export const byMessage = (key: string | undefined): Asking => ({
-  ...{ actor: byNats, role: "operate", isRehearsal: false, key },
-});
-
-/** What a client can cause becomes the answer; throws what is a fault of ours. */
-export async function answerOf(act: (faults: Faults) => Promise<Reply>): Promise<Reply> {
-  try {
-    return await act(new Faults());
-  } catch (error) {
-    const answer = replyOf(error);
-    if (answer.status === 500) throw error;
-    return answer;
-  }
 }
 
 /** A body that was parsed from a text of `bytes` length; what is wrong with the call beside it is among `faults` already. */
@@ -102,9 +67,6 @@ export const hashOf = (body: unknown): string => createHash("sha256").update(can
 
 /** A batch that was created under a key. */
 export type Made = Kept & { readonly batchId: string };
-
-/** The answer of a rerun that has nothing to take. */
-export const nothing = reply(204, undefined);
 
 /** Creates what is planned, unless its key stands for a creation already: then that one is planned `again`, and answered. */
 export function createOnce(
@@ -147,15 +109,6 @@ async function rehearse(deps: CreateDeps, sent: Sent): Promise<Reply> {
   return rehearsed(planBatch(batch, call.id, call.now, omitted));
 }
 
-/** What is planned, for whoever only wants to see it. */
-export const rehearsed = (planned: BatchPlan): Reply =>
-  reply(200, {
-    levels: levelsOf(planned),
-    deduplicated: planned.deduplicated,
-    rules: planned.specs.flatMap((spec) => spec.rules.map((rule) => ({ id: spec.local_id, rule }))),
-    warnings: planned.warnings,
-  });
-
 /** A sound call, and who made it. */
 interface MadeCall extends Call {
   readonly by: string;
@@ -173,8 +126,7 @@ function readCall({ config, policy }: CreateDeps, { body, bytes, faults }: Sent)
   const id = uuidv7(now);
   const batch = readBatch(body, bytes, batchLimits({ config, policy }), now, faults);
   if (batch) return { batch, id, now };
-  const said = { details: faults.list, faults: faults.faults, more: { batch_id: id } };
-  return refusal("validation_failed", "Validation failed", said);
+  return invalid(faults, { batch_id: id });
 }
 
 async function insert(db: Db, call: MadeCall): Promise<Creation> {
@@ -202,63 +154,8 @@ export function announce(deps: Pick<CreateDeps, "commands">, { now }: Pick<Call,
   return answerTo(creation);
 }
 
-export const usedBefore = refusal("key_reused", keyReused, {
-  details: ["Idempotency-Key: was used with another body"],
-});
-
 /** What was created under a key: the same body makes the same plan, but for the ids and for what had a twin then. */
 function firstPlan(batch: NewBatch, { batchId, tasks, created }: Made): BatchPlan {
   const omitted = new Set([...batch.tasks.keys()].filter((position) => !tasks[position]));
   return planBatch(batch, batchId, created.getTime(), omitted);
-}
-
-/** What was created, or had been, as it is answered. */
-export function answerTo({ plan, created }: Creation): Reply {
-  if (isNothing(plan)) return nothing;
-  const headers = { "x-batch-id": plan.id, ...leftOut(plan), ...warned(plan) };
-  return plan.tasks.length === 0 ? reply(204, undefined, headers) : reply(201, createdTasks(plan, created), headers);
-}
-
-/** An answer with created tasks, as the caller may see it. */
-export function seenBy(caller: Parameters<typeof mayOperate>[0], answer: Reply): Reply {
-  if (mayOperate(caller) || answer.status !== 201) return answer;
-  return { ...answer, body: (answer.body as ReturnType<typeof createdTasks>).map(masked) };
-}
-
-const namedMax = 100;
-const warningsMax = 10;
-
-const leftOut = ({ deduplicated }: BatchPlan) =>
-  deduplicated.length === 0
-    ? {}
-    : { "baton-deduplicated": deduplicated.slice(0, namedMax).map(encodeURIComponent).join(",") };
-
-/** One header line each. */
-const warned = ({ warnings }: BatchPlan) =>
-  warnings.length === 0 ? {} : { "baton-warning": warnings.slice(0, warningsMax).map(encodeURIComponent) };
-
-/** What a GET of each would answer now, without asking the database. */
-function createdTasks(plan: BatchPlan, created: Date) {
-  return plan.tasks.map((task, i) => {
-    const spec = plan.specs[i] as BatchPlan["specs"][number];
-    const delayed = task.delay_secs === null ? null : new Date(created.getTime() + task.delay_secs * 1000);
-    return wholeTask({
-      ...spec,
-      ...task,
-      run_at: task.run_at === null ? delayed : new Date(task.run_at),
-      batch_id: plan.id,
-      created_at: created,
-      last_updated: created,
-      started_at: null,
-      status: task.lost?.as ?? task.status,
-      ended_at: task.lost ? created : null,
-      success: 0,
-      failures: 0,
-      failure_reason: task.lost?.reason ?? null,
-      attempt: 0,
-      next_retry_at: null,
-      result: null,
-      start_kind: spec.start_action?.kind ?? null,
-    });
-  });
 }

@@ -1,7 +1,7 @@
 // Prints long answers in pieces, between which other calls are answered: JSON.stringify prints all at once, and a graph of
 // 10,000 tasks and 100,000 links takes it some 200 ms.
 import { setImmediate as pass } from "node:timers/promises";
-import { type Reply, reply } from "#http/errors";
+import { jsonType, type Reply, reply } from "#intake/reply";
 
 const entriesMax = 250;
 const stretchMaxMs = 10;
@@ -26,5 +26,3 @@ export async function listsInPieces(lists: Readonly<Record<string, readonly unkn
   pieces.push(Buffer.from(`${text}}`));
   return reply(200, Buffer.concat(pieces), { "content-type": jsonType });
 }
-
-export const jsonType = "application/json; charset=utf-8";

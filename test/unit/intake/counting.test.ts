@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
-import { Counting } from "#http/counting";
+import { Counting } from "#intake/counting";
 import { until } from "#test/until";
 
 const task = "0190aaaa-0000-7000-8000-000000000001";
