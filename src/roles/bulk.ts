@@ -3,13 +3,12 @@ import type { ReplayItem } from "#actor/deliveries/replays";
 import type { Mailbox } from "#actor/mailbox";
 import type { Bus } from "#bus/client";
 import { onBulk } from "#bus/notifications/bulk";
-import { tellTimer } from "#bus/notifications/timers";
 import type { Config } from "#config";
 import type { BulkCommand } from "#domain/bulk";
 import { makePolicy } from "#domain/calls/guard";
 import type { Answer } from "#domain/command";
 import { rerunFor } from "#intake/bulk/rerun";
-import { LargeCalls } from "#intake/large/calls";
+import type { LargeCalls } from "#intake/large/calls";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 import { bulkLoop } from "#timers/bulk/bulk";
@@ -17,18 +16,14 @@ import { bulkLoop } from "#timers/bulk/bulk";
 interface Actors {
   readonly mailbox: Pick<Mailbox, "put">;
   readonly replay: (item: ReplayItem) => void;
-  readonly notifyWork: () => void;
+  /** Tasks that may start were created; the first timer of them goes off in so many ms. */
+  readonly created: (firstDelayMs?: number) => void;
+  readonly large: LargeCalls;
 }
 
 export function openBulk(config: Config, db: Db, bus: Bus, actors: Actors, log: Logger): { stop(): Promise<void> } {
-  const commands = {
-    notifyWork(firstDelayMs?: number) {
-      actors.notifyWork();
-      if (firstDelayMs !== undefined) tellTimer(bus, firstDelayMs);
-    },
-  };
-  const large = new LargeCalls({ config, db, commands, log });
-  const deps = { config, policy: makePolicy(config), db, commands, large, log };
+  const { created, large } = actors;
+  const deps = { config, policy: makePolicy(config), db, commands: { notifyWork: created }, large, log };
   const work = bulkLoop({
     ...{ db, leaseMs: config.workerClaimTimeoutSecs * 1_000, log },
     ask: (command) => askActor(actors, command),
@@ -39,7 +34,6 @@ export function openBulk(config: Config, db: Db, bus: Bus, actors: Actors, log: 
     async stop() {
       unlisten();
       await work.stop();
-      await large.close();
     },
   };
 }

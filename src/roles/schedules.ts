@@ -6,19 +6,21 @@ import type { Config } from "#config";
 import { scheduleActor } from "#domain/actor";
 import { makePolicy } from "#domain/calls/guard";
 import type { Item } from "#domain/turn/items";
+import type { LargeCalls } from "#intake/large/calls";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 import { scheduleLoops } from "#timers/schedules/schedules";
 
 interface Parts {
   readonly mailbox: Pick<Mailbox, "put">;
+  readonly large: LargeCalls;
   /** Tasks that may start were created; the first timer of them goes off in so many ms. */
   readonly created: (firstDelayMs: number | undefined) => void;
 }
 
-export function openSchedules(config: Config, db: Db, bus: Bus, { mailbox, created }: Parts, log: Logger) {
+export function openSchedules(config: Config, db: Db, bus: Bus, { mailbox, large, created }: Parts, log: Logger) {
   const loops = scheduleLoops({
-    ...{ config, db, log, created, policy: makePolicy(config), sweepMs: config.workerLoopIntervalMs },
+    ...{ config, db, log, large, created, policy: makePolicy(config), sweepMs: config.workerLoopIntervalMs },
     stop: (batch, schedule) => mailbox.put(stopFor(batch, schedule)),
   });
   const unlisten = onSchedule(bus, (ms) => loops.within(ms));

@@ -16,6 +16,7 @@ import { probeMsOf } from "#domain/calls/circuit-step";
 import type { Part } from "#domain/portions/part";
 import { uuidv7 } from "#domain/values/uuid";
 import { ClaimTrigger } from "#flow/claim-trigger";
+import { LargeCalls } from "#intake/large/calls";
 import { openBulk } from "#roles/bulk";
 import { openCalls } from "#roles/calls";
 import { openIntake } from "#roles/intake";
@@ -59,12 +60,13 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
   });
   const skew = new ClockSkew({ nats: () => timeOfNats(bus), postgres: () => timeOfPostgres(db), log });
   const timers = openTimers(config, db, bus, { mailbox, skew, look: () => dispatcher.look() }, log);
-  const created = (firstDelayMs: number | undefined) => {
+  const created = (firstDelayMs?: number) => {
     dispatcher.look();
     notifier.notify();
     if (firstDelayMs !== undefined) timers.armed(new Date(Date.now() + firstDelayMs));
   };
-  const schedules = openSchedules(config, db, bus, { mailbox, created }, log);
+  const large = new LargeCalls({ config, db, commands: { notifyWork: created }, log });
+  const schedules = openSchedules(config, db, bus, { mailbox, large, created }, log);
 
   const { worker, works } = openActors(config, db, bus, log, {
     ...{ mailbox, calls, dispatcher, timers },
@@ -80,7 +82,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
     look: () => dispatcher.look(),
     log,
   });
-  const bulk = openBulk(config, db, bus, { mailbox, replay: intake.replay, notifyWork: () => notifier.notify() }, log);
+  const bulk = openBulk(config, db, bus, { mailbox, replay: intake.replay, created, large }, log);
   worker.start();
   works.start();
 
@@ -96,6 +98,7 @@ export function startWorker(config: Config, db: Db, bus: Bus, log: Logger): Runn
       await inTime(Promise.all([intake.stop(), timers.stop(), schedules.stop()]));
       await inTime(Promise.all([calls.drain(), intake.idle()]));
       await inTime(portioned);
+      await large.close();
       await inTime(works.stop());
       await worker.stop(giveUp);
       await inTime(calls.settled());

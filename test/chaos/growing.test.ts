@@ -33,8 +33,8 @@ test(`of ${rounds} additions against a completion each is whole or refused (seed
   for (let n = 0; n < rounds; n += atOnce)
     done.push(...(await Promise.all(Array.from({ length: atOnce }, (_, i) => round(n + i)))));
   const ids = done.map(({ batch }) => batch);
-  // The completion of each, and no second one, is told when the last delivery has arrived.
-  await until(() => new Set(told()).size === rounds, roundMs);
+  // Each batch says once that it is complete; all have when the last delivery has arrived.
+  await until(() => new Set(completions()).size === rounds, roundMs);
   expect(new Set(done.map(({ added }) => added))).toEqual(new Set([201, 409]));
   expect(new Set(done.filter(({ added }) => added === 409).map(({ code }) => code))).toEqual(
     new Set(["batch_complete"]),
@@ -49,10 +49,11 @@ test(`of ${rounds} additions against a completion each is whole or refused (seed
       ...{ id, tasks: expected.get(id), succeeded: expected.get(id), completed: true },
     });
   expect(rows).toHaveLength(rounds);
-  expect(told()).toHaveLength(rounds);
+  expect(completions()).toHaveLength(rounds);
 });
 
-const told = () => service.to("/complete").map(({ body }) => (body as { baton: { batch_id: string } }).baton.batch_id);
+const completions = () =>
+  service.to("/complete").map(({ body }) => (body as { baton: { batch_id: string } }).baton.batch_id);
 
 /** A gate is opened, which ends the only task of a batch, while a task that ends by itself is added. */
 async function round(n: number): Promise<Round> {

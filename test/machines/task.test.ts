@@ -69,11 +69,11 @@ describe("the task machine and the contract's table", () => {
 
   it("leave nothing to say about a final state", () => {
     for (const state of finalStates)
-      for (const context of contexts)
-        for (const event of events) {
-          expect(expected(state, context, event)).toBeNull();
-          expect(taskMachine.resolveState({ value: state, context }).can(event)).toBe(false);
-        }
+      for (const context of contexts) {
+        const final = taskMachine.resolveState({ value: state, context });
+        const said = events.filter((event) => expected(state, context, event) !== null || final.can(event));
+        expect(said, `${state} with ${JSON.stringify(context)}`).toEqual([]);
+      }
   });
 });
 

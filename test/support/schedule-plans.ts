@@ -56,16 +56,18 @@ export const plans: Readonly<Record<string, Plan>> = {
       }),
   },
   "changing a schedule": {
-    verbs: ["lockOne", "insertSchedule", "updateSchedule", "deleteSchedule", "bodyOf", "rememberAnswer"],
-    run: (db) =>
-      db.tx(async (sql) => {
+    verbs: ["lockOne", "insertSchedule", "updateSchedule", "deleteSchedule", "bodyOf", "bytesOf", "rememberAnswer"],
+    run: async (db) => {
+      await change.bytesOf(db, schedule.name);
+      await db.tx(async (sql) => {
         await change.insertSchedule(sql, nobody, schedule, false);
         const row = (await lockOne(sql, large)) as ScheduleRow;
         await change.bodyOf(sql, row.id);
         await change.updateSchedule(sql, row.id, schedule, null);
         await change.deleteSchedule(sql, nobody);
         await rememberAnswer(sql, { text: randomUUID(), hash: "" }, {});
-      }),
+      });
+    },
   },
 };
 

@@ -6,10 +6,21 @@ import type { CommandPublisher } from "#bus/commands/publisher";
 import { type Config, limits } from "#config";
 import { Unavailable } from "#domain/errors";
 import type { Faults } from "#domain/faults";
-import type { Add, Asking, Create, FromThread, LargeCall, Rerun, ToThread } from "#intake/large/messages";
+import type {
+  Add,
+  Asking,
+  Create,
+  FromThread,
+  LargeCall,
+  Rerun,
+  RunOfSchedule,
+  ToThread,
+} from "#intake/large/messages";
 import { jsonType, type Reply } from "#intake/reply";
+import type { Made } from "#intake/schedules/make";
 import type { Target } from "#store/create/grow";
 import type { Db } from "#store/pg/pool";
+import type { Due } from "#store/schedules/due";
 import type { Logger } from "#telemetry/log";
 
 export interface LargeDeps {
@@ -54,6 +65,19 @@ export class LargeCalls {
   /** The same. `tasks`: how many the batch has. */
   rerun(rerun: Omit<Rerun, "what">, tasks: number): Promise<Reply> {
     return this.#ask({ what: "rerun", ...rerun }, tasks * taskBytes);
+  }
+
+  /** The same, of the batch of a schedule. `bytes`: of its body. */
+  run(run: Omit<RunOfSchedule, "what">, bytes: number): Promise<Reply> {
+    return this.#ask({ what: "run", ...run }, bytes);
+  }
+
+  /** What a schedule that is due makes. */
+  async make({ id, version }: Pick<Due, "id" | "version">, bytes: number): Promise<Made> {
+    const { status, body } = await this.#ask({ what: "make", schedule: { id, version } }, bytes);
+    if (status === 503) throw new Unavailable(String(body));
+    if (status !== 200) throw new Error(String(body));
+    return JSON.parse(String(body)) as Made;
   }
 
   #askWith(call: Omit<Create, "body"> | Omit<Add, "body">, sent: Uint8Array): Promise<Reply> {

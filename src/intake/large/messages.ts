@@ -38,7 +38,21 @@ export interface Rerun {
   readonly key: string | undefined;
 }
 
-export type LargeCall = Create | Add | Rerun;
+/** The batch of a schedule that a person asks for. */
+export interface RunOfSchedule {
+  readonly what: "run";
+  readonly name: string;
+  readonly actor: string;
+  readonly key: string | undefined;
+}
+
+/** What a schedule that is due makes. Its answer is no one's but the caller's: what was made. */
+interface MakeOfSchedule {
+  readonly what: "make";
+  readonly schedule: { readonly id: string; readonly version: number };
+}
+
+export type LargeCall = Create | Add | Rerun | RunOfSchedule | MakeOfSchedule;
 
 export type ToThread =
   | { readonly type: "call"; readonly id: number; readonly call: LargeCall }

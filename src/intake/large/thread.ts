@@ -10,8 +10,10 @@ import { answerOf } from "#intake/by-message";
 import { answerCreate, type CreateDeps } from "#intake/create";
 import { answerAdd } from "#intake/grow";
 import type { FromThread, LargeCall, ToThread } from "#intake/large/messages";
-import type { Reply } from "#intake/reply";
+import { type Reply, reply } from "#intake/reply";
 import { answerRerun } from "#intake/rerun";
+import { makeDue } from "#intake/schedules/make";
+import { runSchedule } from "#intake/schedules/run";
 import { type Borrow, openBorrowed } from "#store/pg/lent";
 import { makeLogger } from "#telemetry/log";
 
@@ -59,6 +61,8 @@ async function answer({ id, call }: ToThread & { readonly type: "call" }): Promi
 const replyTo = (call: LargeCall): Promise<Reply> =>
   answerOf(async () => {
     if (call.what === "rerun") return answerRerun(deps, call);
+    if (call.what === "run") return runSchedule(deps, call);
+    if (call.what === "make") return reply(200, await makeDue(deps, [call.schedule]));
     const { body, asking, found } = call;
     const bytes = body.byteLength;
     const faults = new Faults(found);

@@ -6,6 +6,8 @@ import { Busy, NotFound } from "#domain/errors";
 import { uuidv7 } from "#domain/values/uuid";
 import { announce, type CreateDeps, hashOf } from "#intake/create";
 import { answerTo, usedBefore } from "#intake/created";
+import type { LargeCalls } from "#intake/large/calls";
+import type { RunOfSchedule } from "#intake/large/messages";
 import { fullness } from "#intake/limits";
 import { once } from "#intake/once";
 import { type Reply, refusal } from "#intake/reply";
@@ -14,16 +16,19 @@ import { allow, type Creation, insertInTurn } from "#store/create/create";
 import { find, type Kept, remember, take } from "#store/create/key";
 import type { Sql } from "#store/pg/pool";
 import { ensureKeyTemplates } from "#store/rules/key-templates";
-import { bodyOf } from "#store/schedules/change";
+import { bodyOf, bytesOf } from "#store/schedules/change";
 import { lockOne } from "#store/schedules/rows";
 
-export interface Run {
-  readonly name: string;
-  readonly actor: string;
-  readonly key: string | undefined;
-}
+type Run = Omit<RunOfSchedule, "what">;
 
 type Body = Awaited<ReturnType<typeof bodyOf>>;
+
+/** A large batch is made in another thread. */
+export async function runAny(deps: CreateDeps & { readonly large: LargeCalls }, run: Run): Promise<Reply> {
+  // It may be gone, and a repetition is answered all the same.
+  const bytes = (await bytesOf(deps.db, run.name)) ?? 0;
+  return bytes > limits.largeBodyBytes ? deps.large.run(run, bytes) : runSchedule(deps, run);
+}
 
 export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): Promise<Reply> {
   const own = key === undefined ? undefined : { text: `POST /schedules/${name}/run ${key}`, hash: hashOf(null) };

@@ -91,9 +91,17 @@ export function run<Body>(
     }
   };
   const heartbeat = () => heard(reporter.heartbeat());
+  let isBeating = false;
+  // Where Baton is slow to answer, heartbeats do not pile up.
   const beat = setInterval(() => {
     if (over.signal.aborted) clearInterval(beat);
-    else heartbeat().catch(() => {});
+    if (over.signal.aborted || isBeating) return;
+    isBeating = true;
+    heartbeat()
+      .catch(() => {})
+      .finally(() => {
+        isBeating = false;
+      });
   }, heartbeatMs);
 
   const task: RunningTask<Body> = {

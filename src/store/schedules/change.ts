@@ -1,7 +1,7 @@
 // What people change about a schedule, in the transaction that has its row locked.
 import type { Timetable } from "#domain/schedules/times";
 import type { CatchUp, Overlap } from "#domain/schedules/words";
-import type { Sql } from "#store/pg/pool";
+import type { Db, Sql } from "#store/pg/pool";
 
 /** A schedule as it is asked for. */
 export interface NewSchedule extends Omit<Timetable, "anchor"> {
@@ -41,6 +41,10 @@ export async function deleteSchedule(sql: Sql, id: string): Promise<void> {
 }
 
 /** The body of POST /task of a schedule that is locked. */
+/** Of the body of POST /task that it holds; undefined: there is no such schedule. */
+export const bytesOf = (db: Db, name: string): Promise<number | undefined> =>
+  db.use(async (sql) => (await sql<{ bytes: number }[]>`select bytes from schedule where name = ${name}`)[0]?.bytes);
+
 export async function bodyOf(sql: Sql, id: string): Promise<{ readonly batch: unknown; readonly bytes: number }> {
   const [row] = await sql<{ batch: unknown; bytes: number }[]>`select batch, bytes from schedule where id = ${id}`;
   return row as { batch: unknown; bytes: number };

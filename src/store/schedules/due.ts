@@ -5,6 +5,8 @@ import { idList } from "#store/pg/unnest";
 export interface Due {
   readonly id: string;
   readonly version: number;
+  /** Of the body that it was made with. */
+  readonly bytes: number;
   /** Until it is due; 0 or less: it is. */
   readonly ms: number;
 }
@@ -13,7 +15,7 @@ export interface Due {
 export const lookAtSchedules = (db: Db, alone: boolean, most: number): Promise<Due[]> =>
   db.use(
     (sql) => sql<Due[]>`
-      select id, version, extract(epoch from due_at - clock_timestamp())::float8 * 1000 as ms from schedule
+      select id, version, bytes, extract(epoch from due_at - clock_timestamp())::float8 * 1000 as ms from schedule
       where due_at is not null and alone = ${alone} order by alone, due_at, id limit ${most}`,
   );
 

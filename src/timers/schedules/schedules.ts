@@ -1,12 +1,12 @@
 // Makes the batches of schedules at their times. The loop sleeps until the next time of any schedule; where there is none it looks
 // now and then, and a process that changes a schedule says so. Every worker looks: the first to lock a schedule makes its batch.
 import { limits } from "#config";
-import { type MakeDeps, ScheduleMaker } from "#intake/schedules/make";
+import { type MakerDeps, ScheduleMaker } from "#intake/schedules/maker";
 import { metrics } from "#telemetry/metrics";
 import { type Loop, loop } from "#timers/loop";
 import { Alive } from "#timers/schedules/alive";
 
-interface Parts extends Omit<MakeDeps, "aliveMs" | "count"> {
+interface Parts extends Omit<MakerDeps, "aliveMs" | "count"> {
   readonly sweepMs: number;
 }
 

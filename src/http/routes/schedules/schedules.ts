@@ -13,7 +13,7 @@ import { batchLimits } from "#intake/limits";
 import { type Reply, reply } from "#intake/reply";
 import { isAlone, rulesOf } from "#intake/schedules/body";
 import { type Changed, dropSchedule, pauseSchedule, putSchedule } from "#intake/schedules/change";
-import { runSchedule } from "#intake/schedules/run";
+import { runAny } from "#intake/schedules/run";
 import type { Sql } from "#store/pg/pool";
 import { ensureKeyTemplates } from "#store/rules/key-templates";
 import { findSchedule, listSchedules } from "#store/schedules/read";
@@ -79,6 +79,6 @@ export function scheduleRoutes(app: FastifyInstance, deps: Deps): void {
     });
 
   route(app, operations.runSchedule, async ({ name, key, request: { actor } }, out) =>
-    send(out, await runSchedule(deps, { name, actor, key })),
+    send(out, await runAny(deps, { name, actor, key })),
   );
 }

@@ -1,7 +1,7 @@
 // Making the batches of schedules, on a database without workers: what was missed and made up, what waits, what is refused, and
 // workers that are at it together or stop in the middle. Time passes by setting back the times of a schedule.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type MakeDeps, ScheduleMaker } from "#intake/schedules/make";
+import { type MakerDeps, ScheduleMaker } from "#intake/schedules/maker";
 import type { Db } from "#store/pg/pool";
 import { until } from "#test/until";
 import { openApi } from "../../http/api.ts";
@@ -17,9 +17,9 @@ afterAll(() => api.close());
 beforeEach(() => db.use((sql) => sql`truncate schedule, schedule_time, schedule_alive, batch cascade`));
 
 const stops: string[] = [];
-function maker(more: Partial<MakeDeps> = {}, config: Partial<MakeDeps["config"]> = {}) {
-  const { policy, log } = api.deps;
-  const deps = { config: { ...api.deps.config, ...config }, policy, log, db };
+function maker(more: Partial<MakerDeps> = {}, config: Partial<MakerDeps["config"]> = {}) {
+  const { policy, log, large } = api.deps;
+  const deps = { config: { ...api.deps.config, ...config }, policy, log, large, db };
   const tells = { created: () => {}, stop: (batch: string) => void stops.push(batch), count: () => {} };
   return new ScheduleMaker({ ...deps, ...tells, aliveMs: () => 0, ...more });
 }
