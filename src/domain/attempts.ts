@@ -1,18 +1,10 @@
 // The attempts of a task, read from its events: a row a claim, with how its start call went, and what had held it before. Pure.
-import type { EventDetail } from "#domain/row";
-import type { TaskState } from "#domain/state";
+import type { EventDetail, TaskEventRow } from "#domain/row";
 
 /** An event, as far as it says something of an attempt. */
-export interface AttemptEvent {
-  readonly from: TaskState;
-  readonly to: TaskState;
-  readonly event: string;
-  readonly at: Date;
-  readonly attempt: number;
-  readonly reason: string | null;
-  readonly actor: string;
+export type AttemptEvent = Omit<TaskEventRow, "task_id" | "batch_id" | "detail"> & {
   readonly detail: EventDetail | null;
-}
+};
 
 export interface Attempt {
   readonly attempt: number;

@@ -9,6 +9,7 @@ import type { Db, Sql } from "#store/pg/pool";
 import { onceClaimsKnow, templatesMax, tooManyTemplates } from "#store/rules/claiming";
 import { ensureRateTemplates } from "#store/rules/rate-templates";
 import { isHolding } from "#store/rules/slots";
+import { unusedTemplates } from "#store/rules/unused-templates";
 
 const portion = 1_000;
 /** A template stays for an hour after it was last asked for; one that is known here was seen with half of that left. */
@@ -84,27 +85,11 @@ async function fillIn(sql: Sql, rules: string): Promise<boolean> {
 
 /**
  * Deletes templates that were not asked for within their time and that no unfinished task needs, with their slots; the others get
- * another hour. Tasks of one queue have the same templates, so one of each is asked, and all of those that lack a field.
+ * another hour.
  */
 export async function deleteUnused(sql: Sql): Promise<number> {
   const { count } = await sql`
-    with old as materialized (select kind, fields from key_template where keep_until < now()),
-    asked as materialized (
-      select one.id from admission_queue l cross join lateral (
-        select t.id from task t where t.queue = l.id and t.queue <> 0 and t.ended_at is null
-        limit case when l.terms @> '[{"key": null}]' then null else 1 end) one
-      where exists (select from old)
-      union all
-      select t.id from task t where ${isHolding(sql)} and t.in_doubt and exists (select from old)),
-    needed as materialized (
-      select distinct n.kind, n.fields from asked a join task_spec s on s.id = a.id cross join lateral rule_normal(s.rules) n
-      where n.type <> 'Rate'),
-    kept as (
-      update key_template k set keep_until = now() + interval '1 hour' from needed n where n.kind = k.kind and n.fields = k.fields
-        and k.keep_until < now() + interval '30 minutes'),
-    gone as (
-      delete from key_template k using old o where k.kind = o.kind and k.fields = o.fields and k.keep_until < now()
-        and not exists (select from needed n where n.kind = k.kind and n.fields = k.fields) returning k.kind, k.fields),
+    with ${unusedTemplates(sql, "key_template", sql`true`)},
     free as materialized (
       select t.id, limit_key_of(g.kind, g.fields, s.metadata) as key
       from gone g join task t on t.kind = g.kind join task_spec s on s.id = t.id

@@ -5,7 +5,7 @@ import { marginMs } from "#domain/rules/rate";
 import { perSecsMax } from "#domain/rules/rule";
 import type { Db, Sql } from "#store/pg/pool";
 import { onceClaimsKnow, templatesMax, tooManyTemplates } from "#store/rules/claiming";
-import { isHolding } from "#store/rules/slots";
+import { unusedTemplates } from "#store/rules/unused-templates";
 
 /** A claim goes by the time at which its transaction began, so starts stay for longer than any transaction may take. */
 const longestTurn = "1 minute";
@@ -72,26 +72,11 @@ export async function pruneStarts(sql: Sql): Promise<number> {
 
 /**
  * Deletes templates that were not asked for within their time, that no unfinished task needs, and of which no start counts; the
- * others get another hour. Tasks of one queue have the same templates, so one of each is asked, and all of those that lack a field.
+ * others get another hour.
  */
 export async function deleteUnusedRates(sql: Sql): Promise<number> {
   const { count } = await sql`
-    with old as materialized (select id, kind, fields from rate_template where keep_until < now()),
-    asked as materialized (
-      select one.id from admission_queue l cross join lateral (
-        select t.id from task t where t.queue = l.id and t.queue <> 0 and t.ended_at is null
-        limit case when l.terms @> '[{"key": null}]' then null else 1 end) one
-      where exists (select from old)
-      union all
-      select t.id from task t where ${isHolding(sql)} and t.in_doubt and exists (select from old)),
-    needed as materialized (
-      select distinct n.kind, n.fields from asked a join task_spec s on s.id = a.id cross join lateral rule_normal(s.rules) n
-      where n.type = 'Rate'),
-    kept as (
-      update rate_template k set keep_until = now() + interval '1 hour' from needed n where n.kind = k.kind and n.fields = k.fields
-        and k.keep_until < now() + interval '30 minutes')
-    delete from rate_template k using old o where k.id = o.id and k.keep_until < now()
-      and not exists (select from needed n where n.kind = k.kind and n.fields = k.fields)
-      and not exists (select from rate_start s where s.template = k.id)`;
+    with ${unusedTemplates(sql, "rate_template", sql`not exists (select from rate_start s where s.template = k.id)`)}
+    select from gone`;
   return count;
 }
