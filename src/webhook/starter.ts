@@ -3,7 +3,7 @@
 // What is lost with the process is found by the lease sweep, and repeated under the same key.
 import type { Work } from "#bus/work";
 import type { NatsAction, WebhookAction } from "#domain/action";
-import { actionIn, resultIn } from "#domain/calls/answer";
+import { actionIn, resultIn, wordsIn } from "#domain/calls/answer";
 import { hostOf } from "#domain/calls/circuit";
 import type { Claimed } from "#domain/calls/claimed";
 import type { Policy } from "#domain/calls/guard";
@@ -195,7 +195,7 @@ async function call(
   const result = await sendInPlace(place, () => {
     const beganAt = performance.now();
     const sent = parts.send(request, isReport ? claimed.timeoutSecs * 1000 : undefined, maySend, claimed.isProbe);
-    return sent.then((result) => note.take(beganAt, result));
+    return sent.then((result) => note.take(beganAt, worded(result, action)));
   });
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
   // A receiver that could not be reached within the time of the claim is unreachable; but a process that stood still did not try.
@@ -218,6 +218,12 @@ async function call(
     ...(cancelAction === undefined ? {} : { cancelAction }),
     ...(ignored === undefined ? {} : { ignored }),
   };
+}
+
+/** With the service's own words behind the status. */
+function worded(result: SendResult, action: WebhookAction): SendResult {
+  const words = result.ok || result.status === null ? null : wordsIn(result, action);
+  return words === null ? result : { ...result, error: `${result.error}: ${words}` };
 }
 
 function unanswered(

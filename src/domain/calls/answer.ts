@@ -1,12 +1,13 @@
-// What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work. And what
-// is kept of the answer to a delivery.
+// What the body of a start call's 2xx answer says: nothing, an action for `on_cancel`, or the result of the work. What the
+// service says to a start that it refuses, and what is kept of the answer to a delivery.
 // A stranger wrote it: what is meant as an action or a result and cannot be taken says why; anything else is passed over.
-import type { Action } from "#domain/action";
+import type { Action, WebhookAction } from "#domain/action";
 import type { Policy } from "#domain/calls/guard";
 import { Invalid } from "#domain/errors";
 import { Faults } from "#domain/faults";
 import { readAction } from "#domain/schema/action";
 import { resultBytesMax } from "#domain/schema/text";
+import { discreetLine } from "#domain/values/discreet";
 import { parseJson } from "#domain/values/json";
 
 /** The body of an answer, as far as it was read. */
@@ -57,6 +58,22 @@ export function beginningOf(body: string | null, bytesMax: number): string | nul
   if (body === null) return null;
   const { read } = new TextEncoder().encodeInto(body, new Uint8Array(bytesMax));
   return body.slice(0, read).replace(/[\0\p{Cs}]/gu, "");
+}
+
+const wordsCharsMax = 200;
+/** Of the header Authorization: no secret. */
+const schemes = /^(basic|bearer|digest)$/i;
+
+/**
+ * What the service says to a call that it refuses, on one line of at most 200 characters: null where it says nothing. What the action
+ * sent as a header is not repeated: it may be a secret, and a reason is read by many.
+ */
+export function wordsIn({ body, part }: Pick<AnswerBody, "body" | "part">, { params }: WebhookAction): string | null {
+  const sent = Object.entries(params.headers ?? {}).filter(
+    ([name]) => !/^(accept|content-type|user-agent)$/i.test(name),
+  );
+  const secrets = sent.flatMap(([, value]) => [value, ...value.split(/[\s,;=]+/)]).filter((one) => !schemes.test(one));
+  return discreetLine(body ?? part ?? "", wordsCharsMax, secrets) || null;
 }
 
 interface AnsweredObject {

@@ -119,6 +119,13 @@ describe("what comes of a start", () => {
       () => answering((socket) => socket.end("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")).then(plain),
     ],
     [
+      "is answered 500 with words",
+      "start_failed",
+      /^on_start failed: HTTP 500: disk full$/,
+      () =>
+        answering((socket) => socket.end("HTTP/1.1 500 No\r\ncontent-length: 11\r\n\r\ndisk\r\nfull\x07")).then(plain),
+    ],
+    [
       "is reset once it was sent",
       "start_unanswered",
       /^on_start failed: connection (reset|closed by the receiver)$/,

@@ -62,6 +62,23 @@ describe("a call that is the report", () => {
   });
 });
 
+it.each([
+  ["JSON", { body: '{"error":"disk full"}' }, 'HTTP 500: {"error":"disk full"}'],
+  ["a body that broke off", { part: "disk fu" }, "HTTP 500: disk fu"],
+  ["nothing", { body: "  " }, "HTTP 500"],
+  ["what we sent it as a secret", { body: "no tenant t0p-secret" }, "HTTP 500: no tenant ***"],
+])("a start that is refused with %s fails with the service's own words", async (_, body, reason) => {
+  const { starter, outcomes, made, calls } = bench();
+  const params = { ...action.params, headers: { "x-tenant": "t0p-secret" } };
+  starter.start(claim(1, { action: { kind: "Webhook", params } as Action }));
+  calls[0]?.end(answer({ ok: false, status: 500, error: "HTTP 500", ...body }));
+  await until(() => outcomes.length === 1);
+  expect(outcomes).toEqual([
+    { type: "start_failed", task: "task-1", claimId: 1, reason: `on_start failed: ${reason}` },
+  ]);
+  expect(made).toMatchObject([{ status: 500, error: reason }]);
+});
+
 describe("how a call went", () => {
   it("goes with what came of it: status, error, when it began after the claim, how long it took", async () => {
     const { starter, made, calls } = bench();

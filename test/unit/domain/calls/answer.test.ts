@@ -2,7 +2,7 @@
 // was meant as one. And what is kept of an answer to be read later.
 import { describe, expect, it } from "vitest";
 import type { Action } from "#domain/action";
-import { type AnswerBody, actionIn, beginningOf, resultIn } from "#domain/calls/answer";
+import { type AnswerBody, actionIn, beginningOf, resultIn, wordsIn } from "#domain/calls/answer";
 import { tidyAction } from "#domain/schema/action";
 import { strict } from "#test/policy";
 
@@ -154,5 +154,41 @@ describe("the beginning of an answer", () => {
     ["\ud800a\udc00😀", 64, "a😀"],
   ])("%j in %i bytes is %j", (body, bytes, kept) => {
     expect(beginningOf(body, bytes)).toBe(kept);
+  });
+});
+
+describe("what a service says to a start that it refuses", () => {
+  const params = { url: "https://service.example.org/run", verb: "Post" } as const;
+  const headers = { authorization: "Bearer abcdef123", "x-team": "data", accept: "application/json" };
+  const action = { kind: "Webhook", params: { ...params, headers } } as const;
+  const said = (body: string | null, part: string | null = null) => wordsIn({ body, part }, action);
+
+  it.each([
+    ["no body", null, null],
+    ["blanks", " \r\n\t", null],
+    ["bytes that are no text", "\ufffd\ufffdPNG", null],
+    ["JSON", '{ "error": "disk full" }', '{ "error": "disk full" }'],
+    ["lines", "disk\r\n  full\u0000\u001b[31m\u202e", "disk full [31m"],
+    ["a page", "<html><style>p{}</style><h1>502 Bad Gateway</h1><hr>nginx</html>", "502 Bad Gateway nginx"],
+    ["a header that was sent", "who is Bearer abcdef123?", "who is ***?"],
+    ["the token in it", '{"token_seen":"abcdef123"}', '{"token_seen":"***"}'],
+    ["a header that is no secret", "takes application/json of data", "takes application/json of data"],
+    [
+      "the signature of a handle",
+      "bad handle http://b/task/1?attempt=0&sig=a1b2c3",
+      "bad handle http://b/task/1?attempt=0&sig=***",
+    ],
+    ["the same encoded", "handle=http%3A%2F%2Fb%3Fsig%3Da1b2c3", "handle=http%3A%2F%2Fb%3Fsig%3D***"],
+    ["a member that names a secret", '{"api_key":"k1","why":"no"}', '{"api_key":"***","why":"no"}'],
+    ["a password in an address", "connect to postgres://u:pw@db/x", "connect to postgres://***@db/x"],
+    ["a signed call", "bad signature v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=", "bad signature v1,***"],
+  ])("is, of %s, its words alone", (_, body, words) => {
+    expect(said(body)).toBe(words);
+  });
+
+  it("has at most 200 characters, and no half of a character or of a secret", () => {
+    expect(said("x".repeat(300))).toBe(`${"x".repeat(199)}…`);
+    expect([...(said("😀".repeat(300)) ?? "")]).toHaveLength(200);
+    expect(said(null, `${" ".repeat(4_080)}why Bearer abcdef123`)).toBe("why Bearer");
   });
 });
