@@ -45,12 +45,15 @@ export interface Found {
   readonly message: string;
 }
 
+const guessesMax = 100;
+
 /** Collects faults, each once. */
 export class Faults {
   readonly #found: Map<string, Found>;
   /** Places whose value cannot be read as it was sent. */
   readonly #unreadable = new Set<string>();
   #bareArray = false;
+  #guessesLeft = guessesMax;
 
   /** `found`: by others before. */
   constructor(found: Iterable<readonly [string, Found]> = []) {
@@ -100,6 +103,11 @@ export class Faults {
   /** For a collection elsewhere that goes on with them. */
   get found(): readonly (readonly [string, Found])[] {
     return [...this.#found];
+  }
+
+  /** Whether what was meant by one more name may be looked for: a body may hold very many that are wrong. */
+  mayGuess(): boolean {
+    return this.#guessesLeft-- > 0;
   }
 
   get none(): boolean {

@@ -7,6 +7,7 @@ import { type Fault, type FaultCode, Faults, quoted } from "#domain/faults";
 import { exampleId, isUuid, readTime } from "#domain/schema/text";
 import { type Cursor, exampleAt, type Listing, readCursor, writeCursor } from "#domain/values/cursor";
 import { isCleanText, isObject, parseJson } from "#domain/values/json";
+import { didYouMean } from "#domain/values/nearest";
 import { type Page, pageRowsMax } from "#store/read/walk";
 
 /** `read` returns undefined when the text is not what `must` says. */
@@ -34,7 +35,7 @@ export function readQuery<P extends Params>(query: unknown, params: P, faults: F
         `?${key.toWellFormed()}`,
         quoted(key),
         "unknown_parameter",
-        unknownParameter(Object.keys(params)),
+        unknownParameter(key, Object.keys(params)),
       );
     } else if (typeof sent !== "string") {
       faults.addOutside(`?${key}`, key, "repeated", "must be given once");
@@ -77,10 +78,10 @@ export function readHeaders(
   return values;
 }
 
-const unknownParameter = (known: readonly string[]) =>
+const unknownParameter = (key: string, known: readonly string[]) =>
   known.length === 0
     ? "is not a known parameter; this call takes none"
-    : `is not a known parameter; known are ${known.join(", ")}`;
+    : `is not a known parameter; known are ${known.join(", ")}${didYouMean(key, known)}`;
 
 /** Digits of any length; what no number holds exactly is larger than any table all the same. */
 const whole = (text: string) => (/^\d{1,400}$/.test(text) ? Number(text) : undefined);

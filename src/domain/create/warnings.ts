@@ -1,8 +1,8 @@
 // What is sound and surely not meant: the caller hears of it beside the answer. Pure.
 
-import { didYouMean } from "#domain/create/nearest";
 import { quoted } from "#domain/faults";
 import type { NewBatch } from "#domain/schema/batch";
+import { didYouMean } from "#domain/values/nearest";
 
 /**
  * One text for each matcher field that metadata lacks and each matcher kind that no task of the call has. Where several tasks

@@ -2,6 +2,7 @@
 // shape, and at the part of the batch that lies above what is added to it.
 import { orderOf } from "#domain/create/order";
 import { Faults, type Path, quoted } from "#domain/faults";
+import { didYouMean } from "#domain/values/nearest";
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -63,6 +64,8 @@ interface Ask {
   readonly name: string;
 }
 
+/** So many unknown names are compared with those of the call. */
+const guessesMax = 5;
 /** Where the name of the input stands in the path of a fault. */
 const inputAt = 5;
 
@@ -75,6 +78,7 @@ export function ancestorFaults(tasks: readonly unknown[], nobody: string, faults
   }
   const asks = new Map<number, Ask[]>();
   const graph = new Graph(tasks.length, batch?.above ?? null);
+  let guesses = 0;
   for (const [by, task] of tasks.entries()) {
     let direct: ReadonlySet<string> | undefined;
     for (const [input, name] of inputNames(task)) {
@@ -83,8 +87,10 @@ export function ancestorFaults(tasks: readonly unknown[], nobody: string, faults
       const ask = { by, name, path: ["tasks", by, "on_start", "params", "inputs", input, "task"] };
       const isNameable = positions.has(name) || batch?.nameable.has(name) === true;
       const at = positions.get(name) ?? (isNameable ? graph.placeOf(name) : undefined);
-      if (!isNameable) faults.add(ask.path, "dependency_unknown", `${nobody} has the id ${quoted(name)}`);
-      else if (at === undefined) noAncestor(ask, faults);
+      if (!isNameable) {
+        const near = ++guesses > guessesMax ? "" : didYouMean(name, positions.keys());
+        faults.add(ask.path, "dependency_unknown", `${nobody} has the id ${quoted(name)}${near}`);
+      } else if (at === undefined) noAncestor(ask, faults);
       else asks.set(at, [...(asks.get(at) ?? []), ask]);
     }
   }

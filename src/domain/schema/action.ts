@@ -1,13 +1,14 @@
 // What an action may be, as it is sent: its shape as schemas, and what shapes cannot say (URLs, subjects, header names).
 // Pure; lists every fault with its path. A URL is judged by its host as well, as far as that shows without asking DNS.
 import * as Schema from "effect/Schema";
-import { type Action, type StartAction as AnyAction, queueTimeoutDefaultSecs } from "#domain/action";
+import { type Action, type StartAction as AnyAction, queueTimeoutDefaultSecs, startKinds } from "#domain/action";
 import { type Policy, urlFault } from "#domain/calls/guard";
 import { isReservedHeader } from "#domain/calls/webhook";
 import type { FaultCode, Faults, Path } from "#domain/faults";
 import { inputsFaults, inputsField } from "#domain/inputs/shape";
 import { decoder } from "#domain/schema/decode";
 import { any, anyObject, field, int, opt, text, yearSecs } from "#domain/schema/text";
+import { nearest } from "#domain/values/nearest";
 
 const headers = Schema.Record(Schema.String, Schema.String);
 const exampleUrl = "https://service.example.com/run";
@@ -149,7 +150,7 @@ export function actionFaults(value: unknown, path: Path, place: Place, policy: P
   if (places.includes(sent as Place) && sent !== place)
     faults.add([...path, "trigger"], "not_allowed", `must be ${place} here, or left out`, sent);
   if (typeof params !== "object" || params === null) return;
-  const { kind } = value as { kind?: unknown };
+  const kind = kindOf(value as { kind?: unknown }, params);
   if (kind === "Webhook" && typeof params.url === "string")
     add(urlFaultOf(params.url, policy), [...path, "params", "url"], faults);
   if (kind === "Nats" && typeof params.subject === "string")
@@ -158,6 +159,13 @@ export function actionFaults(value: unknown, path: Path, place: Place, policy: P
     headerFaults(params.headers as Record<string, unknown>, [...path, "params", "headers"], faults);
   }
   if (place === "Start") inputsFaults(kind, params, [...path, "params"], faults);
+}
+
+/** What an action of no known kind was surely meant to be; else what was sent. */
+function kindOf({ kind }: { readonly kind?: unknown }, params: Readonly<Record<string, unknown>>): unknown {
+  if (startKinds.some((known) => known === kind)) return kind;
+  const near = typeof kind === "string" ? nearest(kind, startKinds) : undefined;
+  return near ?? ("url" in params ? "Webhook" : "subject" in params ? "Nats" : kind);
 }
 
 type Wrong = readonly [code: FaultCode, wrong: string, ...sent: readonly [] | readonly [sent: string]];

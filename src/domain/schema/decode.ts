@@ -6,6 +6,7 @@ import type * as SchemaAST from "effect/SchemaAST";
 import type * as SchemaIssue from "effect/SchemaIssue";
 import type { FaultCode, Faults, Path } from "#domain/faults";
 import { isObject, jsonBytes } from "#domain/values/json";
+import { didYouMean, nearest } from "#domain/values/nearest";
 
 /** Adds a fault when the value takes more than `max` bytes in compact form. */
 export function sizeFault(value: unknown, path: Path, faults: Faults, max: number): void {
@@ -44,12 +45,19 @@ function walk(issue: SchemaIssue.Issue, path: Path, value: unknown, faults: Faul
   } else if (issue._tag === "MissingKey") {
     faults.add(path, "required", "is required");
   } else if (issue._tag === "UnexpectedKey") {
-    faults.add(path, "unknown_field", "is not a known field");
+    faults.add(path, "unknown_field", `is not a known field${meant(issue.ast, path.at(-1), faults)}`);
   } else if (issue._tag === "InvalidType") {
     refuse(path, codeOf(issue.ast, value), describe(issue.ast), value, faults);
   } else {
     refuse(path, "invalid_format", said([issue]) ?? "is not valid", value, faults);
   }
+}
+
+/** The known member that an unknown one is near to. */
+function meant(ast: SchemaAST.AST, name: string | number | undefined, faults: Faults): string {
+  if (ast._tag !== "Objects" || ast.annotations?.hidden === true || typeof name !== "string") return "";
+  const names = ast.propertySignatures.map((member) => String(member.name));
+  return faults.mayGuess() ? didYouMean(name, names) : "";
 }
 
 /** Values of headers may be secrets: they are never quoted. */
@@ -69,7 +77,21 @@ function noMember(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults
   }
   const at = [...path, tag.key];
   if (!Object.hasOwn(value, tag.key)) faults.add(at, "required", "is required");
-  else refuse(at, "not_allowed", oneOf(tag.values), (value as Record<string, unknown>)[tag.key], faults);
+  else {
+    const sent = (value as Record<string, unknown>)[tag.key];
+    refuse(at, "not_allowed", oneOf(tag.values), sent, faults);
+    const near = typeof sent === "string" && faults.mayGuess() ? nearest(sent, tag.values) : undefined;
+    if (near !== undefined) restFaults(ast, path, { ...value, [tag.key]: near }, faults);
+  }
+}
+
+const decoders = new WeakMap<SchemaAST.AST, Decoder<unknown>>();
+
+/** What else is wrong with a member of a union that its tag names nearly: all faults are listed at once. */
+function restFaults(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults): void {
+  const decode = decoders.get(ast) ?? decoder(Schema.make<Schema.Codec<unknown>>(ast));
+  decoders.set(ast, decode);
+  decode(value, path, faults);
 }
 
 /** What kind of fault it is that the schema does not take the value. */

@@ -1,10 +1,11 @@
 // What is wrong with the dependencies of a call's tasks: unknown names, the task itself, names given twice, cycles.
 // Pure. Looks at what was sent, which may have any shape, so that one fault never hides another.
-import { didYouMean } from "#domain/create/nearest";
+
 import { orderOf } from "#domain/create/order";
 import { type Faults, type Path, quoted } from "#domain/faults";
 import { type Above, inputNames } from "#domain/inputs/ancestors";
 import { isObject, isThere } from "#domain/values/json";
+import { didYouMean } from "#domain/values/nearest";
 
 type Loose = Record<string, unknown>;
 

@@ -7,6 +7,7 @@ import { decodeBulk } from "#domain/schema/bulk";
 import { sizeFault } from "#domain/schema/decode";
 import { metadataBytesMax } from "#domain/schema/text";
 import { isObject, isThere } from "#domain/values/json";
+import { didYouMean } from "#domain/values/nearest";
 import { batchOperations } from "#http/operations/batches";
 import { deliveryOperations } from "#http/operations/deliveries";
 import { taskOperations } from "#http/operations/tasks";
@@ -56,7 +57,8 @@ function readFilter(kind: BulkKind, sent: unknown, faults: Faults): BulkFilter |
     const param = Object.hasOwn(queries[kind], name) && !isPaging(name) ? queries[kind][name] : undefined;
     if (param === undefined) {
       const known = `is no filter here; known are ${filtersOf(kind).join(", ")}`;
-      faults.add([kind, name], "unknown_field", isPaging(name) ? `says which page, and ${known}` : known);
+      const near = faults.mayGuess() ? didYouMean(name, filtersOf(kind)) : "";
+      faults.add([kind, name], "unknown_field", isPaging(name) ? `says which page, and ${known}` : `${known}${near}`);
       isSound = false;
     } else if (!isEmpty(value)) {
       const read = readValue(param, value, [kind, name], faults);

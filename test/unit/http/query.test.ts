@@ -59,3 +59,12 @@ it.each([
   readQuery({ [name]: sent }, { ...params, ...paging, flag: flag("") }, faults);
   expect(faults.faults.map(({ path, code }) => [path, code])).toEqual([[`?${name}`, code]]);
 });
+
+it.each([
+  ["pagesize", 'is not a known parameter; known are page, page_size; did you mean "page_size"?'],
+  ["colour", "is not a known parameter; known are page, page_size"],
+])("says which parameters there are, and which one %s may mean", (name, message) => {
+  const faults = new Faults();
+  readQuery({ [name]: "1" }, paging, faults);
+  expect(faults.faults).toEqual([{ path: `?${name}`, code: "unknown_parameter", message }]);
+});

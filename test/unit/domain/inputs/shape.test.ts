@@ -43,7 +43,7 @@ describe("inputs", () => {
     [of({ pointer: "a" }), [expect.stringMatching(/^inputs\.x\.pointer: must be an RFC 6901 pointer.*, not "a"$/)]],
     [of({ pointer: "/~2" }), [expect.stringMatching(/^inputs\.x\.pointer: /)]],
     [of({ pointer: "/a~" }), [expect.stringMatching(/^inputs\.x\.pointer: /)]],
-    [of({ defaults: 1 }), ["inputs.x.defaults: is not a known field"]],
+    [of({ defaults: 1 }), ['inputs.x.defaults: is not a known field; did you mean "default"?']],
     [{ inputs: { "": { task: "a" } } }, ['inputs[""]: its name must have 1 to 100 characters']],
     [
       { inputs: { ["ü".repeat(101)]: { task: "a" } } },

@@ -193,3 +193,41 @@ describe("a gate", () => {
     expect(faults).toEqual(says.map((one) => expect.stringContaining(one)));
   });
 });
+
+describe("an action whose kind is misspelt", () => {
+  function judge(on_start: object) {
+    const faults = new Faults();
+    const limits = { tasksMax: 5, dependenciesMax: 2, linksMax: 9, actionsMax: 9, policy: strict };
+    readBatch([{ id: "a", name: "A", kind: "k", on_start }], 100, limits, 0, faults);
+    return faults.list.map((fault) => fault.replace("tasks[0].on_start.", ""));
+  }
+  const kind = expect.stringMatching(/^kind: must be one of Webhook, Nats, Wait, not /);
+
+  it.each<[string, object, string[]]>([
+    [
+      "nearly named, has every fault of that kind listed",
+      { kind: "webhook", params: { url: "ftp://h/", verb: "POST", hedaers: {}, inputs: { x: {} } }, when: 1 },
+      [
+        'params.hedaers: is not a known field; did you mean "headers"?',
+        "params.inputs.x.task: is required",
+        'params.url: must be a URL that starts with http:// or https:// and names a host, not "ftp://h/"',
+        'params.verb: must be one of Get, Post, Put, Patch, Delete, not "POST"',
+        "when: is not a known field",
+      ],
+    ],
+    ["nearly named, and otherwise sound", { kind: "NATS", params: { subject: "baton.work.a" } }, []],
+    [
+      "that of none, is judged by its address alone",
+      { kind: "Http", params: { url: "ftp://h/", verb: "POST" } },
+      ['params.url: must be a URL that starts with http:// or https:// and names a host, not "ftp://h/"'],
+    ],
+    [
+      "that of none, is judged by its subject alone",
+      { kind: "Queue", params: { subject: "work", speed: 1 } },
+      ['params.subject: must be a subject under baton.work. without wildcards, of at most 255 characters, not "work"'],
+    ],
+    ["that of none, is no guess", { kind: "Sleep", params: { secs: 1 } }, []],
+  ])("%s", (_, on_start, says) => {
+    expect(judge(on_start).toSorted()).toEqual([kind, ...says]);
+  });
+});

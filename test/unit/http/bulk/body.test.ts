@@ -57,7 +57,10 @@ it.each([
   [{ action: "cancel", tasks: {} }, [none]],
   [{ action: "cancel", tasks: { kind: "", metadata: {}, name: null } }, [none]],
   [{ action: "cancel", tasks: { metadata: "{}" } }, [none]],
-  [{ action: "cancel", tasks: { knid: "a" } }, [`tasks.knid: is no filter here; known are ${known}`]],
+  [
+    { action: "cancel", tasks: { knid: "a" } },
+    [`tasks.knid: is no filter here; known are ${known}; did you mean "kind"?`],
+  ],
   [
     { action: "cancel", tasks: { kind: "a", page: 0 } },
     [`tasks.page: says which page, and is no filter here; known are ${known}`],

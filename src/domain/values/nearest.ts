@@ -4,14 +4,19 @@ import { quoted } from "#domain/faults";
 const candidatesMax = 10_000;
 const charsMax = 64;
 
-/** The first of the names that differs least from `typed`, by at most two characters (one in short names); undefined: none. */
-function nearest(typed: string, names: Iterable<string>): string | undefined {
+/**
+ * The first of the names that differs least from `typed`, by at most two characters (one in short names), or else by how words are
+ * joined alone (`maxRetries`, `max-retries`); undefined: none.
+ */
+export function nearest(typed: string, names: Iterable<string>): string | undefined {
   if (typed.length > charsMax) return undefined;
+  const plain = folded(typed);
   let best: string | undefined;
   let least = typed.length < 4 ? 2 : 3;
   let looked = 0;
   for (const name of names) {
     if (++looked > candidatesMax) break;
+    if (name !== typed && folded(name) === plain) return name;
     if (name.length > charsMax || Math.abs(name.length - typed.length) >= least) continue;
     const distance = distanceOf(typed, name);
     if (distance >= least) continue;
@@ -26,6 +31,8 @@ export function didYouMean(typed: string, names: Iterable<string>): string {
   const near = nearest(typed, names);
   return near === undefined ? "" : `; did you mean ${quoted(near)}?`;
 }
+
+const folded = (name: string): string => name.replace(/[-_ ]/g, "").toLowerCase();
 
 /** How many characters must be put in, left out or changed. */
 function distanceOf(a: string, b: string): number {
