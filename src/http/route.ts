@@ -11,6 +11,7 @@ import { emptyJson } from "#domain/values/json";
 import type { Console } from "#http/console/files";
 import type { Operation } from "#http/operations/operation";
 import { type Params, readHeaders, readQuery, type Values } from "#http/query";
+import { noteRefused } from "#http/refused";
 import type { LargeCalls } from "#intake/large/calls";
 import { type Reply, refusal } from "#intake/reply";
 import { idOf, isNothing, readKey } from "#intake/sent";
@@ -112,7 +113,9 @@ const noBody = "this call takes no body";
 const isSent = ({ headers }: FastifyRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
-export function send(out: FastifyReply, { status, headers, body }: Reply): FastifyReply {
+export function send(out: FastifyReply, answer: Reply): FastifyReply {
+  const { status, headers, body } = answer;
+  if (status >= 400) noteRefused(out, answer);
   out.code(status).headers(headers);
   return body === undefined ? out.send() : out.send(body);
 }

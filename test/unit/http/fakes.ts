@@ -1,4 +1,5 @@
 // Owns a server without services: a publisher with answers that a test sets, and a database that is away or answers rows.
+import type { DestinationStream } from "pino";
 import { type Config, loadConfig } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
@@ -13,7 +14,8 @@ const required = {
   HOST_URL: "http://localhost:8085",
 };
 
-export async function fakeServer(env: Record<string, string> = {}) {
+/** `logs`: where its log goes; nowhere if left out. */
+export async function fakeServer(env: Record<string, string> = {}, logs?: DestinationStream) {
   const config: Config = loadConfig({ ...required, LOG_LEVEL: "silent", ...env });
   const asked: ClientCommand[] = [];
   const counted: Progress[] = [];
@@ -67,7 +69,7 @@ export async function fakeServer(env: Record<string, string> = {}) {
     notifySchedule: () => {},
     resend: async () => true,
   };
-  const given = { config, db: db as never, commands, log: makeLogger(config, "test") };
+  const given = { config, db: db as never, commands, log: makeLogger(config, "test", logs) };
   const page = { type: "text/html; charset=utf-8", etag: '"1"', forms: { identity: Buffer.from("the console") } };
   const console = { isBuilt: true, files: new Map(), page: () => page };
   const deps = { ...given, console, policy: makePolicy(config), large: new LargeCalls(given) };
