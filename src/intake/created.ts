@@ -25,7 +25,7 @@ export const usedBefore = refusal("key_reused", keyReused, {
 /** What was created, or had been, as it is answered. */
 export function answerTo({ plan, created }: Creation): Reply {
   if (isNothing(plan)) return nothing;
-  const headers = { "x-batch-id": plan.id, ...leftOut(plan), ...warned(plan) };
+  const headers = { "x-batch-id": plan.id, ...leftOut(plan), ...warned(plan.warnings) };
   return plan.tasks.length === 0 ? reply(204, undefined, headers) : reply(201, createdTasks(plan, created), headers);
 }
 
@@ -44,7 +44,7 @@ const leftOut = ({ deduplicated }: BatchPlan) =>
     : { "baton-deduplicated": deduplicated.slice(0, namedMax).map(encodeURIComponent).join(",") };
 
 /** One header line each. */
-const warned = ({ warnings }: BatchPlan) =>
+export const warned = (warnings: readonly string[]): { "baton-warning"?: string[] } =>
   warnings.length === 0 ? {} : { "baton-warning": warnings.slice(0, warningsMax).map(encodeURIComponent) };
 
 /** What a GET of each would answer now, without asking the database. */

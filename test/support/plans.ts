@@ -14,6 +14,7 @@ import { deleteOld, firstPlace } from "#store/maintenance/retention";
 import type { Db } from "#store/pg/pool";
 import { receiverLoad } from "#store/read/blocked";
 import * as read from "#store/read/tasks";
+import { lacking } from "#store/rules/lacking";
 import * as bulk from "#test/bulk-plans";
 import { rareKind } from "#test/fill";
 import * as operators from "#test/operator-plans";
@@ -226,6 +227,13 @@ const creating: Record<string, Plan> = {
   "how many are unfinished": reads("countUnfinished", (db) => create.countUnfinished(db)),
 };
 
+const ruling: Record<string, Plan> = {
+  "what tasks lack of what new rules ask for": {
+    verbs: ["lacking"],
+    run: (db, { batch }) => lacking(db, batch.fan, "deploy", ["tenant", "size"]),
+  },
+};
+
 const events: Record<string, Plan> = {
   "the end of the log": { verbs: ["endOfLog", "drawn", "settled"], run: (db) => log.settled(db, () => true) },
   "a place in the log": { verbs: ["resumeAfter", "placeOf"], run: (db, { event }) => log.resumeAfter(db, event - 5) },
@@ -240,7 +248,7 @@ const events: Record<string, Plan> = {
 };
 
 export const plans: Readonly<Record<string, Plan>> = {
-  ...{ ...listings, ...single, ...creating, ...events },
+  ...{ ...listings, ...single, ...creating, ...ruling, ...events },
   ...operators.plans,
   ...bulk.plans,
   ...schedules.plans,

@@ -2,6 +2,7 @@
 
 import { quoted } from "#domain/faults";
 import type { NewBatch } from "#domain/schema/batch";
+import type { RulesPatch } from "#domain/schema/rules";
 import { didYouMean } from "#domain/values/nearest";
 
 /**
@@ -39,4 +40,33 @@ export function warningsOf(
   return [...found.values()].map(({ at, text, tasks }) => `${at}: ${text}${more(tasks - 1)}`);
 }
 
+/** What is known of the tasks that get new rules. */
+export interface GivenRules {
+  readonly kinds: readonly string[];
+  readonly tasks: number;
+  readonly uncounted: number;
+  readonly fields: ReadonlyMap<string, { readonly tasks: number; readonly names: readonly string[] }>;
+}
+
+/** The same of rules that unfinished tasks of a kind get: what they ask for, and the tasks of the batch lack. */
+export function rulesWarnings({ kind, rules }: RulesPatch, { kinds, tasks, uncounted, fields }: GivenRules): string[] {
+  const noneHas = (of: string) => `no task of the batch has the kind ${quoted(of)}${didYouMean(of, kinds)}`;
+  const found = kinds.includes(kind) ? [] : [`kind: ${noneHas(kind)}`];
+  for (const [r, { type, matcher }] of rules.entries()) {
+    if (matcher.kind !== kind && !kinds.includes(matcher.kind))
+      found.push(`rules[${r}].matcher.kind: ${noneHas(matcher.kind)}`);
+    for (const [f, name] of matcher.fields.entries()) {
+      const lack = fields.get(name);
+      if (lack === undefined) continue;
+      const said = `${few(lack.tasks, tasks)} has no ${quoted(name)}${never(lack.tasks)}${didYouMean(name, lack.names)}`;
+      found.push(`rules[${r}].matcher.fields[${f}]: the metadata of ${said}`);
+    }
+    if (type === "Capacity" && uncounted > 0)
+      found.push(`rules[${r}]: ${few(uncounted, tasks)} lacks expected_count${never(uncounted)}`);
+  }
+  return found;
+}
+
+const few = (n: number, of: number): string => `${n} of ${of} unfinished task${of === 1 ? "" : "s"} of the kind`;
+const never = (n: number): string => `, so this rule never lets ${n === 1 ? "it" : "them"} start`;
 const more = (n: number): string => (n === 0 ? "" : ` (and ${n} more task${n === 1 ? "" : "s"})`);

@@ -34,15 +34,19 @@ export function didYouMean(typed: string, names: Iterable<string>): string {
 
 const folded = (name: string): string => name.replace(/[-_ ]/g, "").toLowerCase();
 
-/** How many characters must be put in, left out or changed. */
+/** How many characters must be put in, left out or changed, or swapped with the next one. */
 function distanceOf(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1);
+      const least = Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      next[j] = isSwapped ? Math.min(least, (before[j - 2] as number) + 1) : least;
     }
+    before = row;
     row = next;
   }
   return row[b.length] as number;

@@ -13,7 +13,7 @@ import { CreatedTasks } from "#domain/schema/answers/task";
 import { Rerun, readRerun } from "#domain/schema/rerun";
 import { RulesPatch, readRules } from "#domain/schema/rules";
 import { taskStates } from "#domain/state";
-import { operation, propagating } from "#http/operations/operation";
+import { operation, propagating, warningHeader } from "#http/operations/operation";
 import * as query from "#http/query";
 import { dagLinksMax, dagTasksMax } from "#store/read/dag";
 
@@ -169,8 +169,8 @@ export const batchOperations = {
     },
     keyed: true,
     answers: {
-      200: { what: "How many tasks have these rules now.", schema: RulesSet },
-      202: propagating("RulesSet", RulesSet),
+      200: { what: "How many tasks have these rules now.", schema: RulesSet, headers: warningHeader },
+      202: propagating("RulesSet", RulesSet, warningHeader),
     },
     refusals: ["unknown_batch", "busy"],
   }),

@@ -65,6 +65,11 @@ export interface Operation<P extends Params = Params, T = unknown> {
   readonly refusalSchemas?: Readonly<Record<number, Schema.Top>>;
 }
 
+/** Of calls that give rules to tasks. */
+export const warningHeader = {
+  "Baton-Warning": "What is sound and surely not meant, percent-encoded; one line each, at most 10.",
+};
+
 /** Keeps the types of the parameters and of the body. */
 export const operation = <P extends Params = Record<never, never>, T = undefined>(
   row: Operation<P, T>,
@@ -74,9 +79,11 @@ export const operation = <P extends Params = Record<never, never>, T = undefined
 export const propagating = <Fields extends Schema.Struct.Fields>(
   name: string,
   { fields }: { readonly fields: Fields },
+  headers?: Answer["headers"],
 ): Answer => ({
   what: "The same, known so far: the command is committed, and what follows from it takes over 10 s.",
   schema: propagatingOf(name, fields),
+  ...(headers === undefined ? {} : { headers }),
 });
 
 const propagatings = new Map<string, Schema.Top>();

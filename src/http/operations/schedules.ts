@@ -2,12 +2,13 @@
 import { ListedSchedule, Schedule } from "#domain/schema/answers/schedule";
 import { CreatedTasks } from "#domain/schema/answers/task";
 import { ScheduleInput, scheduleExample } from "#domain/schema/schedule";
-import { operation } from "#http/operations/operation";
+import { operation, warningHeader } from "#http/operations/operation";
 import { createdHeaders } from "#http/operations/tasks";
 import * as query from "#http/query";
 
 const path = "/schedules/{name}";
 const schedule = (what: string) => ({ 200: { what, schema: Schedule } });
+const put = (what: string) => ({ what, schema: Schedule, headers: warningHeader });
 
 export const scheduleOperations = {
   listSchedules: operation({
@@ -36,7 +37,7 @@ export const scheduleOperations = {
     right: "operate",
     body: { schema: ScheduleInput, example: scheduleExample },
     keyed: true,
-    answers: { ...schedule("It was there, and is as asked."), 201: { what: "It is new.", schema: Schedule } },
+    answers: { 200: put("It was there, and is as asked."), 201: put("It is new.") },
     refusals: ["key_in_flight", "busy"],
   }),
   getSchedule: operation({

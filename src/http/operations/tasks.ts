@@ -5,7 +5,7 @@ import { Accepted, CreatedTasks, DryRun, ListedTask, Task, TaskEvent, TaskState 
 import { Patch, Put, readOverride, readPatch, readPut, TaskOverride } from "#domain/schema/report";
 import { NewBatch } from "#domain/schema/task";
 import { taskStates } from "#domain/state";
-import { operation, propagating } from "#http/operations/operation";
+import { operation, propagating, warningHeader } from "#http/operations/operation";
 import * as query from "#http/query";
 
 /** Known on every call about one task: each may be made by what was built from a handle. */
@@ -23,7 +23,7 @@ export const createdHeaders = {
   ...batchIdHeader,
   "Baton-Deduplicated":
     "Ids of the tasks that were left out, as sent: comma-separated, each percent-encoded, at most 100.",
-  "Baton-Warning": "What is sound and surely not meant, percent-encoded; one line each, at most 10.",
+  ...warningHeader,
 };
 
 const eventId = (what: string) => query.integer(0, Number.MAX_SAFE_INTEGER, what, 42);

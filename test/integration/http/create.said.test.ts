@@ -1,6 +1,7 @@
 // What the answer to a creation says beside its tasks: warnings, what was left out, and headers of actions to whom they belong.
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { CommandPublisher } from "#bus/commands/publisher";
 import { openApi } from "./api.ts";
 
 interface Sent {
@@ -55,6 +56,92 @@ it("warns of a rule that can admit nothing, in a dry run and in a header of the 
     text,
     'tasks[0].rules[1].matcher.kind: no task of this call has the kind "résumé"',
   ]);
+});
+
+const call = (
+  { app }: Pick<typeof api, "app">,
+  method: "PATCH" | "POST" | "PUT",
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+) =>
+  app.inject({
+    method,
+    url,
+    headers: { "content-type": "application/json", ...headers },
+    payload: JSON.stringify(body),
+  });
+const warningsIn = ({ headers }: { readonly headers: Readonly<Record<string, unknown>> }) =>
+  ([headers["baton-warning"] ?? []].flat() as string[]).map(decodeURIComponent);
+const rule = (kind: string, ...fields: string[]) => ({
+  ...{ type: "Concurrency", max_concurrency: 1, matcher: { kind, status: "Running", fields } },
+});
+
+it("warns of the same in what is added to a batch", async () => {
+  const batch = (await api.post({ tasks: [task("a", { kind: "old" })], open: true })).headers["x-batch-id"];
+  const added = task("b", { metadata: { tenant: 1 }, rules: [rule("old", "tennant"), rule("olt")] });
+  const answer = await call(api, "POST", `/batch/${batch}/tasks`, [added]);
+  expect([answer.statusCode, warningsIn(answer)]).toEqual([
+    201,
+    [
+      'tasks[0].rules[0].matcher.fields[0]: the metadata of the task has no "tennant", so this rule never lets it start; did you mean "tenant"?',
+      'tasks[0].rules[1].matcher.kind: no task of this call has the kind "olt"; did you mean "old"?',
+    ],
+  ]);
+});
+
+it("warns of the same in what a schedule creates, also where a key repeats the call", async () => {
+  const batch = { tasks: [task("a", { metadata: { tenant: 1 }, rules: [rule("k", "tennant")] })] };
+  const text =
+    'batch.tasks[0].rules[0].matcher.fields[0]: the metadata of the task has no "tennant", so this rule never lets it start; did you mean "tenant"?';
+  const put = (key?: string) =>
+    call(
+      api,
+      "PUT",
+      "/schedules/warned",
+      { every_secs: 3600, batch },
+      key === undefined ? {} : { "idempotency-key": key },
+    );
+  for (const answer of [await put(), await put("k"), await put("k")])
+    expect([answer.statusCode < 300, warningsIn(answer)]).toEqual([true, [text]]);
+  const sound = await call(api, "PUT", "/schedules/warned", { every_secs: 3600, batch: [task("a")] });
+  expect(warningsIn(sound)).toEqual([]);
+});
+
+it("warns of the same in rules that tasks of a batch get, and of a kind that it does not have", async () => {
+  const ask: CommandPublisher["ask"] = async ({ target }) => ({
+    status: 200,
+    id: target,
+    counts: { updated_count: 3 },
+  });
+  const ruled = await openApi({}, { ask });
+  const tasks = [
+    task("a", { metadata: { tenant: 1, size: 2 }, expected_count: 1 }),
+    task("b", { metadata: { tenant: 1 }, expected_count: 1 }),
+    task("c"),
+    task("other", { kind: "etl", metadata: { tennant: 1 } }),
+  ];
+  const batch = (await ruled.post(tasks)).headers["x-batch-id"];
+  const capacity = { type: "Capacity", max_capacity: 1, matcher: { kind: "k", status: "Running", fields: [] } };
+  const said = async (kind: string, ...rules: object[]) => {
+    const answer = await call(ruled, "PATCH", `/batch/${batch}/rules`, { kind, rules });
+    return [answer.statusCode, ...warningsIn(answer)];
+  };
+  expect(await said("k", rule("k", "size"), rule("etl"), rule("elt", "tennant"), capacity)).toEqual([
+    200,
+    'rules[0].matcher.fields[0]: the metadata of 2 of 3 unfinished tasks of the kind has no "size", so this rule never lets them start',
+    'rules[2].matcher.kind: no task of the batch has the kind "elt"; did you mean "etl"?',
+    'rules[2].matcher.fields[0]: the metadata of 3 of 3 unfinished tasks of the kind has no "tennant", so this rule never lets them start; did you mean "tenant"?',
+    "rules[3]: 1 of 3 unfinished tasks of the kind lacks expected_count, so this rule never lets it start",
+  ]);
+  expect(await said("kk", rule("k", "size"))).toEqual([
+    200,
+    'kind: no task of the batch has the kind "kk"; did you mean "k"?',
+  ]);
+  expect(await said("k", rule("k"))).toEqual([200]);
+  await ruled.db.use((sql) => sql`update task set status = 'Failure', ended_at = now()`);
+  expect(await said("k", rule("k", "tennant"), capacity)).toEqual([200]);
+  await ruled.close();
 });
 
 it("names at most 100 deduplicated tasks, and ten warnings", async () => {

@@ -1,6 +1,7 @@
 // Schedules: making, changing and reading them. A change is one transaction of the API; workers hear of it.
 import type { FastifyInstance } from "fastify";
 import { mayOperate } from "#domain/actor";
+import { warningsOf } from "#domain/create/warnings";
 import { found, Invalid } from "#domain/errors";
 import { readSchedule } from "#domain/schema/schedule";
 import { operations } from "#http/operations/table";
@@ -9,6 +10,7 @@ import { type Deps, route, send } from "#http/route";
 import { listedView, wholeView } from "#http/routes/schedules/view";
 import { changeOnce } from "#intake/change-once";
 import { hashOf } from "#intake/create";
+import { warned } from "#intake/created";
 import { batchLimits } from "#intake/limits";
 import { type Reply, reply } from "#intake/reply";
 import { isAlone, rulesOf } from "#intake/schedules/body";
@@ -58,7 +60,10 @@ export function scheduleRoutes(app: FastifyInstance, deps: Deps): void {
     await ensureKeyTemplates(db, rulesOf(batch));
     const asked = { ...sent, name, bytes, alone: isAlone(batch, bytes) };
     const own = keyOf(`PUT /schedules/${name}`, key, body);
-    return send(out, await changed(own, (sql) => putSchedule(sql, asked)));
+    const answer = await changed(own, (sql) => putSchedule(sql, asked));
+    if (answer.status >= 300) return send(out, answer);
+    const warnings = warningsOf(batch, new Set()).map((warning) => `batch.${warning}`);
+    return send(out, { ...answer, headers: { ...answer.headers, ...warned(warnings) } });
   });
 
   route(app, operations.deleteSchedule, async ({ name, key }, out) => {

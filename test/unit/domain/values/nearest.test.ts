@@ -8,6 +8,7 @@ it.each([
   ["timeouts", "timeout"],
   ["Timeout", "timeout"],
   ["tiemout", "timeout"],
+  ["di", "id"],
   ["onStart", "on_start"],
   ["on-start", "on_start"],
   ["maxDurationSecs", "max_duration_secs"],
