@@ -136,6 +136,7 @@ async function make(
   now: () => Date,
 ): Promise<LocalCommand> {
   const note = new CallNote(heldSince);
+  noteAbsent(parts, claimed);
   const place = new Place(claimed, parts.renew);
   if (place.isLate && !(await place.isHeld())) {
     giveUp(parts, claimed);
@@ -144,6 +145,13 @@ async function make(
   if (action.kind === "Nats") return note.on(await publish(parts, claimed, action, now(), note));
   const maySend = () => parts.mayStart(heldSince) && !place.isLate;
   return note.on(await call(parts, claimed, action, { maySend, place, now, note }));
+}
+
+/** A pointer that is wrong would be a null that nobody looks for. */
+function noteAbsent({ log }: StarterParts, claimed: Claimed): void {
+  const { inputs } = claimed;
+  if (inputs === undefined || !("absent" in inputs)) return;
+  log.warn({ ...idsOf(claimed), inputs: inputs.absent }, "inputs point at nothing and have no default: null is sent");
 }
 
 const of = ({ task, claimId }: Claimed) => ({ task, claimId });

@@ -17,7 +17,11 @@ export interface Source {
 
 /** What the call carries, or how many bytes too large that would be. */
 export type Given = { readonly localId: string } & (
-  | { readonly values: Readonly<Record<string, unknown>> }
+  | {
+      readonly values: Readonly<Record<string, unknown>>;
+      /** Names of those that are null because their pointer finds nothing in a result that is there, and they have no default. */
+      readonly absent?: readonly string[];
+    }
   | { readonly bytes: number }
 );
 
@@ -26,7 +30,17 @@ export function given(localId: string, inputs: Inputs, sources: readonly Source[
   if (!isRead) return { localId, bytes: bytesOf(sources) };
   const values = inputs === "parents" ? ofParents(sources) : named(inputs, sources);
   const bytes = jsonBytes(values);
-  return bytes > inputsBytesMax ? { localId, bytes } : { localId, values };
+  if (bytes > inputsBytesMax) return { localId, bytes };
+  const absent = inputs === "parents" ? [] : absentOf(inputs, sources);
+  return { localId, values, ...(absent.length > 0 ? { absent } : {}) };
+}
+
+function absentOf(inputs: Exclude<Inputs, "parents">, sources: readonly Source[]): string[] {
+  const results = new Map(sources.map(({ name, result }) => [name, result]));
+  return Object.entries(inputs).flatMap(([name, { task, pointer, default: preset }]) => {
+    const result = results.get(task) ?? null;
+    return preset === undefined && result !== null && at(result, pointer ?? "") === undefined ? [name] : [];
+  });
 }
 
 export const tooLarge = (bytes: number): string =>

@@ -20,6 +20,15 @@ describe("a claim with inputs", () => {
     expect(JSON.parse(messages[0]?.message.payload ?? "")).toEqual({ ...about, inputs: { rows: 3 } });
   });
 
+  it("of which some point at nothing sends them as null, and says so in the log", async () => {
+    const { starter, calls, warned } = bench();
+    starter.start(claim(7, { inputs: { localId: "load", values: { rows: null }, absent: ["rows"] } }));
+    starter.start(claim(8, { inputs }));
+    await until(() => calls.length === 2);
+    expect(warned).toEqual([{ task: "task-7", batch: "batch", kind: "etl", inputs: ["rows"] }]);
+    expect(JSON.parse(calls[0]?.request.body ?? "").baton.inputs).toEqual({ rows: null });
+  });
+
   it("that are too large makes no call, takes no call slot and gives the probe back", () => {
     const { starter, callSlots, outcomes, calls, givenUp } = bench();
     starter.start(claim(7, { inputs: { localId: "load", bytes: 300_000 }, isProbe: true }));

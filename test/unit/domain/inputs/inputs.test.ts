@@ -66,6 +66,15 @@ describe("named inputs", () => {
     expect(given("me", inputs, [source("a", a), source("b", null)], true)).toEqual({
       localId: "me",
       values: { rows: 3, whole: a, empty: null, missing: [], nothing: null, unended: 0 },
+      absent: ["nothing"],
+    });
+  });
+
+  it("that are null for want of a result, or because they say so, are not named as absent", () => {
+    const asked = { none: { task: "b", pointer: "/x" }, said: { task: "a", pointer: "/x", default: null } };
+    expect(given("me", asked, [source("a", { rows: 3 }), source("b", null)], true)).toEqual({
+      localId: "me",
+      values: { none: null, said: null },
     });
   });
 });
