@@ -5,6 +5,7 @@ import { maxHeaderSize } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
 import { Invalid } from "#domain/errors";
+import { nearest } from "#domain/values/nearest";
 import { guard } from "#http/auth";
 import { acceptJson, drain, withReason } from "#http/body";
 import { allowOrigins } from "#http/cors";
@@ -150,9 +151,23 @@ function notFound({ method, url }: FastifyRequest, rows: readonly Operation[]): 
   const path = pathOf(url);
   const details = [`${method} ${path.slice(0, 200)}`];
   const allowed = methodsAt(path, rows);
-  if (allowed.length === 0) return refusal("unknown_route", "No such route", { details });
+  if (allowed.length === 0) {
+    const near = nearPath(path, rows);
+    return refusal("unknown_route", "No such route", {
+      details: near === undefined ? details : [`${details[0]}; did you mean ${near}?`],
+    });
+  }
   const error = `This path takes ${allowed.join(", ")} only`;
   return refusal("method_not_allowed", error, { details, headers: { allow: allowed.join(", ") } });
+}
+
+/** The path that was meant where its first word is nearly right, as `/tasks` is. */
+function nearPath(path: string, rows: readonly Operation[]): string | undefined {
+  const [, first = "", ...rest] = path.slice(0, 200).split("/");
+  const words = new Set(rows.map((row) => row.path.split("/")[1] ?? "").filter((word) => word !== first));
+  const word = nearest(first, words);
+  const meant = ["", word, ...rest].join("/");
+  return word !== undefined && methodsAt(meant, rows).length > 0 ? meant : undefined;
 }
 
 /** What was taken for an id is a name, which has other methods. */

@@ -44,6 +44,8 @@ const decodeTask = decoder(NewTask);
 /** No value of a smaller body can be over 64 KB in compact form: a number grows to at most 6 times its length ("1e20"). */
 const smallBodyBytes = metadataBytesMax / 6;
 
+const mustBe = "must be an array of tasks, or an object with tasks";
+
 /**
  * `bodyBytes`: length of the text that `body` was read from. `batch`: to which the tasks are added. Undefined when there were
  * faults.
@@ -58,7 +60,11 @@ export function readBatch(
 ): NewBatch | undefined {
   const envelope = Array.isArray(body) ? { tasks: body } : isObject(body) ? body : undefined;
   if (envelope === undefined) {
-    faults.add([], "wrong_type", "must be an array of tasks, or an object with tasks", body);
+    faults.add([], "wrong_type", mustBe, body);
+    return undefined;
+  }
+  if (!("tasks" in envelope) && "id" in envelope && "kind" in envelope) {
+    faults.add([], "wrong_type", `${mustBe}; a single task goes into an array`);
     return undefined;
   }
   if (Array.isArray(body)) faults.inBareArray();

@@ -40,6 +40,7 @@ const Dependency = Schema.Struct({
 }).annotate({
   identifier: "DependencyInput",
   description: "An edge to another task of the same call, in any order. This task starts when that one has ended.",
+  message: 'must be an object with the id of a task, such as {"id": "extract"}',
 });
 
 const deadEnd = Schema.Literals(deadEnds);

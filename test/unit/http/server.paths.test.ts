@@ -13,6 +13,21 @@ describe("a path", () => {
   });
 
   it.each([
+    ["GET", "/tasks", "/task"],
+    ["POST", "/tasks", "/task"],
+    ["GET", `/tasks/${id}/events`, `/task/${id}/events`],
+    ["GET", `/batches/${id}`, `/batch/${id}`],
+    ["GET", "/batch", "/batches"],
+    ["GET", "/Task", "/task"],
+    ["GET", "/webhook-delivery", undefined],
+    ["GET", `/tasks/${id}/nope`, undefined],
+  ] as const)("%s %s says which one was meant: %s", async (method, url, near) => {
+    const answer = await app.inject({ method, url });
+    const details = near === undefined ? `${method} ${url}` : `${method} ${url}; did you mean ${near}?`;
+    expect(answer.json().details).toEqual([details]);
+  });
+
+  it.each([
     ["x", "x"],
     ["%00", "\0"],
     [`${id}0`, `${id}0`],
