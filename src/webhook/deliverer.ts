@@ -164,7 +164,7 @@ export class Deliverer {
       const call = {
         beganAt,
         ms: result.ms,
-        answer: beginningOf(result.body ?? result.part, limits.deliveryAnswerBytesMax),
+        answer: beginningOf(result, row.action, limits.deliveryAnswerBytesMax),
       };
       tell({ ...outcome, ok, status, error, retryAfterMs: retryAfterMs(result.retryAfter, now()) ?? 0, call });
       return;

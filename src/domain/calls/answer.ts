@@ -7,7 +7,7 @@ import { Invalid } from "#domain/errors";
 import { Faults } from "#domain/faults";
 import { readAction } from "#domain/schema/action";
 import { resultBytesMax } from "#domain/schema/text";
-import { discreetLine } from "#domain/values/discreet";
+import { discreetLine, masked } from "#domain/values/discreet";
 import { parseJson } from "#domain/values/json";
 
 /** The body of an answer, as far as it was read. */
@@ -52,12 +52,18 @@ export function resultIn(answer: AnswerBody): AnsweredResult {
 
 /**
  * The beginning of an answer that a person may read later: at most `bytesMax` bytes of UTF-8, cut between two characters,
- * without what Postgres does not store (NUL and halves of characters).
+ * without what Postgres does not store (NUL and halves of characters). What the action sent as a header is not repeated.
  */
-export function beginningOf(body: string | null, bytesMax: number): string | null {
-  if (body === null) return null;
-  const { read } = new TextEncoder().encodeInto(body, new Uint8Array(bytesMax));
-  return body.slice(0, read).replace(/[\0\p{Cs}]/gu, "");
+export function beginningOf(
+  { body, part }: Pick<AnswerBody, "body" | "part">,
+  action: WebhookAction,
+  bytesMax: number,
+): string | null {
+  const text = body ?? part;
+  if (text === null) return null;
+  const shown = masked(text, secretsOf(action));
+  const { read } = new TextEncoder().encodeInto(shown, new Uint8Array(bytesMax));
+  return shown.slice(0, read).replace(/[\0\p{Cs}]/gu, "");
 }
 
 const wordsCharsMax = 200;
@@ -68,12 +74,15 @@ const schemes = /^(basic|bearer|digest)$/i;
  * What the service says to a call that it refuses, on one line of at most 200 characters: null where it says nothing. What the action
  * sent as a header is not repeated: it may be a secret, and a reason is read by many.
  */
-export function wordsIn({ body, part }: Pick<AnswerBody, "body" | "part">, { params }: WebhookAction): string | null {
+export function wordsIn({ body, part }: Pick<AnswerBody, "body" | "part">, action: WebhookAction): string | null {
+  return discreetLine(body ?? part ?? "", wordsCharsMax, secretsOf(action)) || null;
+}
+
+function secretsOf({ params }: WebhookAction): string[] {
   const sent = Object.entries(params.headers ?? {}).filter(
     ([name]) => !/^(accept|content-type|user-agent)$/i.test(name),
   );
-  const secrets = sent.flatMap(([, value]) => [value, ...value.split(/[\s,;=]+/)]).filter((one) => !schemes.test(one));
-  return discreetLine(body ?? part ?? "", wordsCharsMax, secrets) || null;
+  return sent.flatMap(([, value]) => [value, ...value.split(/[\s,;=]+/)]).filter((one) => !schemes.test(one));
 }
 
 interface AnsweredObject {

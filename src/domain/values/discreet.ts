@@ -17,15 +17,19 @@ const secretCharsMin = 6;
 /** Of a longer text only the beginning is looked at. */
 const lookedAt = 4_096;
 
-/** At most `max` characters, of what is no text nothing. `secrets`: texts that must not show in it. */
-export function discreetLine(text: string, max: number, secrets: readonly string[] = []): string {
+/** The beginning of a text of at most 4,096 characters, with `***` for what may be a secret. `secrets`: texts that surely are. */
+export function masked(text: string, secrets: readonly string[]): string {
+  // A long word that was cut in two might be half of a secret.
+  let shown = text.length > lookedAt ? text.slice(0, lookedAt).replace(/\S{1,256}$/, "") : text;
+  for (const secret of secrets) if (secret.length >= secretCharsMin) shown = shown.replaceAll(secret, "***");
+  for (const [pattern, mask] of masks) shown = shown.replace(pattern, mask);
+  return shown;
+}
+
+/** At most `max` characters, of what is no text nothing. */
+export function discreetLine(text: string, max: number, secrets: readonly string[]): string {
   if (text.includes("\ufffd")) return "";
-  const isCut = text.length > lookedAt;
-  // A word that was cut in two might be half of a secret.
-  let line = isCut ? text.slice(0, lookedAt).replace(/\S*$/, "") : text;
-  for (const secret of secrets) if (secret.length >= secretCharsMin) line = line.replaceAll(secret, "***");
-  for (const [pattern, mask] of masks) line = line.replace(pattern, mask);
-  line = withoutMarkup(line).replace(unsafeChars, " ").replace(/\s+/g, " ").trim();
+  const line = withoutMarkup(masked(text, secrets)).replace(unsafeChars, " ").replace(/\s+/g, " ").trim();
   const chars = [...line];
   return chars.length > max ? `${chars.slice(0, max - 1).join("")}…` : line;
 }

@@ -1,7 +1,7 @@
 // What a service may answer to a start call: everything that is not exactly an action is ignored, and says why where it
 // was meant as one. And what is kept of an answer to be read later.
 import { describe, expect, it } from "vitest";
-import type { Action } from "#domain/action";
+import type { Action, WebhookAction } from "#domain/action";
 import { type AnswerBody, actionIn, beginningOf, resultIn, wordsIn } from "#domain/calls/answer";
 import { tidyAction } from "#domain/schema/action";
 import { strict } from "#test/policy";
@@ -141,6 +141,7 @@ it("an ignored action says what is wrong with it, an ordinary answer says nothin
 });
 
 describe("the beginning of an answer", () => {
+  const plain: WebhookAction = { kind: "Webhook", params: { url: "https://service.example.org/end", verb: "Post" } };
   it.each<[string | null, number, string | null]>([
     [null, 8, null],
     ["", 8, ""],
@@ -153,7 +154,15 @@ describe("the beginning of an answer", () => {
     ["a\0b\0", 8, "ab"],
     ["\ud800a\udc00😀", 64, "a😀"],
   ])("%j in %i bytes is %j", (body, bytes, kept) => {
-    expect(beginningOf(body, bytes)).toBe(kept);
+    expect(beginningOf({ body, part: null }, plain, bytes)).toBe(kept);
+    expect(beginningOf({ body: null, part: body }, plain, bytes)).toBe(kept);
+  });
+
+  it("does not repeat what the action sent as a header, nor what may be another secret", () => {
+    const sent = { ...plain, params: { ...plain.params, headers: { "x-key": "t0p-secret" } } };
+    const body = '{"seen":"t0p-secret","url":"/end?sig=abc&x=1"}';
+    expect(beginningOf({ body, part: null }, sent, 99)).toBe('{"seen":"***","url":"/end?sig=***&x=1"}');
+    expect(beginningOf({ body, part: null }, plain, 99)).toContain("t0p-secret");
   });
 });
 
