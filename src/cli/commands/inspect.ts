@@ -146,6 +146,14 @@ export async function why(id: string, options: Settings): Promise<number> {
     return exits.success;
   }
   const blockers = task.blocked_by ?? [];
+  if (blockers.length === 0 && task.start_kind === "Wait") {
+    const handle = `${options.url.replace(/\/+$/, "")}/task/${task.id}`;
+    const prompt = task.actions.find(({ kind }) => kind === "Wait")?.params?.prompt;
+    say(`${task.local_id} is a gate, and waits for somebody's word${prompt ? `: ${prompt}` : ""}`);
+    say(`Try: baton complete ${handle}`);
+    say(` or: baton fail ${handle} --reason "…"`);
+    return exits.success;
+  }
   if (blockers.length === 0) {
     say(`${task.local_id} is ${task.status}: it runs, and was last heard of at ${task.last_updated}`);
     say(`It is timed out after ${task.timeout} s without a sign of life.`);

@@ -104,7 +104,7 @@ it("shows, explains and changes tasks and batches by their ids or the beginnings
     after = "",
     later = "",
   } = await cluster.create([
-    { id: "t", name: "t", kind: "ops", on_start: { kind: "Wait" } },
+    { id: "t", name: "t", kind: "ops", on_start: { kind: "Wait", params: { prompt: "Deploy?" } } },
     { id: "after", name: "after", kind: "ops", dependencies: [{ id: "t", requires_success: true }] },
     { id: "later", name: "later", kind: "ops", delay_secs: 3_600 },
   ]);
@@ -114,7 +114,12 @@ it("shows, explains and changes tasks and batches by their ids or the beginnings
   expect((await baton("why", after)).out).toBe(
     `after is Waiting. It waits for:\n  t, which is Running: baton why ${t}\n`,
   );
-  expect((await baton("why", t)).out).toContain("t is Running: it runs");
+  const gate = (await baton("why", t)).out;
+  expect(gate).toMatch(
+    /^t is a gate, and waits for somebody's word: Deploy\?\nTry: baton complete (\S+)\n or: baton fail \1 /,
+  );
+  const handle = /complete (\S+)/.exec(gate)?.[1] ?? "";
+  expect(await (await fetch(handle)).json()).toMatchObject({ id: t });
   expect((await baton("pause", batch, "--reason", "lunch")).out).toMatch(/2 tasks are paused/);
   expect((await baton("why", later)).out).toContain(`somebody to resume it: baton resume ${later}`);
   expect((await baton("resume", batch)).out).toMatch(/2 tasks are resumed/);
@@ -142,6 +147,7 @@ it("reports by a handle, as a service does", async () => {
     { id: "b", name: "b", kind: "ops", on_start },
   ]);
   await until(async () => (await cluster.status(a)) === "Running" && (await cluster.status(b)) === "Running");
+  expect((await baton("why", b)).out).toContain("b is Running: it runs");
   const handle = (id: string) => service.of(id, "start")[0]?.handle ?? "";
   expect((await baton("complete", handle(a), "--result", "3")).out).toBe("reported Success\n");
   expect((await baton("fail", handle(b), "--reason", "broken")).out).toBe("reported Failure\n");

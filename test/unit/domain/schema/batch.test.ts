@@ -190,16 +190,6 @@ describe("a batch that is wrong", () => {
   it.each<[string, unknown, string]>([
     ["a text", "x", "body: must be an array of tasks, or an object with tasks"],
     ["nothing", undefined, "body: must be an array of tasks"],
-    [
-      "a single task",
-      { id: "a", name: "A", kind: "k" },
-      "body: must be an array of tasks, or an object with tasks; a single task goes into an array",
-    ],
-    [
-      "the name of a dependency",
-      [{ id: "a", name: "A", kind: "k", dependencies: ["b"] }],
-      'tasks[0].dependencies[0]: must be an object with the id of a task, such as {"id": "extract"}, not "b"',
-    ],
     ["no tasks", { scope: "x" }, "tasks: is required"],
     ["tasks that are none", [5, null], "tasks[1]: must be an object"],
     ["an unknown field", { tasks: [], scopes: 1 }, "scopes: is not a known field"],

@@ -86,3 +86,15 @@ it("the first hundred unknown names of a body are looked for, so that no body co
   expect(faults.list.filter((fault) => fault.endsWith('did you mean "timeout"?'))).toHaveLength(100);
   expect(faults.list).toHaveLength(120);
 });
+
+it.each<[unknown, string]>([
+  [task, "body: must be an array of tasks, or an object with tasks; a single task goes into an array"],
+  [
+    [{ ...task, dependencies: ["b"] }],
+    'tasks[0].dependencies[0]: must be an object with the id of a task, such as {"id": "extract"}, not "b"',
+  ],
+])("%j says how it is sent", (body, says) => {
+  const faults = new Faults();
+  readBatch(body, 100, limits, 0, faults);
+  expect(faults.list).toEqual([says]);
+});
