@@ -14,6 +14,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
 const unsafeChars = /[\p{Cc}\p{Cs}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 /** Shorter ones are no secrets, and would mask parts of other words. */
 const secretCharsMin = 6;
+const secretsMax = 200;
 /** Of a longer text only the beginning is looked at. */
 const lookedAt = 4_096;
 
@@ -21,7 +22,8 @@ const lookedAt = 4_096;
 export function masked(text: string, secrets: readonly string[]): string {
   // A long word that was cut in two might be half of a secret.
   let shown = text.length > lookedAt ? text.slice(0, lookedAt).replace(/\S{1,256}$/, "") : text;
-  for (const secret of secrets) if (secret.length >= secretCharsMin) shown = shown.replaceAll(secret, "***");
+  const known = secrets.filter(({ length }) => length >= secretCharsMin).slice(0, secretsMax);
+  for (const secret of known) shown = shown.replaceAll(secret, "***");
   for (const [pattern, mask] of masks) shown = shown.replace(pattern, mask);
   return shown;
 }
@@ -36,4 +38,4 @@ export function discreetLine(text: string, max: number, secrets: readonly string
 
 /** Of a page its words. */
 const withoutMarkup = (text: string): string =>
-  /^\s*</.test(text) ? text.replace(/<(script|style)\b[\s\S]*?(?:<\/\1>|$)|<[^>]*>/gi, " ") : text;
+  /^\s*</.test(text) ? text.replace(/<(script|style)\b[\s\S]*?(?:<\/\1>|$)|<[^<>]*>/gi, " ") : text;
