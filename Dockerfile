@@ -8,7 +8,9 @@ COPY package.json package-lock.json ./
 RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY scripts scripts
 COPY src src
-RUN node scripts/console.mjs --best
+COPY docs docs
+COPY examples examples
+RUN node scripts/console.mjs --best && node scripts/site/main.ts --best
 
 FROM node:24-slim
 

@@ -14,7 +14,8 @@ const root = join(import.meta.dirname, "..");
 export async function pack(to: string) {
   const sdk = empty(to, "sdk");
   buildSdk(root, sdk);
-  run(process.execPath, [join(root, "scripts/console.mjs"), "--best"], root);
+  for (const build of ["scripts/console.mjs", "scripts/site/main.ts"])
+    run(process.execPath, [join(root, build), "--best"], root);
   const server = empty(to, "baton");
   const imports = await buildServer(root, server);
   return { sdk: packed("sdk", sdk, to), baton: packed("baton", server, to), imports };

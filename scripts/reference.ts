@@ -1,11 +1,11 @@
 // Writes the pages of docs/reference from the table of operations, the table of subjects and the schemas behind them.
 import { errorCodes } from "../src/domain/errors.ts";
-import { faultCodes } from "../src/domain/faults.ts";
-import { components, exampleOf, type Json, refOf } from "../src/http/docs/components.ts";
+import { components, type Json, refOf } from "../src/http/docs/components.ts";
 import { statusOf } from "../src/http/docs/openapi.ts";
 import { type Answer, codeOf, type Operation, refusalsOf, type Tag } from "../src/http/operations/operation.ts";
 import { clientSubjects, type Subject } from "../src/http/operations/subjects.ts";
 import { table } from "../src/http/operations/table.ts";
+import { renderErrors } from "./errors/page.ts";
 
 export const referencePages = [
   { path: "docs/reference/http.md", render: renderHttp },
@@ -60,7 +60,7 @@ function operationLines(id: string, op: Operation): string[] {
   lines.push("", ...tableOf(["answer", "shape", "when"], answers));
   const refusals = refusalsOf(op).map((one) => [
     String(statusOf(one)),
-    `[\`${codeOf(one)}\`](errors.md)`,
+    `[\`${codeOf(one)}\`](errors.md#${codeOf(one)})`,
     (typeof one === "object" ? one.what : undefined) ?? errorCodes[codeOf(one)].when,
   ]);
   if (refusals.length > 0) {
@@ -209,40 +209,6 @@ function shown(schema: Json): string {
 function link(reference: Json): string {
   const name = String(reference.$ref).replace(/.*\//, "");
   return `[${name}](types.md#${name.toLowerCase()})`;
-}
-
-function renderErrors(): string {
-  const { ErrorAnswer } = components();
-  return `${[
-    "# Errors",
-    "",
-    generatedFrom("src/domain/errors.ts and src/domain/faults.ts"),
-    "",
-    "Every answer of 400 and above has this form. `code` and the codes of faults are stable; the sentences are for people and may",
-    "change. Answers by NATS carry the same codes.",
-    "",
-    "```json",
-    JSON.stringify(exampleOf(ErrorAnswer as Json, components()), null, 2),
-    "```",
-    "",
-    "`path` of a fault is an RFC 6901 pointer into the body as it was sent, to the missing member where one is missing; `?name` for a",
-    "query parameter; `header:Name` for a header; `:id` for the id in the path. In `details`, paths begin with `tasks[n]` whether the",
-    "tasks were sent alone or in an object.",
-    "",
-    "## Codes",
-    "",
-    ...tableOf(
-      ["code", "status", "when"],
-      Object.entries(errorCodes).map(([name, { statuses, when }]) => [`\`${name}\``, statuses.join(", "), when]),
-    ),
-    "",
-    "## Codes of faults",
-    "",
-    ...tableOf(
-      ["code", "meaning"],
-      Object.entries(faultCodes).map(([name, what]) => [`\`${name}\``, what]),
-    ),
-  ].join("\n")}\n`;
 }
 
 const code = (value: unknown): string =>

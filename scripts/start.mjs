@@ -35,7 +35,7 @@ try {
 
 async function start({ ports, env, embedded }) {
   await checkPorts(ports);
-  const built = buildConsole();
+  const built = buildPages();
   if (embedded.postgres) {
     const service = await run(
       "Postgres",
@@ -68,14 +68,15 @@ async function start({ ports, env, embedded }) {
   if (!stopping) summary(ports, env, embedded);
 }
 
-// In a process of its own: a build takes half a gigabyte for two seconds. Everything but the console works without. An installed
-// package brings it built.
-async function buildConsole() {
+// Each in a process of its own, one after the other: a build takes half a gigabyte for two seconds. Everything but the pages works
+// without. An installed package brings them built.
+async function buildPages() {
   if (isInstalled) return;
-  const { code } = await ended(
-    launch(process.execPath, [join(ROOT, "scripts/console.mjs")], { stdio: ["ignore", 2, 2] }),
-  );
-  if (code !== 0 && !stopping) say("the console could not be built; what it said is above. The API works without it.");
+  const builds = { "the console": "scripts/console.mjs", "the docs": "scripts/site/main.ts" };
+  for (const [what, script] of Object.entries(builds)) {
+    const { code } = await ended(launch(process.execPath, [join(ROOT, script)], { stdio: ["ignore", 2, 2] }));
+    if (code !== 0 && !stopping) say(`${what} could not be built; what it said is above. The API works without.`);
+  }
 }
 
 async function run(name, begin, list) {
@@ -173,7 +174,8 @@ function summary(ports, env, embedded) {
     embedded.nats ? `process ${pid("nats-server")}` : "",
   ]);
   rows.push(["logs", ".baton/logs/", ""]);
-  rows.splice(1, 0, ["console", `${urlOf(env, ports.api.port)}/view`, ""]);
+  const pages = ["view", "docs"].map((path) => `${urlOf(env, ports.api.port)}/${path}`);
+  rows.splice(1, 0, ["console", pages[0], ""], ["docs", pages[1], ""]);
   const width = Math.max(...rows.map(([, where]) => where.length));
   print("\nBaton runs.\n");
   for (const [name, where, who] of rows) print(`  ${name.padEnd(10)} ${where.padEnd(width)}  ${who}`.trimEnd());

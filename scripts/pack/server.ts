@@ -19,7 +19,10 @@ const compiledIn = /^(effect|xstate|commander|yaml|standardwebhooks|@stablelib\/
 const places: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   "src/intake/large/calls.ts": [["./thread.ts", "./thread.js"]],
   "src/store/maintenance/migrate.ts": [["../migrations/", "./migrations/"]],
-  "src/roles/api.ts": [["../../dist/console", "./console"]],
+  "src/roles/api.ts": [
+    ["../../dist/console", "./console"],
+    ["../../dist/site", "./site"],
+  ],
   "src/cli/example.ts": [["../../examples", "../examples"]],
   "src/cli/programs.ts": [
     ["../main.ts", "./main.js"],
@@ -31,6 +34,7 @@ const places: Readonly<Record<string, readonly (readonly [string, string])[]>> =
 const copied = [
   ["src/store/migrations", "dist/migrations"],
   ["dist/console", "dist/console"],
+  ["dist/site", "dist/site"],
   ["examples", "examples"],
   ["nats.conf", "nats.conf"],
   ["packages/baton/baton.js", "bin/baton.js"],

@@ -9,6 +9,7 @@ import { Faults, quoted } from "#domain/faults";
 import { scheduleName } from "#domain/schema/text";
 import { emptyJson } from "#domain/values/json";
 import type { Console } from "#http/console/files";
+import type { Site } from "#http/docs/site";
 import type { Operation } from "#http/operations/operation";
 import { type Params, readHeaders, readQuery, type Values } from "#http/query";
 import { noteRefused } from "#http/refused";
@@ -27,6 +28,7 @@ export interface Deps {
   /** Deals with bodies that would hold up all other calls. */
   readonly large: LargeCalls;
   readonly console: Console;
+  readonly site: Site;
   readonly log: Logger;
 }
 

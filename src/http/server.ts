@@ -45,7 +45,7 @@ export async function makeServer(deps: Deps): Promise<FastifyInstance> {
   bulkRoutes(app, deps);
   circuitRoutes(app, deps);
   operatorRoutes(app, deps);
-  await pageRoutes(app, deps);
+  pageRoutes(app, deps);
   await app.ready();
   return app;
 }

@@ -7,6 +7,7 @@ import { openPublisher } from "#bus/commands/publisher";
 import type { Config } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import { loadConsole } from "#http/console/files";
+import { loadSite } from "#http/docs/site";
 import { makeServer, makeStatusServer } from "#http/server";
 import { addFromMessage, closeFromMessage, createFromMessage } from "#intake/by-message";
 import { LargeCalls } from "#intake/large/calls";
@@ -14,8 +15,9 @@ import { inTime } from "#store/pg/in-time";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 
-/** Where scripts/console.mjs puts it. */
+/** Where scripts/console.mjs and scripts/site put what they build. */
 const consoleDir = fileURLToPath(new URL("../../dist/console", import.meta.url));
+const siteDir = fileURLToPath(new URL("../../dist/site", import.meta.url));
 
 export interface Serving {
   readonly url: string;
@@ -27,10 +29,11 @@ export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Prom
   const commands = openPublisher(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
   const answering = inTime(db, config.poolTimeoutSecs * 1000);
   const large = new LargeCalls({ config, db: answering, commands, log });
-  const console = loadConsole(consoleDir);
-  const deps = { config, policy: makePolicy(config), db: answering, commands, large, console, log };
+  const deps = { config, policy: makePolicy(config), db: answering, commands, large, log };
   const isApi = config.roles.has("api");
-  const server = isApi ? await makeServer(deps) : await makeStatusServer(deps);
+  const server = isApi
+    ? await makeServer({ ...deps, console: loadConsole(consoleDir), site: loadSite(siteDir) })
+    : await makeStatusServer(deps);
   const stopAnswers = isApi
     ? answerBatches(
         bus,

@@ -367,6 +367,13 @@ export interface Operations {
     readonly body: undefined;
     readonly answer: unknown;
   };
+  /** The contents of the docs for programs that read, with links to the Markdown of each page: `GET /llms.txt`. */
+  readonly getLlmsTxt: {
+    readonly path: never;
+    readonly query: never;
+    readonly body: undefined;
+    readonly answer: string;
+  };
 }
 
 export const operations: { readonly [Id in keyof Operations]: readonly [method: string, path: string] } = {
@@ -422,4 +429,5 @@ export const operations: { readonly [Id in keyof Operations]: readonly [method: 
   getWhoAmI: ["GET", "/whoami"],
   getOpenApi: ["GET", "/openapi.json"],
   getAsyncApi: ["GET", "/asyncapi.json"],
+  getLlmsTxt: ["GET", "/llms.txt"],
 };

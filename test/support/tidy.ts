@@ -68,7 +68,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       "telemetry",
       "config",
     ],
-    packages: ["effect", "fastify", "@fastify/*"],
+    packages: ["effect", "fastify"],
   },
   sdk: { ours: [], packages: [], builtins: [] },
   cli: {

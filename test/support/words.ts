@@ -14,7 +14,7 @@ const retired = new Set(
 
 /** What clients and operators see: subjects, a stream, a field of `blocked_by`, a code of errors, and what it says. */
 const onTheWire =
-  /\bbaton\.(door|start\.bell)\b|\bBATON_BELL\b|\bholders\b(?=\??:|`|")|\bas holders\b|["'`]busy["'`]|\b503 busy\b|\bbusy(?=: \{)|\bBusy\b|database is too busy/g;
+  /\bbaton\.(door|start\.bell)\b|\bBATON_BELL\b|\bholders\b(?=\??:|`|")|\bas holders\b|["'`]busy["'`]|#busy\b|\b503 busy\b|\bbusy(?=: \{)|\bBusy\b|database is too busy/g;
 
 /** Files in which a word has its ordinary meaning. */
 const ordinary: Readonly<Record<string, readonly string[]>> = {

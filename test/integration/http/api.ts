@@ -3,6 +3,7 @@ import type { CommandPublisher } from "#bus/commands/publisher";
 import { loadConfig } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import { loadConsole } from "#http/console/files";
+import { loadSite } from "#http/docs/site";
 import { makeServer } from "#http/server";
 import { LargeCalls } from "#intake/large/calls";
 import { migrate } from "#store/maintenance/migrate";
@@ -11,6 +12,7 @@ import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
 
 const noConsole = loadConsole(import.meta.dirname);
+const noSite = loadSite(import.meta.dirname);
 
 /** `does`: what its commands does, where it is more than to remember. */
 export async function openApi(env: Record<string, string> = {}, does: Partial<CommandPublisher> = {}) {
@@ -34,7 +36,7 @@ export async function openApi(env: Record<string, string> = {}, does: Partial<Co
     ...does,
   };
   const large = new LargeCalls({ config, db, commands, log });
-  const deps = { config, policy: makePolicy(config), db, commands, large, console: noConsole, log };
+  const deps = { config, policy: makePolicy(config), db, commands, large, console: noConsole, site: noSite, log };
   const app = await makeServer(deps);
   return {
     app,

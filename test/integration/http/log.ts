@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { onTestFinished } from "vitest";
 import { loadConfig } from "#config";
 import { loadConsole } from "#http/console/files";
+import { loadSite } from "#http/docs/site";
 import { makeServer } from "#http/server";
 import { LargeCalls } from "#intake/large/calls";
 import { migrate } from "#store/maintenance/migrate";
@@ -15,6 +16,7 @@ import { type Heard, hear } from "#test/sse";
 import { until } from "#test/until";
 
 const noConsole = loadConsole(import.meta.dirname);
+const noSite = loadSite(import.meta.dirname);
 
 export interface Api {
   readonly url: string;
@@ -42,7 +44,7 @@ export async function listen(databaseUrl: string, env: Record<string, string> = 
     resend: unused,
   };
   const large = new LargeCalls({ config, db, commands, log });
-  const app = await makeServer({ config, policy: strict, db, commands, large, console: noConsole, log });
+  const app = await makeServer({ config, policy: strict, db, commands, large, console: noConsole, site: noSite, log });
   const url = await app.listen({ port, host: "127.0.0.1" });
   return {
     ...{ url, db },

@@ -6,7 +6,7 @@ import { refused } from "#test/refused";
 import { fakeServer } from "./fakes.ts";
 
 const rights = {
-  open: ["GET /health", "GET /ready", "GET /view", "GET /docs", "GET /"],
+  open: ["GET /health", "GET /ready", "GET /view", "GET /docs", "GET /llms.txt", "GET /"],
   read: [
     ...["GET /metrics", "GET /openapi.json", "GET /asyncapi.json", "GET /whoami"],
     ...["GET /task", "GET /task/{id}", "GET /task/{id}/events", "GET /batch/{id}", "GET /batches", "GET /dag/{id}"],

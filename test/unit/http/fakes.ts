@@ -4,6 +4,7 @@ import { type Config, loadConfig } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import type { Answer, ClientCommand, DeliveryCommand, Progress } from "#domain/command";
 import { Unavailable } from "#domain/errors";
+import { loadSite } from "#http/docs/site";
 import { makeServer } from "#http/server";
 import { LargeCalls } from "#intake/large/calls";
 import { makeLogger } from "#telemetry/log";
@@ -72,7 +73,8 @@ export async function fakeServer(env: Record<string, string> = {}, logs?: Destin
   const given = { config, db: db as never, commands, log: makeLogger(config, "test", logs) };
   const page = { type: "text/html; charset=utf-8", etag: '"1"', forms: { identity: Buffer.from("the console") } };
   const console = { isBuilt: true, files: new Map(), page: () => page };
-  const deps = { ...given, console, policy: makePolicy(config), large: new LargeCalls(given) };
+  const site = loadSite(import.meta.dirname);
+  const deps = { ...given, console, site, policy: makePolicy(config), large: new LargeCalls(given) };
   const app = await makeServer(deps);
   const json = (
     method: "POST" | "PATCH" | "PUT" | "DELETE",
