@@ -72,6 +72,8 @@ document.addEventListener("keydown", (event) => {
 // The contents stand beside the text where there is room, and are folded above it where there is none.
 const contents = document.querySelector(".contents details");
 if (matchMedia("(max-width: 860px)").matches) contents.open = false;
+const here = contents.querySelector("[aria-current]");
+if (here) contents.parentElement.scrollTop = here.offsetTop - contents.parentElement.clientHeight / 2;
 
 for (const code of document.querySelectorAll(".code")) {
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });

@@ -1,9 +1,10 @@
 // Every block of code of every page is run: batches are planned by a real Baton, shell lines are run against one, by page and in order.
 // Programs in other languages have tests of their own, which `elsewhere` names; a block that is no program says why.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { bring, bringLimitMs } from "#test/programs";
@@ -37,12 +38,13 @@ let bin: string;
 beforeAll(() => bring("curl"), bringLimitMs);
 beforeAll(async () => {
   cluster = await startCluster({ together: true });
-  // `npx baton` is this checkout.
+  // `npx baton` and `npm run -s baton --` are this checkout.
   bin = join(mkdtempSync(join(inject("scratchDir"), "pages-")), "bin");
   mkdirSync(bin);
   const program = `exec "${process.execPath}" "${join(root, "src/cli/main.ts")}"`;
   for (const [name, text] of [
     ["baton", `${program} "$@"`],
+    ["npm", `[ "$1 $2 $3 $4" = "run -s baton --" ] || exit 9\nshift 4\n${program} "$@"`],
     ["npx", `[ "$1" = baton ] || exit 9\nshift\n${program} "$@"`],
   ] as const) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
@@ -126,10 +128,26 @@ describe.each(
       }
       const code = await within(() => new Promise((resolve) => child.once("close", resolve)), 60_000);
       expect({ code, said: said.text }, `${path}:${one.line}`).toEqual({ code: 0, said: expect.any(String) });
-      expect(said.text, `${path}:${one.line}`).not.toMatch(/"code": ?"(validation_failed|unknown_\w+|malformed_json)"/);
+      expect(said.text, `${path}:${one.line}`).not.toMatch(notUnderstood);
     }
   });
 });
+
+it("has calls in its tables that Baton understands", { timeout: 60_000 }, async () => {
+  const page = readFileSync(join(root, "docs/look-and-mend.md"), "utf8");
+  const lines = [...page.matchAll(/`(curl [^`…<]+)`/g)].map(([, line = ""]) =>
+    line.replaceAll("127.0.0.1:8085", cluster.url),
+  );
+  expect(lines.length).toBeGreaterThan(8);
+  const env = { PATH: process.env.PATH ?? "", ...(await known()) };
+  for (const line of lines) {
+    const { stdout } = await promisify(execFile)("sh", ["-e", "-c", line], { env });
+    expect(stdout, line).not.toMatch(notUnderstood);
+  }
+});
+
+/** What a call is answered that is wrong whatever the state of things is. */
+const notUnderstood = /"code": ?"(validation_failed|unknown_\w+|malformed_json|invalid_id|method_not_allowed)"/;
 
 /** Variables that pages use: an open batch with a task `page-1`, a task that waits for a word, an operation. */
 async function known() {
