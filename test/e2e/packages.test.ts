@@ -137,6 +137,9 @@ it("serves from the package, and the SDK's package talks to it, also on an older
     },
   );
   await until(async () => (await fetch(`${at}/ready`)).ok, 20_000);
+  for (const path of ["docs", "docs/quick-start", "docs/reference/errors.md", "docs/assets/page.js", "llms.txt", "view"])
+    expect([path, (await fetch(`${at}/${path}`)).status]).toEqual([path, 200]);
+  expect(await (await fetch(`${at}/docs/`)).text()).toContain("Quick start");
   compiled("consumer", consumer, "nodenext");
   for (const program of [process.execPath, ...olderNodes().slice(0, 1)]) {
     const client = spawn(program, ["consumer.js"], { cwd: folder, env: { PATH: process.env.PATH ?? "", BATON: at } });

@@ -12,15 +12,35 @@ let made: Json | undefined;
 
 /** Made once, when it is first asked for. */
 export function openApi(): Json {
-  made ??= {
+  made ??= make();
+  return made;
+}
+
+function make(): Json {
+  const paths = pathsOf();
+  return {
     openapi: "3.1.0",
     info,
     tags,
-    paths: pathsOf(),
-    components: { schemas: components(), securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    paths,
+    components: { schemas: namedIn(paths), securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     security: [{}, { token: [] }],
   };
-  return made;
+}
+
+/** The components that something of HTTP refers to, directly or through others; NATS has more. */
+function namedIn(paths: Json): Json {
+  const all = components();
+  const named = new Set<string>();
+  const visit = (json: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(json).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (named.has(name)) continue;
+      named.add(name);
+      visit(all[name]);
+    }
+  };
+  visit(paths);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => named.has(name)));
 }
 
 const info = {
@@ -96,7 +116,7 @@ const paramsOf = (params: Params, place: "query" | "header"): Json[] =>
     ...{ name, in: place, description: what, schema, example },
   }));
 
-function answerOf({ what, schema, listOf, type = "application/json", headers = {} }: Answer): Json {
+function answerOf({ what, schema, listOf, type = "application/json", headers = {}, example: own }: Answer): Json {
   const shape = schema ? refOf(schema) : listOf ? { type: "array", items: refOf(listOf) } : undefined;
   const example = shape && exampleOf(shape, components());
   const other = type === "application/json" ? { type: "object" } : { type: "string" };
@@ -104,7 +124,15 @@ function answerOf({ what, schema, listOf, type = "application/json", headers = {
   return {
     description: what,
     ...headersOf(headers),
-    ...(hasBody ? { content: { [type]: shape ? { schema: shape, example } : { schema: other } } } : {}),
+    ...(hasBody
+      ? {
+          content: {
+            [type]: shape
+              ? { schema: shape, example }
+              : { schema: other, ...(own === undefined ? {} : { example: own }) },
+          },
+        }
+      : {}),
   };
 }
 

@@ -32,6 +32,8 @@ export interface Answer {
   readonly listOf?: Schema.Top;
   /** `application/json` if left out. */
   readonly type?: string;
+  /** Where there is no schema to make one of. */
+  readonly example?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

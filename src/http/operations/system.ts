@@ -2,6 +2,8 @@
 import { Health, Ready, WhoAmI } from "#domain/schema/answers/system";
 import { operation } from "#http/operations/operation";
 
+const page = "<!doctype html>";
+
 /** Served in every role. */
 export const statusOperations = {
   getHealth: operation({
@@ -29,7 +31,9 @@ export const statusOperations = {
     tag: "system",
     summary: "Metrics for Prometheus",
     right: "read",
-    answers: { 200: { what: "The metrics of this process.", type: "text/plain" } },
+    answers: {
+      200: { what: "The metrics of this process.", type: "text/plain", example: "baton_claims_total 4210\n" },
+    },
   }),
 } as const;
 
@@ -50,7 +54,7 @@ export const systemOperations = {
     tag: "system",
     summary: "The description of this API",
     right: "read",
-    answers: { 200: { what: "OpenAPI 3.1.", type: "application/json" } },
+    answers: { 200: { what: "OpenAPI 3.1.", type: "application/json", example: { openapi: "3.1.0" } } },
   }),
   getAsyncApi: operation({
     method: "get",
@@ -58,7 +62,7 @@ export const systemOperations = {
     tag: "system",
     summary: "The description of the NATS subjects",
     right: "read",
-    answers: { 200: { what: "AsyncAPI 3.0.", type: "application/json" } },
+    answers: { 200: { what: "AsyncAPI 3.0.", type: "application/json", example: { asyncapi: "3.0.0" } } },
   }),
   getView: operation({
     method: "get",
@@ -66,7 +70,13 @@ export const systemOperations = {
     tag: "system",
     summary: "The console",
     right: "open",
-    answers: { 200: { what: "HTML. What it shows is fetched with a token, where one is needed.", type: "text/html" } },
+    answers: {
+      200: {
+        what: "HTML. What it shows is fetched with a token, where one is needed.",
+        type: "text/html",
+        example: page,
+      },
+    },
   }),
   getDocs: operation({
     method: "get",
@@ -74,7 +84,13 @@ export const systemOperations = {
     tag: "system",
     summary: "The docs, with a page to try this API",
     right: "open",
-    answers: { 200: { what: "HTML. The page `/docs/reference/http` sends calls to this Baton.", type: "text/html" } },
+    answers: {
+      200: {
+        what: "HTML. The page `/docs/reference/http` sends calls to this Baton.",
+        type: "text/html",
+        example: page,
+      },
+    },
   }),
   getLlmsTxt: operation({
     method: "get",
@@ -82,7 +98,7 @@ export const systemOperations = {
     tag: "system",
     summary: "The contents of the docs for programs that read, with links to the Markdown of each page",
     right: "open",
-    answers: { 200: { what: "Markdown, as llmstxt.org has it.", type: "text/plain" } },
+    answers: { 200: { what: "Markdown, as llmstxt.org has it.", type: "text/plain", example: "# Baton\n" } },
   }),
   getRoot: operation({
     method: "get",

@@ -210,7 +210,13 @@ export const taskOperations = {
       last_event_id: eventId("The same as the header Last-Event-ID, which wins, for clients that cannot set it."),
     },
     headers: { "Last-Event-ID": eventId("The stream goes on after this event; 0: from the beginning.") },
-    answers: { 200: { what: "The stream; it does not end by itself.", type: "text/event-stream" } },
+    answers: {
+      200: {
+        what: "The stream; it does not end by itself.",
+        type: "text/event-stream",
+        example: "id: 4711\ndata: {}\n\n",
+      },
+    },
     refusals: ["unknown_batch", "too_many_streams", "busy"],
   }),
 } as const;

@@ -169,6 +169,17 @@ it.each(operations)("$method $path has a description, and examples that its sche
   }
 });
 
+it.each(operations)("$method $path has an example of what it takes or gives", ({ operation }) => {
+  const bodies = [operation.requestBody, ...Object.values(operation.responses)] as {
+    content?: Record<string, object>;
+  }[];
+  const contents = bodies.flatMap((body) => Object.values(body?.content ?? {}));
+  for (const content of contents) expect("example" in content || "examples" in content).toBe(true);
+  // What has neither body nor answer is a 303 or a 204.
+  const empty = Object.keys(operation.responses).some((status) => ["204", "303"].includes(status));
+  expect(contents.length > 0 || empty).toBe(true);
+});
+
 it("answers HEAD as GET, without a body", async () => {
   const head = await app.inject({ method: "HEAD", url: "/openapi.json" });
   expect([head.statusCode, head.body]).toEqual([200, ""]);
