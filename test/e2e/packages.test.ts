@@ -60,7 +60,9 @@ it("leaves the embedded Postgres and Node out, and holds no TypeScript source, t
   const megabytes = Number(run("du", "-sm", installed).stdout.split("\t")[0]);
   expect(megabytes).toBeLessThan(60);
   for (const name of ["baton", "@baton/sdk"]) {
-    const files = globSync("**", { cwd: join(installed, name) }).filter((path) => !/^(dist\/site\/)?examples/.test(path));
+    const files = globSync("**", { cwd: join(installed, name) }).filter(
+      (path) => !/^(dist\/site\/)?examples/.test(path),
+    );
     expect(files.filter((path) => /(?<!\.d)\.ts$|\.map$|\.test\./.test(path))).toEqual([]);
     expect(readdirSync(join(installed, name))).toEqual(
       expect.arrayContaining(["LICENSE", "README.md", "package.json"]),
@@ -137,7 +139,14 @@ it("serves from the package, and the SDK's package talks to it, also on an older
     },
   );
   await until(async () => (await fetch(`${at}/ready`)).ok, 20_000);
-  for (const path of ["docs", "docs/quick-start", "docs/reference/errors.md", "docs/assets/page.js", "llms.txt", "view"])
+  for (const path of [
+    "docs",
+    "docs/quick-start",
+    "docs/reference/errors.md",
+    "docs/assets/page.js",
+    "llms.txt",
+    "view",
+  ])
     expect([path, (await fetch(`${at}/${path}`)).status]).toEqual([path, 200]);
   expect(await (await fetch(`${at}/docs/`)).text()).toContain("Quick start");
   compiled("consumer", consumer, "nodenext");

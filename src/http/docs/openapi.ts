@@ -120,16 +120,14 @@ function answerOf({ what, schema, listOf, type = "application/json", headers = {
   const shape = schema ? refOf(schema) : listOf ? { type: "array", items: refOf(listOf) } : undefined;
   const example = shape && exampleOf(shape, components());
   const other = type === "application/json" ? { type: "object" } : { type: "string" };
-  const hasBody = shape !== undefined || Object.keys(headers).length === 0;
+  const hasBody = shape !== undefined || own !== undefined;
   return {
     description: what,
     ...headersOf(headers),
     ...(hasBody
       ? {
           content: {
-            [type]: shape
-              ? { schema: shape, example }
-              : { schema: other, ...(own === undefined ? {} : { example: own }) },
+            [type]: shape ? { schema: shape, example } : { schema: other, example: own },
           },
         }
       : {}),
