@@ -84,7 +84,7 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
     todo: "Compare the path with [HTTP](http.md). A process without the role `api` knows only `/health`, `/ready` and `/metrics`.",
     call: "GET /tasks",
     error: "No such route",
-    details: ["GET /tasks"],
+    details: ["GET /tasks; did you mean /task?"],
   },
   method_not_allowed: {
     todo: "Use a method that `Allow` names.",

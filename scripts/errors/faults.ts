@@ -33,7 +33,7 @@ export const faultWords: Record<FaultCode, FaultWords> = {
   unknown_parameter: {
     todo: "Look at the parameters of the call in [HTTP](http.md).",
     call: "GET /task?state=Running",
-    says: '"state": is not a known parameter; known are page, page_size, after, status, kind, name, batch_id, metadata, timeout, start_kind',
+    says: '"state": is not a known parameter; known are page, page_size, after, status, kind, name, batch_id, metadata, timeout, start_kind; did you mean "status"?',
   },
   repeated: {
     todo: "Send the parameter once. Several values of a status are separated by commas: `status=Failure,Canceled`.",
