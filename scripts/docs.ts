@@ -10,6 +10,7 @@ import type { Label, Metric } from "../src/telemetry/registry.ts";
 import { edgesPath, renderEdges } from "./edges.ts";
 import { lifecyclePath, renderLifecycle } from "./lifecycle.ts";
 import { referencePages } from "./reference.ts";
+import { cliReferencePath, renderCliReference } from "./reference-cli.ts";
 import { renderSdkOperations, sdkOperationsPath } from "./sdk-operations.ts";
 import { renderSdkTypes, sdkTypesPath } from "./sdk-types.ts";
 
@@ -21,6 +22,7 @@ export const generated: readonly { readonly path: string; readonly render: () =>
   { path: sdkTypesPath, render: renderSdkTypes },
   { path: sdkOperationsPath, render: renderSdkOperations },
   ...referencePages,
+  { path: cliReferencePath, render: renderCliReference },
 ];
 
 function renderConfiguration(): string {

@@ -9,6 +9,8 @@ export const exits = { success: 0, failure: 1, cannot: 2, canceled: 3, interrupt
 export interface Settings {
   readonly url: string;
   readonly token?: string;
+  /** The profile that the two are of. */
+  readonly profile?: string;
   readonly json?: boolean;
   readonly plain?: boolean;
 }
@@ -20,9 +22,6 @@ export interface Context {
   /** Prints `value` for programs, or `lines` for people. */
   show(value: unknown, lines: () => readonly string[]): void;
 }
-
-export const urlDefault = () => process.env.BATON_URL || `http://127.0.0.1:${process.env.PORT || 8085}`;
-export const tokenDefault = () => process.env.BATON_TOKEN || process.env.AUTH_TOKEN;
 
 export function contextOf({ url, token, json = false, plain = false }: Settings): Context {
   const terminal = openTerminal(process.stdout, plain || json);

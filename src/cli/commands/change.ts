@@ -1,6 +1,6 @@
 // `baton cancel`, `pause`, `resume`, `rerun`, `override`, `replay`, and `complete` and `fail` by a handle: what changes something.
 import { report, type TaskOverride, type TaskPatch } from "../../sdk/client.ts";
-import { Mistake } from "../arguments.ts";
+import { jsonOf, Mistake } from "../arguments.ts";
 import { type Context, contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
 
 export interface ReasonOptions extends Settings {
@@ -119,11 +119,3 @@ export const complete = (handle: string, { result, ...settings }: EndOptions): P
 
 export const fail = (handle: string, { reason = "failed by hand", ...settings }: EndOptions): Promise<number> =>
   end(handle, { status: "Failure", failure_reason: reason }, settings);
-
-function jsonOf(option: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Mistake(`${option} takes JSON, not ${text}\nTry: ${option} '{"count": 3}', or ${option} '"a text"'`);
-  }
-}

@@ -2,7 +2,7 @@
 // batch goes on.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Batch, BatonRefused, BatonUnreachable, type Dag, type DryRun } from "../../sdk/client.ts";
-import { type BatchFile, readBatchFile } from "../batch-file.ts";
+import { placed, readBatchFile, valuesOf } from "../batch-file.ts";
 import { type Context, contextOf, exits, idOf, type Settings, shortId } from "../context.ts";
 import { interruption } from "../interrupt.ts";
 import { fan } from "../screen/fan.ts";
@@ -42,26 +42,6 @@ export async function watch(id: string, options: Settings): Promise<number> {
   return follow(context, await idOf(context.baton, id, "batch"));
 }
 
-function valuesOf(sets: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    sets.map((one) => {
-      const at = one.indexOf("=");
-      return at < 0 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
-    }),
-  );
-}
-
-/** Each fault with its place in the file. */
-function placed(error: unknown, source: BatchFile): unknown {
-  if (!(error instanceof BatonRefused) || error.faults.length === 0) return error;
-  const details = error.details.map((detail, i) => {
-    const path = error.faults[i]?.path;
-    return path?.startsWith("/") ? `${source.place(path)}: ${detail}` : detail;
-  });
-  const { status, message, code, faults } = error;
-  return new BatonRefused(status, message, { ...(code ? { code } : {}), details, faults });
-}
-
 function dryRun({ show, terminal }: Context, plan: DryRun): number {
   show(plan, () => [
     ...plan.levels.map((ids, level) => `${terminal.paint("dim", `level ${level}`)}  ${ids.join(", ")}`),
@@ -88,7 +68,7 @@ interface Look {
 }
 
 /** Shows the batch until it is complete. */
-async function follow(context: Context, id: string): Promise<number> {
+export async function follow(context: Context, id: string): Promise<number> {
   const interrupt = interruption();
   const { terminal } = context;
   let log: ReturnType<typeof journal> | undefined;
