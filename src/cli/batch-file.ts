@@ -81,12 +81,16 @@ function parsed(text: string, name: string): Source & { readonly value: unknown 
   return { value, place: (pointer) => placeAt(offsetOf(document(), pointer)) };
 }
 
+/** `{{name=value}}` gives a value for all places of the name, where `--set` gives none. */
 function filled(text: string, file: string, values: Values, command: string): string {
+  const open = /\{\{\s*([\w-]+)\s*(?:=([^{}\n]*))?\}\}/g;
+  const all: Record<string, string> = {};
+  for (const [, key = "", value] of text.matchAll(open)) if (value !== undefined) all[key] ??= value.trim();
+  Object.assign(all, values);
   const missing = new Set<string>();
-  const whole = text.replace(/\{\{\s*([\w-]+)\s*\}\}/g, (_, key: string) => {
-    const value = values[key];
-    if (value === undefined) missing.add(key);
-    return value ?? "";
+  const whole = text.replace(open, (_, key: string) => {
+    if (!Object.hasOwn(all, key)) missing.add(key);
+    return all[key] ?? "";
   });
   if (missing.size === 0) return whole;
   const sets = [...missing].map((key) => `--set ${key}=…`).join(" ");

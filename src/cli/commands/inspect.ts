@@ -1,11 +1,12 @@
 // `baton get`, `why`, `list` and `events`: what there is, and why it is so.
-import type { Batch, Blocker, ListedBatch, ListedTask, Rule, Task, TaskEvent } from "../../sdk/client.ts";
+import type { Batch, ListedBatch, ListedTask, Task, TaskEvent } from "../../sdk/client.ts";
 import { numberOf } from "../arguments.ts";
 import { type Context, contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
 import { interruption } from "../interrupt.ts";
 import { ago, columns } from "../screen/columns.ts";
 import { looks } from "../screen/picture.ts";
 import type { Style } from "../screen/terminal.ts";
+import { type Next, waitsForTasks, whyLines } from "../screen/why.ts";
 
 export async function get(id: string, options: Settings): Promise<number> {
   const context = contextOf(options);
@@ -138,62 +139,19 @@ export async function why(id: string, options: Settings): Promise<number> {
     );
     return exits.success;
   }
-  const say = (line: string) => context.terminal.print(line);
-  if (task.ended_at !== null) {
-    say(`${task.local_id} has ended: ${task.status}${task.failure_reason ? `, ${task.failure_reason}` : ""}`);
-    say(`Try: baton events ${task.id}`);
-    if (task.status === "Failure") say(` or: baton rerun ${task.batch_id}`);
-    return exits.success;
-  }
-  const blockers = task.blocked_by ?? [];
-  if (blockers.length === 0 && task.start_kind === "Wait") {
-    const handle = `${options.url.replace(/\/+$/, "")}/task/${task.id}`;
-    const prompt = task.actions.find(({ kind }) => kind === "Wait")?.params?.prompt;
-    say(`${task.local_id} is a gate, and waits for somebody's word${prompt ? `: ${prompt}` : ""}`);
-    say(`Try: baton complete ${handle}`);
-    say(` or: baton fail ${handle} --reason "…"`);
-    return exits.success;
-  }
-  if (blockers.length === 0) {
-    say(`${task.local_id} is ${task.status}: it runs, and was last heard of at ${task.last_updated}`);
-    say(`It is timed out after ${task.timeout} s without a sign of life.`);
-    return exits.success;
-  }
-  say(`${task.local_id} is ${task.status}. It waits for:`);
-  const parents = new Map<string, ListedTask>();
-  if (blockers.some(({ type }) => type === "dependency"))
-    for (const one of (await baton.dag(task.batch_id)).tasks) parents.set(one.id, one);
-  for (const blocker of blockers) say(`  ${blockerLine(blocker, task, parents)}`);
+  const { tasks } = waitsForTasks(task) ? await baton.dag(task.batch_id) : { tasks: [] };
+  for (const line of whyLines(task, tasks, nextFor(baton.url))) context.terminal.print(line);
   return exits.success;
 }
 
-function blockerLine(blocker: Blocker, task: Task, parents: ReadonlyMap<string, ListedTask>): string {
-  const { type, until, host } = blocker;
-  switch (type) {
-    case "dependency": {
-      const parent = parents.get(blocker.task_id ?? "");
-      if (!parent) return `the task ${blocker.task_id}`;
-      return `${parent.local_id}, which is ${parent.status}: baton why ${parent.id}`;
-    }
-    case "rule": {
-      const { used, limit, missing, holders: users = [] } = blocker;
-      const rule = blocker.rule as Rule | undefined;
-      const lacks = missing ? `; its metadata lacks ${JSON.stringify(missing)}` : "";
-      const by = users.length > 0 ? `, by ${users.map(shortId).join(", ")}` : "";
-      return `a rule (${rule?.type ?? "?"} of ${rule?.matcher.kind ?? "?"}): ${used} of ${limit} used${by}${until ? `; the next at ${until}` : ""}${lacks}`;
-    }
-    case "paused":
-      return `somebody to resume it: baton resume ${task.id}`;
-    case "circuit":
-      return `${host}, which could not be reached; it is tried again at ${until}`;
-    case "unreachable":
-      return `${host}: ${blocker.error}; it is tried again at ${until}`;
-    case "slots":
-      return host ? `a free call slot to ${host}` : "a worker with a free call slot: baton doctor";
-    default:
-      return `${type === "backoff" ? "its next try" : "its time"}: ${until}`;
-  }
-}
+/** Commands; a gate is answered by its handle. */
+const nextFor =
+  (url: string): Next =>
+  (what, id) => {
+    if (what === "complete") return `baton complete ${url}/task/${id}`;
+    if (what === "fail") return `baton fail ${url}/task/${id} --reason "…"`;
+    return `baton ${what}${id === undefined ? "" : ` ${id}`}`;
+  };
 
 export interface EventOptions extends Settings {
   readonly follow?: boolean;

@@ -60,6 +60,8 @@ const verdicts: Readonly<Record<string, number>> = {
 /** Of more tasks than this only sums are shown. */
 const tasksShownMax = 2_000;
 const rowsMax = 40;
+/** What stands around a table, and the line of the shell below. */
+const rowsAround = 5;
 const pollMs = 150;
 
 interface Look {
@@ -80,7 +82,12 @@ export async function follow(context: Context, id: string): Promise<number> {
       if (last && terminal.live) terminal.draw(pictured(context, last, frame, seen));
     } else {
       last = seen;
-      log ??= journal(terminal, Date.parse(seen.batch.created_at));
+      if (log === undefined) {
+        log = journal(terminal, Date.parse(seen.batch.created_at));
+        const { scope, total_tasks: count } = seen.batch;
+        const tasks = count === 1 ? "1 task" : `${thousands(count)} tasks`;
+        if (!terminal.live && !context.json) terminal.print(`${scope ?? "batch"} ${id}: ${tasks}`);
+      }
       if (terminal.live) terminal.draw(pictured(context, seen, frame));
       else if (!context.json) log({ dag: seen.dag, frame });
       const code = verdicts[seen.batch.status];
@@ -117,7 +124,8 @@ function pictured({ terminal }: Context, { batch, dag }: Look, frame: number, tr
     ...{ beganMs: Date.parse(batch.created_at), nowMs },
   };
   if (dag.tasks.length === 0) return ["", headline(view, terminal), "", `  ${counted(batch, terminal)}`, ""];
-  return (dag.tasks.length > rowsMax ? fan : table)(view, terminal);
+  const fits = dag.tasks.length <= Math.min(rowsMax, terminal.rows - rowsAround);
+  return (fits ? table : fan)(view, terminal);
 }
 
 /** Parents before children, level by level; within one as they were sent. */

@@ -41,19 +41,26 @@ async function ofWork(baton: Client): Promise<Finding[]> {
   try {
     const [who, overview, workers] = await Promise.all([baton.whoami(), baton.overview(), everyWorker(baton)]);
     const { exhausted, dead_letters: dead, receivers_unhealthy: unhealthy } = overview;
-    const some = (what: string, count: number, says: string, mend: string) =>
-      check(what, "none", count > 0 ? { says, mend } : undefined);
+    const some = (what: string, well: string, count: number, says: string, mend: string) =>
+      check(what, well, count > 0 ? { says, mend } : undefined);
     return [
       check("token", `${who.actor}, may ${who.role}`),
       ...ofProcesses(workers),
-      some("receivers", unhealthy, `${unhealthy} cannot be reached`, "GET /receivers says which, and why"),
+      some(
+        "receivers",
+        "all in reach",
+        unhealthy,
+        `${unhealthy} cannot be reached`,
+        "GET /receivers says which, and why",
+      ),
       some(
         "deliveries",
+        "all arrive",
         exhausted,
         `${exhausted} never arrived`,
         "Once their receivers are back: baton bulk replay --status exhausted",
       ),
-      some("dead letters", dead, `${dead} messages could not be read`, "GET /dead-letters says which, and why"),
+      some("dead letters", "none", dead, `${dead} messages could not be read`, "GET /dead-letters says which, and why"),
     ];
   } catch (error) {
     if (!(error instanceof BatonRefused)) throw error;

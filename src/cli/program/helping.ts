@@ -28,6 +28,17 @@ export function helping(program: Command, runs: Runs): void {
       ),
     );
   program
+    .command("mcp")
+    .description(
+      "Baton as tools for a model (Model Context Protocol), over stdio; it only reads unless --write is given",
+    )
+    .option("--write", "also create, run again, cancel, pause and resume")
+    .option("--http", "over HTTP at /mcp, with the token of BATON_MCP_TOKEN")
+    .option("--host <address>", "where it listens, with --http", "127.0.0.1")
+    .option("--port <port>", "where it listens, with --http", "8787")
+    .option("--allow-host <name...>", "names beside those of this machine by which clients ask, with --http")
+    .action(runs(async (_, options) => (await import("../commands/mcp.ts")).mcp(options)));
+  program
     .command("migrate")
     .description("bring the schema of DATABASE_URL up to date, and end")
     .action(runs.alone(async (_, options) => (await import("../commands/migrate.ts")).migrate(options)));

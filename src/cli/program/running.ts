@@ -26,14 +26,14 @@ export function running(program: Command, runs: Runs): void {
     .description("the service of the demo alone: does what the body of each start says")
     .option("--port <port>", "where it listens", "9000")
     .option("--speed <n>", "2 works twice as fast", "1")
-    .action(runs(async (_, options) => (await import("../commands/service.ts")).service(options)));
+    .action(runs(async (_, options) => (await import("../commands/services/service.ts")).service(options)));
   program
     .command("listen")
     .description("a pretend service: prints each call, checks its signature, and reports back")
     .option("--port <port>", "where it listens", "9000")
     .option("--secret <secrets>", "whsec_… of WEBHOOK_SIGNING_SECRET, comma-separated")
     .option("--fail <share>", "the share of works that fails, 0 to 1", "0")
-    .action(runs(async (_, options) => (await import("../commands/listen.ts")).listen(options)));
+    .action(runs(async (_, options) => (await import("../commands/services/listen.ts")).listen(options)));
 }
 
 /** They end the process by themselves. */
