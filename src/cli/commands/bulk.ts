@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bulk, BulkMatched, BulkOperation } from "../../sdk/client.ts";
 import { jsonOf, Mistake, numberOf } from "../arguments.ts";
-import { type Context, contextOf, exits, idOf, type Settings, shortId } from "../context.ts";
+import { type Context, contextOf, exits, idAmong, idOf, type Settings, shortId } from "../context.ts";
 import { interruption } from "../interrupt.ts";
 import { agreed, canAsk } from "../screen/ask.ts";
 import { bulkCounts, bulkPicture } from "../screen/bulk.ts";
@@ -180,18 +180,9 @@ export async function stopBulk(id: string, options: Settings): Promise<number> {
   return exits.success;
 }
 
-/** Of an id or the beginning of one: they are few, and listed newest first. */
-async function bulkIdOf({ baton }: Context, id: string): Promise<string> {
-  if (/^[0-9a-f-]{36}$/i.test(id)) return id;
-  const found: string[] = [];
-  if (/^[0-9a-f-]{8,35}$/i.test(id))
-    for await (const { bulk_id: one } of baton.every("listBulks"))
-      if (one.startsWith(id.toLowerCase()) && found.push(one) > 1) break;
-  const [one, ...more] = found;
-  if (one !== undefined && more.length === 0) return one;
-  throw new Mistake(
-    one === undefined
-      ? `there is no bulk operation with the id ${id}\nTry: baton bulk list`
-      : `"${id}" is the beginning of several ids: give more of it\nTry: baton bulk list`,
-  );
+function bulkIdOf({ baton }: Context, id: string): Promise<string> {
+  async function* ids() {
+    for await (const { bulk_id: one } of baton.every("listBulks")) yield one;
+  }
+  return idAmong(ids(), id, ["bulk operation", "baton bulk list"]);
 }

@@ -1,12 +1,10 @@
-// `baton get`, `why`, `list` and `events`: what there is, and why it is so.
-import type { Batch, ListedBatch, ListedTask, Task, TaskEvent } from "../../sdk/client.ts";
-import { numberOf } from "../arguments.ts";
-import { type Context, contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
+// `baton get`, `why` and `events`: what there is, and why it is so.
+import type { Batch, Task, TaskEvent } from "../../sdk/client.ts";
+import { Mistake } from "../arguments.ts";
+import { contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
 import { interruption } from "../interrupt.ts";
-import { ago, columns } from "../screen/columns.ts";
-import { looks } from "../screen/picture.ts";
-import type { Style } from "../screen/terminal.ts";
 import { type Next, waitsForTasks, whyLines } from "../screen/why.ts";
+import { taskTable } from "./list.ts";
 
 export async function get(id: string, options: Settings): Promise<number> {
   const context = contextOf(options);
@@ -55,79 +53,6 @@ const batchLines = (batch: Batch): string[] =>
 const pairs = (rows: readonly (readonly [string, string | null])[]): string[] =>
   rows.flatMap(([name, value]) => (value === null || value === "" ? [] : [`${name.padEnd(13)} ${value}`]));
 
-const idStyle: Style = "cyan";
-
-function taskTable(tasks: readonly ListedTask[], { terminal }: Context): string[] {
-  const rows = tasks.map((task) => [
-    ...[shortId(task.id), task.status, task.local_id, task.kind],
-    task.failure_reason ?? (task.name === task.local_id ? "" : task.name),
-  ]);
-  return columns(["ID", "STATE", "NAME", "KIND", ""], rows, terminal, (text, row, column) => {
-    if (column === 0) return terminal.paint(idStyle, text);
-    return column === 1 ? terminal.paint(looks[tasks[row]?.status ?? "Waiting"].style, text) : text;
-  });
-}
-
-export interface ListOptions extends Settings {
-  readonly status?: string;
-  readonly kind?: string;
-  readonly scope?: string;
-  readonly batch?: string;
-  readonly limit: string;
-}
-
-/** `what`: batches or tasks. */
-export async function list(what: "batches" | "tasks", options: ListOptions): Promise<number> {
-  const context = contextOf(options);
-  const { baton, terminal } = context;
-  const most = numberOf("limit", options.limit, 1, 10_000);
-  const { status, kind, scope } = options;
-  const filter = { page_size: String(Math.min(most, 100)), ...(status ? { status } : {}), ...(kind ? { kind } : {}) };
-  if (what === "tasks") {
-    const batch = options.batch === undefined ? {} : { batch_id: await idOf(baton, options.batch, "batch") };
-    const tasks = await taken(baton.every("listTasks", { ...filter, ...batch }), most);
-    context.show(tasks, () => (tasks.length > 0 ? taskTable(tasks, context) : ["no tasks"]));
-    return exits.success;
-  }
-  const batches = await taken(baton.every("listBatches", { ...filter, ...(scope ? { scope } : {}) }), most);
-  context.show(batches, () => (batches.length > 0 ? batchTable(batches, terminal) : ["no batches"]));
-  return exits.success;
-}
-
-async function taken<T>(rows: AsyncIterable<T>, most: number): Promise<T[]> {
-  const all: T[] = [];
-  for await (const row of rows) if (all.push(row) >= most) break;
-  return all;
-}
-
-const batchStyles: Readonly<Record<ListedBatch["status"], Style>> = {
-  running: "cyan",
-  paused: "yellow",
-  success: "green",
-  failure: "red",
-  canceled: "magenta",
-};
-
-function batchTable(batches: readonly ListedBatch[], terminal: Context["terminal"]): string[] {
-  const nowMs = Date.now();
-  const rows = batches.map((batch) => {
-    const { success, failure, canceled, skipped } = batch.status_counts;
-    const done = `${success + failure + canceled + skipped}/${batch.total_tasks}`;
-    return [
-      shortId(batch.batch_id),
-      batch.status,
-      done,
-      ago(batch.created_at, nowMs),
-      batch.scope ?? "",
-      batch.kinds.join(", "),
-    ];
-  });
-  return columns(["ID", "STATE", "ENDED", "AGE", "SCOPE", "KINDS"], rows, terminal, (text, row, column) => {
-    if (column === 0) return terminal.paint(idStyle, text);
-    return column === 1 ? terminal.paint(batchStyles[batches[row]?.status ?? "running"], text) : text;
-  });
-}
-
 export async function why(id: string, options: Settings): Promise<number> {
   const context = contextOf(options);
   const { baton } = context;
@@ -166,6 +91,12 @@ export async function events(id: string | undefined, options: EventOptions): Pro
   if (thing?.type === "task") {
     for (const event of await context.baton.events(thing.id)) print(event);
     if (!options.follow) return exits.success;
+  }
+  if (!options.follow) {
+    const what = id === undefined ? "those of all" : "those of a batch";
+    throw new Mistake(
+      `${what} are followed as they happen\nTry: baton events${id === undefined ? "" : ` ${id}`} --follow`,
+    );
   }
   const signal = interruption();
   const batch = thing?.type === "batch" ? { batchId: thing.id } : {};

@@ -51,16 +51,22 @@ async function ofWork(baton: Client): Promise<Finding[]> {
         "all in reach",
         unhealthy,
         `${unhealthy} cannot be reached`,
-        "GET /receivers says which, and why",
+        "baton list receivers says which, and why",
       ),
       some(
         "deliveries",
         "all arrive",
         exhausted,
         `${exhausted} never arrived`,
-        "Once their receivers are back: baton bulk replay --status exhausted",
+        "baton list deliveries --status exhausted says why; then baton bulk replay --status exhausted",
       ),
-      some("dead letters", "none", dead, `${dead} messages could not be read`, "GET /dead-letters says which, and why"),
+      some(
+        "dead letters",
+        "none",
+        dead,
+        `${dead} messages could not be read`,
+        "baton list dead-letters says which, and why",
+      ),
     ];
   } catch (error) {
     if (!(error instanceof BatonRefused)) throw error;
@@ -98,7 +104,10 @@ export function ofProcesses(processes: readonly WorkerProcess[]): Finding[] {
             "event loops",
             "on time",
             lagMs > lagMaxMs
-              ? { says: `one was held up for ${lagMs} ms`, mend: "Give the process more CPU: GET /workers says which" }
+              ? {
+                  says: `one was held up for ${lagMs} ms`,
+                  mend: "Give the process more CPU: baton list workers says which",
+                }
               : undefined,
           ),
           check(

@@ -2,6 +2,8 @@
 import { Argument, type Command } from "commander";
 import { given, type Runs } from "./runs.ts";
 
+const listed = ["batches", "tasks", "deliveries", "receivers", "limits", "workers", "dead-letters"] as const;
+
 export function batches(program: Command, runs: Runs): void {
   program
     .command("submit")
@@ -29,14 +31,15 @@ export function batches(program: Command, runs: Runs): void {
     .action(runs(async ([id], options) => (await import("../commands/inspect.ts")).why(given(id), options)));
   program
     .command("list")
-    .description("list batches or tasks, newest first")
-    .addArgument(new Argument("[what]").choices(["batches", "tasks"]).default("batches"))
-    .option("--status <states>", "in one of these states, comma-separated")
-    .option("--kind <text>", "of a kind that contains this")
-    .option("--scope <scope>", "batches of this scope")
-    .option("--batch <id>", "tasks of this batch")
+    .description("list batches, tasks, or what operators look at, newest first or by name")
+    .addArgument(new Argument("[what]").choices(listed).default("batches"))
+    .option("--status <states>", "batches, tasks, deliveries: in one of these states, comma-separated")
+    .option("--kind <text>", "batches, tasks: of a kind that contains this")
+    .option("--scope <scope>", "batches: of this scope")
+    .option("--batch <id>", "tasks, deliveries: of this batch")
+    .option("--receiver <host:port>", "deliveries: to this receiver")
     .option("--limit <n>", "how many at most", "20")
-    .action(runs(async ([what], options) => (await import("../commands/inspect.ts")).list(what as "tasks", options)));
+    .action(runs(async ([what], options) => (await import("../commands/list.ts")).list(what as "tasks", options)));
   program
     .command("events")
     .description("the transitions of a task; with --follow those of a task, a batch or all, as they happen")

@@ -2,6 +2,7 @@
 // it could be done.
 import { beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
+import { startReceiver } from "#test/receiver";
 import { until } from "#test/until";
 import { stage } from "./stage.ts";
 
@@ -107,4 +108,35 @@ it("says where in the file a schedule is wrong, and which names are open", async
   expect((await baton("schedule", "put", fileOf("open.yaml", nightly))).error).toMatch(
     /Try: baton schedule put .* --set kind=…/,
   );
+});
+
+it("lists what operators look at, and replays a notification by the beginning of its id", async () => {
+  const service = await startReceiver();
+  const on_success = [{ kind: "Webhook", params: { url: `${service.url}/ended`, verb: "Post" } }];
+  const rules = [
+    { type: "Concurrency", max_concurrency: 2, matcher: { kind: "listed", status: "Running", fields: [] } },
+  ];
+  const { gate = "" } = await cluster.create([
+    { id: "gate", name: "gate", kind: "listed", on_start: { kind: "Wait" }, rules, on_success },
+  ]);
+  await until(async () => (await cluster.status(gate)) === "Running");
+  expect((await baton("list", "limits")).out).toMatch(/^listed +Concurrency +1 of 2 +0$/m);
+  expect((await baton("list", "workers")).out).toMatch(/^\d+ +api,worker +\d+\.\d+\.\d+ /m);
+  await baton("override", gate, "--status", "Success", "--reason", "go");
+  const at = new URL(service.url).host;
+  const arrived = await until(async () => {
+    const { out } = await baton("list", "deliveries", "--receiver", at, "--status", "success");
+    return /^\S{18} +success +1 /m.test(out) ? out : undefined;
+  });
+  expect(arrived).toContain(`end of ${gate.slice(0, 18)}`);
+  const called = new RegExp(`^(http://)?${at} +closed`, "m");
+  await until(async () => called.test((await baton("list", "receivers")).out), 20_000);
+  expect((await baton("list", "dead-letters")).out).toBe("no dead letters\n");
+  const [{ id }] = await json("list", "deliveries", "--receiver", at);
+  expect((await baton("replay", id.slice(0, 23))).out).toBe(`delivery ${id} is sent again\n`);
+  expect((await baton("replay", "0123456789")).error).toMatch(
+    /there is no delivery with the id[\s\S]*baton list deliveries/,
+  );
+  expect((await baton("list", "workers", "--kind", "x")).error).toContain("kind");
+  expect((await baton("events")).error).toMatch(/Try: baton events --follow$/);
 });
