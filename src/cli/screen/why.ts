@@ -3,7 +3,10 @@ import type { Blocker, ListedTask, Rule, Task } from "../../sdk/client.ts";
 import { shortId } from "../context.ts";
 
 /** How the reader asks further: `baton why 019b…` in a shell, another tool for a model. */
-export type Next = (what: "why" | "events" | "rerun" | "resume" | "complete" | "fail" | "doctor", id?: string) => string;
+export type Next = (
+  what: "why" | "events" | "rerun" | "resume" | "complete" | "fail" | "doctor",
+  id?: string,
+) => string;
 
 /** `tasks`: those of its batch, where it waits for some of them. */
 export function whyLines(task: Task, tasks: readonly ListedTask[], next: Next): string[] {

@@ -132,7 +132,11 @@ it.each([
 });
 
 it("finds what keeps tasks from running", async () => {
-  const well = await baton("doctor");
+  const well = await until(async () => {
+    const found = await baton("doctor");
+    // A process is listed a moment after it is ready.
+    return found.out.includes("1 alive") ? found : undefined;
+  });
   expect(well.code).toBe(0);
   for (const what of ["Postgres", "NATS", "clock", "token", "workers"])
     expect(well.out).toMatch(new RegExp(`^ok +${what} `, "m"));

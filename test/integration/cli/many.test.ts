@@ -121,7 +121,7 @@ it("lists what operators look at, and replays a notification by the beginning of
   ]);
   await until(async () => (await cluster.status(gate)) === "Running");
   expect((await baton("list", "limits")).out).toMatch(/^listed +Concurrency +1 of 2 +0$/m);
-  expect((await baton("list", "workers")).out).toMatch(/^\d+ +api,worker +\d+\.\d+\.\d+ /m);
+  await until(async () => /^\d+ +api,worker +\d+\.\d+\.\d+ /m.test((await baton("list", "workers")).out));
   await baton("override", gate, "--status", "Success", "--reason", "go");
   const at = new URL(service.url).host;
   const arrived = await until(async () => {

@@ -15,6 +15,8 @@ const open: { close(): unknown }[] = [];
 
 beforeAll(async () => {
   cluster = await startCluster({ together: true });
+  // A process is listed a moment after it is ready.
+  await until(async () => (await cluster.sql`select from process where 'worker' = any(roles)`).length > 0);
 });
 afterAll(async () => void (await Promise.all(open.map((one) => one.close()))));
 
@@ -97,6 +99,9 @@ it.each(revisions)("checks, creates, explains, changes and runs again (revision 
   const why = await call(one, "why", { id: after });
   expect(why.text).toBe(`after is Waiting. It waits for:\n  gate, which is Running: why with ${gate}`);
   expect(why.blocked_by).toEqual([{ type: "dependency", task_id: gate }]);
+  expect((await call(one, "why", { id: gate })).text).toContain(
+    "gate is a gate, and waits for somebody's word\nTry: ask a person",
+  );
 
   expect(await call(one, "get", { id: made.batch_id })).toMatchObject({
     batch: { status: "running" },

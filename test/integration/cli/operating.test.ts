@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { freshDatabase } from "#test/services";
+import { until } from "#test/until";
 import { stage } from "./stage.ts";
 
 let cluster: Cluster;
@@ -13,6 +14,8 @@ const other = createServer((_, response) => response.end("{}"));
 
 beforeAll(async () => {
   cluster = await startCluster({ together: true });
+  // A process is listed a moment after it is ready.
+  await until(async () => (await cluster.sql`select from process where 'worker' = any(roles)`).length > 0);
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
 });
 afterAll(() => void other.close());
@@ -39,7 +42,7 @@ it("looks at Postgres, NATS, the streams, the clocks and HOST_URL, and finds the
   ])
     expect(out, what).toMatch(new RegExp(`^ok +${what} `, "m"));
   expect(out).toMatch(/^warning +HOST_URL +\S+ is this machine alone$/m);
-  expect(code).toBe(0);
+  expect(code, out).toBe(0);
 });
 
 it("says what is wrong with each and how to mend it, without a password", async () => {
