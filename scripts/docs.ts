@@ -9,7 +9,9 @@ import { metrics, processMetrics } from "../src/telemetry/metrics.ts";
 import type { Label, Metric } from "../src/telemetry/registry.ts";
 import { edgesPath, renderEdges } from "./edges.ts";
 import { lifecyclePath, renderLifecycle } from "./lifecycle.ts";
+import { mcpOperationsPath, renderMcpOperations } from "./mcp-operations.ts";
 import { referencePages } from "./reference.ts";
+import { cliReferencePath, renderCliReference } from "./reference-cli.ts";
 import { renderSdkOperations, sdkOperationsPath } from "./sdk-operations.ts";
 import { renderSdkTypes, sdkTypesPath } from "./sdk-types.ts";
 
@@ -20,7 +22,9 @@ export const generated: readonly { readonly path: string; readonly render: () =>
   { path: "docs/metrics.md", render: renderMetricsPage },
   { path: sdkTypesPath, render: renderSdkTypes },
   { path: sdkOperationsPath, render: renderSdkOperations },
+  { path: mcpOperationsPath, render: renderMcpOperations },
   ...referencePages,
+  { path: cliReferencePath, render: renderCliReference },
 ];
 
 function renderConfiguration(): string {

@@ -13,7 +13,8 @@ const entries = {
 } as const;
 
 /** Compiled in. Everything else is a dependency of the package. */
-const compiledIn = /^(effect|xstate|commander|yaml|standardwebhooks|@stablelib\/base64|fast-sha256)(\/|$)/;
+const compiledIn =
+  /^(effect|xstate|commander|yaml|standardwebhooks|@stablelib\/base64|fast-sha256|@modelcontextprotocol\/(server|core)|zod)(\/|$)/;
 
 /** All files lie in one folder then, so that places which are found by a file's own place are others. */
 const places: Readonly<Record<string, readonly (readonly [string, string])[]>> = {

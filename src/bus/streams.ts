@@ -131,7 +131,7 @@ export class Streams {
 }
 
 /** Each setting that is not as it should be: "max_bytes: 1 → 2". What the server adds by itself does not count. */
-function changesOf(wanted: object, present: object): string[] {
+export function changesOf(wanted: object, present: object): string[] {
   return Object.entries(wanted).flatMap(([key, to]) => {
     const from = (present as Record<string, unknown>)[key];
     return JSON.stringify(from) === JSON.stringify(to)
@@ -148,7 +148,7 @@ function refusalOf(error: unknown): string {
 }
 
 /** False where something is not there; any other error is thrown. */
-function orMissing(error: unknown): false {
+export function orMissing(error: unknown): false {
   const { name, code, api_error: api } = error as { name?: string; code?: unknown; api_error?: { code?: number } };
   const missing =
     name === "StreamNotFoundError" || name === "ConsumerNotFoundError" || code === 404 || api?.code === 404;

@@ -16,3 +16,12 @@ export function urlOf(option: string, text: string): string {
   if (protocol === "http:" || protocol === "https:") return text;
   throw new Mistake(`--${option} takes a URL as http://127.0.0.1:8085, not "${text}"`);
 }
+
+/** `option`: as it is typed. */
+export function jsonOf(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Mistake(`${option} takes JSON, not ${text}\nTry: ${option} '{"count": 3}', or ${option} '"a text"'`);
+  }
+}

@@ -1,52 +1,100 @@
-// Reads a batch from a file: JSON or YAML, with names in double braces that --set fills in. Knows where in the file each part stands, so
-// that a fault that Baton finds is shown by line and column. What would silently become another value is refused.
+// Reads a batch or a schedule from a file: JSON or YAML, with names in double braces that --set fills in. Knows where in the file each part
+// stands, so that a fault that Baton finds is shown by line and column. What would silently become another value is refused.
 import { readFile } from "node:fs/promises";
-import { text as textOf } from "node:stream/consumers";
+import { text as streamText } from "node:stream/consumers";
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { NewBatch } from "../sdk/client.ts";
+import { BatonRefused, type NewBatch, type ScheduleInput } from "../sdk/client.ts";
 import { Mistake } from "./arguments.ts";
 
-export interface BatchFile {
-  readonly batch: NewBatch;
+type Values = Readonly<Record<string, string>>;
+
+interface Source {
   /** "pipeline.yaml:11:13" of a JSON pointer into the body. */
   place(pointer: string): string;
 }
 
+export interface BatchFile extends Source {
+  readonly batch: NewBatch;
+}
+
 /** "-" is the standard input. Throws a `Mistake` that says where the file is wrong. */
-export async function readBatchFile(file: string, values: Readonly<Record<string, string>>): Promise<BatchFile> {
-  const text = filled(file === "-" ? await textOf(process.stdin) : await readFile(file, "utf8"), file, values);
-  return parseBatchFile(text, file === "-" ? "standard input" : file);
+export async function readBatchFile(file: string, values: Values): Promise<BatchFile> {
+  return parseBatchFile(await textOf(file, values, "submit"), nameOf(file));
 }
 
 export function parseBatchFile(text: string, name: string): BatchFile {
+  const { value, place } = parsed(text, name);
+  if (typeof value !== "object" || value === null)
+    throw new Mistake(`${name} holds no batch: it takes a list of tasks, or an object with "tasks"`);
+  return { batch: value as NewBatch, place };
+}
+
+/** The same of a schedule: what PUT /schedules/{name} takes. */
+export async function readScheduleFile(file: string, values: Values) {
+  const { value, place } = parsed(await textOf(file, values, "schedule put"), nameOf(file));
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Mistake(`${nameOf(file)} holds no schedule: it takes an object with "cron" or "every_secs", and "batch"`);
+  return { schedule: value as ScheduleInput, place };
+}
+
+/** Of `--set name=value`. */
+export const valuesOf = (sets: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    sets.map((one) => {
+      const at = one.indexOf("=");
+      return at < 0 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
+    }),
+  );
+
+/** What Baton refused, each fault with its place in the file. */
+export function placed(error: unknown, source: Source): unknown {
+  if (!(error instanceof BatonRefused) || error.faults.length === 0) return error;
+  const details = error.details.map((detail, i) => {
+    const path = error.faults[i]?.path;
+    return path?.startsWith("/") ? `${source.place(path)}: ${detail}` : detail;
+  });
+  const { status, message, code, faults } = error;
+  return new BatonRefused(status, message, { ...(code ? { code } : {}), details, faults });
+}
+
+const nameOf = (file: string): string => (file === "-" ? "standard input" : file);
+
+async function textOf(file: string, values: Values, command: string): Promise<string> {
+  return filled(file === "-" ? await streamText(process.stdin) : await readFile(file, "utf8"), file, values, command);
+}
+
+function parsed(text: string, name: string): Source & { readonly value: unknown } {
   const lines = new LineCounter();
-  let parsed: Document | undefined;
+  let made: Document | undefined;
   const document = () => {
-    parsed ??= parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true, version: "1.2" });
-    return parsed;
+    made ??= parseDocument(text, { lineCounter: lines, prettyErrors: false, intAsBigInt: true, version: "1.2" });
+    return made;
   };
   const placeAt = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  const batch = quick(text) ?? slow(document(), placeAt);
-  if (typeof batch !== "object" || batch === null)
-    throw new Mistake(`${name} holds no batch: it takes a list of tasks, or an object with "tasks"`);
+  const value = quick(text) ?? slow(document(), placeAt);
   // Editors find the schema of a file by it; Baton takes no such field.
-  if (!Array.isArray(batch)) delete (batch as Record<string, unknown>).$schema;
-  return { batch: batch as NewBatch, place: (pointer) => placeAt(offsetOf(document(), pointer)) };
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    delete (value as { $schema?: unknown }).$schema;
+  return { value, place: (pointer) => placeAt(offsetOf(document(), pointer)) };
 }
 
-function filled(text: string, file: string, values: Readonly<Record<string, string>>): string {
+/** `{{name=value}}` gives a value for all places of the name, where `--set` gives none. */
+function filled(text: string, file: string, values: Values, command: string): string {
+  const open = /\{\{\s*([\w-]+)\s*(?:=([^{}\n]*))?\}\}/g;
+  const all: Record<string, string> = {};
+  for (const [, key = "", value] of text.matchAll(open)) if (value !== undefined) all[key] ??= value.trim();
+  Object.assign(all, values);
   const missing = new Set<string>();
-  const whole = text.replace(/\{\{\s*([\w-]+)\s*\}\}/g, (_, key: string) => {
-    const value = values[key];
-    if (value === undefined) missing.add(key);
-    return value ?? "";
+  const whole = text.replace(open, (_, key: string) => {
+    if (!Object.hasOwn(all, key)) missing.add(key);
+    return all[key] ?? "";
   });
   if (missing.size === 0) return whole;
   const sets = [...missing].map((key) => `--set ${key}=…`).join(" ");
-  throw new Mistake(`${file} leaves ${[...missing].join(", ")} open\nTry: baton submit ${file} ${sets}`);
+  throw new Mistake(`${file} leaves ${[...missing].join(", ")} open\nTry: baton ${command} ${file} ${sets}`);
 }
 
 /** JSON, which is read far faster; numbers of many digits go the slow way, which sees what they would become. */
@@ -94,7 +142,7 @@ function offsetOf(document: Document, pointer: string): number {
   for (const raw of pointer.split("/").slice(1)) {
     const key = raw.replace(/~1/g, "/").replace(/~0/g, "~");
     if (isAlias(node)) node = node.resolve(document);
-    const pair = isMap(node) ? node.items.find((one) => nameOf(one.key) === key) : undefined;
+    const pair = isMap(node) ? node.items.find((one) => keyOf(one.key) === key) : undefined;
     const next: unknown = pair ? pair.value : isSeq(node) ? node.items[Number(key)] : undefined;
     if (next === undefined && pair === undefined) break;
     node = next;
@@ -105,4 +153,4 @@ function offsetOf(document: Document, pointer: string): number {
 }
 
 const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
-const nameOf = (key: unknown): string => String(isScalar(key) ? key.value : key);
+const keyOf = (key: unknown): string => String(isScalar(key) ? key.value : key);

@@ -29,15 +29,15 @@ export const completionScript = (shell: (typeof shells)[number]): string => scri
 /** "word<TAB>what it does", for the last of the words that were typed. */
 export function candidates(program: Command, words: readonly string[]): string[] {
   const last = words.at(-1) ?? "";
-  const name = words.slice(0, -1).find((word) => !word.startsWith("-"));
-  const command = program.commands.find((one) => one.name() === name);
-  const options = [...(command ?? program).options, ...program.options].flatMap(({ long, description }) =>
+  let command = program;
+  for (const word of words.slice(0, -1)) command = command.commands.find((one) => one.name() === word) ?? command;
+  const options = [...command.options, ...program.options].flatMap(({ long, description }) =>
     long ? [[long, description] as const] : [],
   );
-  const commands = program.commands
+  const commands = command.commands
     .filter((one) => !one.name().startsWith("complete-"))
     .map((one) => [one.name(), one.description()] as const);
-  const choices = command?.registeredArguments[0]?.argChoices?.map((choice) => [choice, ""] as const) ?? [];
-  const all = last.startsWith("-") ? options : command ? choices : commands;
+  const choices = command.registeredArguments[0]?.argChoices?.map((choice) => [choice, ""] as const) ?? [];
+  const all = last.startsWith("-") ? options : command.commands.length > 0 ? commands : choices;
   return [...new Map(all)].filter(([word]) => word.startsWith(last)).map(([word, says]) => `${word}\t${says}`);
 }

@@ -9,6 +9,8 @@ export const exits = { success: 0, failure: 1, cannot: 2, canceled: 3, interrupt
 export interface Settings {
   readonly url: string;
   readonly token?: string;
+  /** The profile that the two are of. */
+  readonly profile?: string;
   readonly json?: boolean;
   readonly plain?: boolean;
 }
@@ -20,9 +22,6 @@ export interface Context {
   /** Prints `value` for programs, or `lines` for people. */
   show(value: unknown, lines: () => readonly string[]): void;
 }
-
-export const urlDefault = () => process.env.BATON_URL || `http://127.0.0.1:${process.env.PORT || 8085}`;
-export const tokenDefault = () => process.env.BATON_TOKEN || process.env.AUTH_TOKEN;
 
 export function contextOf({ url, token, json = false, plain = false }: Settings): Context {
   const terminal = openTerminal(process.stdout, plain || json);
@@ -70,3 +69,25 @@ export async function thingOf(baton: Client, id: string, type?: Thing["type"]): 
 /** The same where only a batch, or only a task, will do. */
 export const idOf = async (baton: Client, id: string, type: Thing["type"]): Promise<string> =>
   (await thingOf(baton, id, type)).id;
+
+/**
+ * The id of something that the search does not find, of its beginning: by a walk over its listing. `what`: as it is called, and how it
+ * is listed.
+ */
+export async function idAmong(
+  rows: AsyncIterable<string>,
+  id: string,
+  [what, listing]: readonly [string, string],
+): Promise<string> {
+  if (/^[0-9a-f-]{36}$/i.test(id)) return id;
+  const found: string[] = [];
+  if (/^[0-9a-f-]{8,35}$/i.test(id))
+    for await (const one of rows) if (one.startsWith(id.toLowerCase()) && found.push(one) > 1) break;
+  const [one, ...more] = found;
+  if (one !== undefined && more.length === 0) return one;
+  throw new Mistake(
+    one === undefined
+      ? `there is no ${what} with the id ${id}\nTry: ${listing}`
+      : `"${id}" is the beginning of several ids: give more of it\nTry: ${listing}`,
+  );
+}

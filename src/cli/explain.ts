@@ -29,6 +29,9 @@ function nextOf(code: string, details: readonly string[]): string | undefined {
   if (code === "unavailable" || code === "busy") return "Try: baton doctor";
   if (code === "batch_not_complete") return "Try: baton watch with its id, and again when it is complete";
   if (code === "not_in_this_state") return "Try: baton get with its id says in which state it is";
+  if (code === "unknown_schedule") return "Try: baton schedule list";
+  if (code === "unknown_delivery") return "Try: baton list deliveries";
+  if (code === "unknown_bulk") return "Try: baton bulk list";
   if (code.startsWith("unknown_")) return "Try: baton list";
   const guarded = details.some((detail) => /loopback|private|blocked|not allowed/i.test(detail));
   return guarded

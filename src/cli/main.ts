@@ -7,7 +7,6 @@ import { makeProgram } from "./program.ts";
 const program = makeProgram((code) => {
   process.exitCode = code;
 });
-for (const command of [program, ...program.commands]) command.exitOverride();
 // A reader that has seen enough (`| head`) is no fault.
 process.stdout.on("error", () => process.exit());
 

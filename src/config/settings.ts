@@ -139,9 +139,24 @@ export class ConfigError extends Error {
 
 /** The configuration, or a ConfigError that lists every fault. An empty variable counts as one that is not set. */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  return readRows<Config>(rows(), env);
+}
+
+export type DatabaseConfig = Pick<Config, CamelOf<keyof typeof databaseSettings>>;
+const databaseSettings = { DATABASE_URL: sections.Required.DATABASE_URL, ...sections.Database };
+
+/** The same for a program that opens nothing but Postgres: other settings may be missing or wrong. */
+export function loadDatabaseConfig(env: Readonly<Record<string, string | undefined>>): DatabaseConfig {
+  return readRows<DatabaseConfig>(Object.entries(databaseSettings) as [EnvName, as.Setting<unknown>][], env);
+}
+
+function readRows<T extends object>(
+  list: readonly (readonly [EnvName, as.Setting<unknown>])[],
+  env: Readonly<Record<string, string | undefined>>,
+): T {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, row] of rows()) {
+  for (const [name, row] of list) {
     const raw = env[name] || row.preset;
     if (raw === "") {
       values[camel(name)] = row.unset;
@@ -154,7 +169,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   faults.push(...capPairs(values, env));
   if (faults.length > 0) throw new ConfigError(faults);
-  return Object.freeze(values as Config);
+  return Object.freeze(values as T);
 }
 
 /** The values in effect, by the name of their variable, for the first log line. Secrets only say that they are set. */
@@ -208,6 +223,7 @@ function show(row: as.Setting<unknown>, raw: string): string {
 export const camel = (name: string): string =>
   name.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+type CamelOf<S extends EnvName> = Camel<S>;
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Pascal<Tail>}`
   : Lowercase<S>;

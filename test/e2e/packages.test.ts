@@ -3,6 +3,8 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freshDatabase, freshNats } from "#test/services";
 import { until } from "#test/until";
@@ -164,6 +166,21 @@ it("serves from the package, and the SDK's package talks to it, also on an older
   child.kill("SIGTERM");
   expect(await exited).toBe(0);
 }, 120_000);
+
+it("is tools for a model, with nothing else installed", async () => {
+  const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+  const transport = new StdioClientTransport({
+    command: baton,
+    args: ["--url", "http://127.0.0.1:9", "mcp"],
+    cwd: folder,
+  });
+  await client.connect(transport);
+  expect((await client.listTools()).tools.map(({ name }) => name)).toContain("why");
+  const answer = await client.callTool({ name: "search", arguments: { q: "x" } });
+  expect(answer).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("No Baton answers") }] });
+  await client.close();
+  expect(existsSync(join(installed, "@modelcontextprotocol"))).toBe(false);
+});
 
 it("names the command that brings a Postgres for development, and the Node that it needs", () => {
   const { status, stderr } = node(baton, "dev");

@@ -72,8 +72,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   sdk: { ours: [], packages: [], builtins: [] },
   cli: {
-    ours: ["sdk", "config", "store/maintenance", "domain/values/version"],
-    packages: ["effect", "commander", "yaml"],
+    ours: ["sdk", "config", "store/maintenance", "bus/look", "domain/values/version"],
+    packages: ["effect", "commander", "yaml", "@modelcontextprotocol/server"],
   },
   web: { ours: ["sdk"], packages: ["*"], builtins: [] },
   roles: { ours: ["*"], packages: ["*"] },

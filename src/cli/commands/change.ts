@@ -1,7 +1,7 @@
 // `baton cancel`, `pause`, `resume`, `rerun`, `override`, `replay`, and `complete` and `fail` by a handle: what changes something.
 import { report, type TaskOverride, type TaskPatch } from "../../sdk/client.ts";
-import { Mistake } from "../arguments.ts";
-import { type Context, contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
+import { jsonOf, Mistake } from "../arguments.ts";
+import { type Context, contextOf, exits, idAmong, idOf, type Settings, shortId, thingOf } from "../context.ts";
 
 export interface ReasonOptions extends Settings {
   readonly reason?: string;
@@ -95,7 +95,11 @@ export async function replay(id: string | undefined, { since, ...settings }: Rep
     context.show({ replayed }, () => [`${replayed} deliveries are sent again`]);
     return exits.success;
   }
-  const delivery = await context.baton.replay(id ?? "");
+  async function* ids() {
+    for await (const { id: one } of context.baton.every("listDeliveries")) yield one;
+  }
+  const whole = await idAmong(ids(), id ?? "", ["delivery", "baton list deliveries"]);
+  const delivery = await context.baton.replay(whole);
   context.show(delivery, () => [`delivery ${delivery.id} is sent again`]);
   return exits.success;
 }
@@ -119,11 +123,3 @@ export const complete = (handle: string, { result, ...settings }: EndOptions): P
 
 export const fail = (handle: string, { reason = "failed by hand", ...settings }: EndOptions): Promise<number> =>
   end(handle, { status: "Failure", failure_reason: reason }, settings);
-
-function jsonOf(option: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Mistake(`${option} takes JSON, not ${text}\nTry: ${option} '{"count": 3}', or ${option} '"a text"'`);
-  }
-}

@@ -1,11 +1,10 @@
-// `baton get`, `why`, `list` and `events`: what there is, and why it is so.
-import type { Batch, Blocker, ListedBatch, ListedTask, Rule, Task, TaskEvent } from "../../sdk/client.ts";
-import { numberOf } from "../arguments.ts";
-import { type Context, contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
+// `baton get`, `why` and `events`: what there is, and why it is so.
+import type { Batch, Task, TaskEvent } from "../../sdk/client.ts";
+import { Mistake } from "../arguments.ts";
+import { contextOf, exits, idOf, type Settings, shortId, thingOf } from "../context.ts";
 import { interruption } from "../interrupt.ts";
-import { ago, columns } from "../screen/columns.ts";
-import { looks } from "../screen/picture.ts";
-import type { Style } from "../screen/terminal.ts";
+import { type Next, waitsForTasks, whyLines } from "../screen/why.ts";
+import { taskTable } from "./list.ts";
 
 export async function get(id: string, options: Settings): Promise<number> {
   const context = contextOf(options);
@@ -54,79 +53,6 @@ const batchLines = (batch: Batch): string[] =>
 const pairs = (rows: readonly (readonly [string, string | null])[]): string[] =>
   rows.flatMap(([name, value]) => (value === null || value === "" ? [] : [`${name.padEnd(13)} ${value}`]));
 
-const idStyle: Style = "cyan";
-
-function taskTable(tasks: readonly ListedTask[], { terminal }: Context): string[] {
-  const rows = tasks.map((task) => [
-    ...[shortId(task.id), task.status, task.local_id, task.kind],
-    task.failure_reason ?? (task.name === task.local_id ? "" : task.name),
-  ]);
-  return columns(["ID", "STATE", "NAME", "KIND", ""], rows, terminal, (text, row, column) => {
-    if (column === 0) return terminal.paint(idStyle, text);
-    return column === 1 ? terminal.paint(looks[tasks[row]?.status ?? "Waiting"].style, text) : text;
-  });
-}
-
-export interface ListOptions extends Settings {
-  readonly status?: string;
-  readonly kind?: string;
-  readonly scope?: string;
-  readonly batch?: string;
-  readonly limit: string;
-}
-
-/** `what`: batches or tasks. */
-export async function list(what: "batches" | "tasks", options: ListOptions): Promise<number> {
-  const context = contextOf(options);
-  const { baton, terminal } = context;
-  const most = numberOf("limit", options.limit, 1, 10_000);
-  const { status, kind, scope } = options;
-  const filter = { page_size: String(Math.min(most, 100)), ...(status ? { status } : {}), ...(kind ? { kind } : {}) };
-  if (what === "tasks") {
-    const batch = options.batch === undefined ? {} : { batch_id: await idOf(baton, options.batch, "batch") };
-    const tasks = await taken(baton.every("listTasks", { ...filter, ...batch }), most);
-    context.show(tasks, () => (tasks.length > 0 ? taskTable(tasks, context) : ["no tasks"]));
-    return exits.success;
-  }
-  const batches = await taken(baton.every("listBatches", { ...filter, ...(scope ? { scope } : {}) }), most);
-  context.show(batches, () => (batches.length > 0 ? batchTable(batches, terminal) : ["no batches"]));
-  return exits.success;
-}
-
-async function taken<T>(rows: AsyncIterable<T>, most: number): Promise<T[]> {
-  const all: T[] = [];
-  for await (const row of rows) if (all.push(row) >= most) break;
-  return all;
-}
-
-const batchStyles: Readonly<Record<ListedBatch["status"], Style>> = {
-  running: "cyan",
-  paused: "yellow",
-  success: "green",
-  failure: "red",
-  canceled: "magenta",
-};
-
-function batchTable(batches: readonly ListedBatch[], terminal: Context["terminal"]): string[] {
-  const nowMs = Date.now();
-  const rows = batches.map((batch) => {
-    const { success, failure, canceled, skipped } = batch.status_counts;
-    const done = `${success + failure + canceled + skipped}/${batch.total_tasks}`;
-    return [
-      shortId(batch.batch_id),
-      batch.status,
-      done,
-      ago(batch.created_at, nowMs),
-      batch.scope ?? "",
-      batch.kinds.join(", "),
-    ];
-  });
-  return columns(["ID", "STATE", "ENDED", "AGE", "SCOPE", "KINDS"], rows, terminal, (text, row, column) => {
-    if (column === 0) return terminal.paint(idStyle, text);
-    return column === 1 ? terminal.paint(batchStyles[batches[row]?.status ?? "running"], text) : text;
-  });
-}
-
 export async function why(id: string, options: Settings): Promise<number> {
   const context = contextOf(options);
   const { baton } = context;
@@ -138,62 +64,19 @@ export async function why(id: string, options: Settings): Promise<number> {
     );
     return exits.success;
   }
-  const say = (line: string) => context.terminal.print(line);
-  if (task.ended_at !== null) {
-    say(`${task.local_id} has ended: ${task.status}${task.failure_reason ? `, ${task.failure_reason}` : ""}`);
-    say(`Try: baton events ${task.id}`);
-    if (task.status === "Failure") say(` or: baton rerun ${task.batch_id}`);
-    return exits.success;
-  }
-  const blockers = task.blocked_by ?? [];
-  if (blockers.length === 0 && task.start_kind === "Wait") {
-    const handle = `${options.url.replace(/\/+$/, "")}/task/${task.id}`;
-    const prompt = task.actions.find(({ kind }) => kind === "Wait")?.params?.prompt;
-    say(`${task.local_id} is a gate, and waits for somebody's word${prompt ? `: ${prompt}` : ""}`);
-    say(`Try: baton complete ${handle}`);
-    say(` or: baton fail ${handle} --reason "…"`);
-    return exits.success;
-  }
-  if (blockers.length === 0) {
-    say(`${task.local_id} is ${task.status}: it runs, and was last heard of at ${task.last_updated}`);
-    say(`It is timed out after ${task.timeout} s without a sign of life.`);
-    return exits.success;
-  }
-  say(`${task.local_id} is ${task.status}. It waits for:`);
-  const parents = new Map<string, ListedTask>();
-  if (blockers.some(({ type }) => type === "dependency"))
-    for (const one of (await baton.dag(task.batch_id)).tasks) parents.set(one.id, one);
-  for (const blocker of blockers) say(`  ${blockerLine(blocker, task, parents)}`);
+  const { tasks } = waitsForTasks(task) ? await baton.dag(task.batch_id) : { tasks: [] };
+  for (const line of whyLines(task, tasks, nextFor(baton.url))) context.terminal.print(line);
   return exits.success;
 }
 
-function blockerLine(blocker: Blocker, task: Task, parents: ReadonlyMap<string, ListedTask>): string {
-  const { type, until, host } = blocker;
-  switch (type) {
-    case "dependency": {
-      const parent = parents.get(blocker.task_id ?? "");
-      if (!parent) return `the task ${blocker.task_id}`;
-      return `${parent.local_id}, which is ${parent.status}: baton why ${parent.id}`;
-    }
-    case "rule": {
-      const { used, limit, missing, holders: users = [] } = blocker;
-      const rule = blocker.rule as Rule | undefined;
-      const lacks = missing ? `; its metadata lacks ${JSON.stringify(missing)}` : "";
-      const by = users.length > 0 ? `, by ${users.map(shortId).join(", ")}` : "";
-      return `a rule (${rule?.type ?? "?"} of ${rule?.matcher.kind ?? "?"}): ${used} of ${limit} used${by}${until ? `; the next at ${until}` : ""}${lacks}`;
-    }
-    case "paused":
-      return `somebody to resume it: baton resume ${task.id}`;
-    case "circuit":
-      return `${host}, which could not be reached; it is tried again at ${until}`;
-    case "unreachable":
-      return `${host}: ${blocker.error}; it is tried again at ${until}`;
-    case "slots":
-      return host ? `a free call slot to ${host}` : "a worker with a free call slot: baton doctor";
-    default:
-      return `${type === "backoff" ? "its next try" : "its time"}: ${until}`;
-  }
-}
+/** Commands; a gate is answered by its handle. */
+const nextFor =
+  (url: string): Next =>
+  (what, id) => {
+    if (what === "complete") return `baton complete ${url}/task/${id}`;
+    if (what === "fail") return `baton fail ${url}/task/${id} --reason "…"`;
+    return `baton ${what}${id === undefined ? "" : ` ${id}`}`;
+  };
 
 export interface EventOptions extends Settings {
   readonly follow?: boolean;
@@ -208,6 +91,12 @@ export async function events(id: string | undefined, options: EventOptions): Pro
   if (thing?.type === "task") {
     for (const event of await context.baton.events(thing.id)) print(event);
     if (!options.follow) return exits.success;
+  }
+  if (!options.follow) {
+    const what = id === undefined ? "those of all" : "those of a batch";
+    throw new Mistake(
+      `${what} are followed as they happen\nTry: baton events${id === undefined ? "" : ` ${id}`} --follow`,
+    );
   }
   const signal = interruption();
   const batch = thing?.type === "batch" ? { batchId: thing.id } : {};

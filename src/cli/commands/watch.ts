@@ -2,7 +2,7 @@
 // batch goes on.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Batch, BatonRefused, BatonUnreachable, type Dag, type DryRun } from "../../sdk/client.ts";
-import { type BatchFile, readBatchFile } from "../batch-file.ts";
+import { placed, readBatchFile, valuesOf } from "../batch-file.ts";
 import { type Context, contextOf, exits, idOf, type Settings, shortId } from "../context.ts";
 import { interruption } from "../interrupt.ts";
 import { fan } from "../screen/fan.ts";
@@ -42,26 +42,6 @@ export async function watch(id: string, options: Settings): Promise<number> {
   return follow(context, await idOf(context.baton, id, "batch"));
 }
 
-function valuesOf(sets: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    sets.map((one) => {
-      const at = one.indexOf("=");
-      return at < 0 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
-    }),
-  );
-}
-
-/** Each fault with its place in the file. */
-function placed(error: unknown, source: BatchFile): unknown {
-  if (!(error instanceof BatonRefused) || error.faults.length === 0) return error;
-  const details = error.details.map((detail, i) => {
-    const path = error.faults[i]?.path;
-    return path?.startsWith("/") ? `${source.place(path)}: ${detail}` : detail;
-  });
-  const { status, message, code, faults } = error;
-  return new BatonRefused(status, message, { ...(code ? { code } : {}), details, faults });
-}
-
 function dryRun({ show, terminal }: Context, plan: DryRun): number {
   show(plan, () => [
     ...plan.levels.map((ids, level) => `${terminal.paint("dim", `level ${level}`)}  ${ids.join(", ")}`),
@@ -80,6 +60,8 @@ const verdicts: Readonly<Record<string, number>> = {
 /** Of more tasks than this only sums are shown. */
 const tasksShownMax = 2_000;
 const rowsMax = 40;
+/** What stands around a table, and the line of the shell below. */
+const rowsAround = 5;
 const pollMs = 150;
 
 interface Look {
@@ -88,7 +70,7 @@ interface Look {
 }
 
 /** Shows the batch until it is complete. */
-async function follow(context: Context, id: string): Promise<number> {
+export async function follow(context: Context, id: string): Promise<number> {
   const interrupt = interruption();
   const { terminal } = context;
   let log: ReturnType<typeof journal> | undefined;
@@ -100,7 +82,12 @@ async function follow(context: Context, id: string): Promise<number> {
       if (last && terminal.live) terminal.draw(pictured(context, last, frame, seen));
     } else {
       last = seen;
-      log ??= journal(terminal, Date.parse(seen.batch.created_at));
+      if (log === undefined) {
+        log = journal(terminal, Date.parse(seen.batch.created_at));
+        const { scope, total_tasks: count } = seen.batch;
+        const tasks = count === 1 ? "1 task" : `${thousands(count)} tasks`;
+        if (!terminal.live && !context.json) terminal.print(`${scope ?? "batch"} ${id}: ${tasks}`);
+      }
       if (terminal.live) terminal.draw(pictured(context, seen, frame));
       else if (!context.json) log({ dag: seen.dag, frame });
       const code = verdicts[seen.batch.status];
@@ -137,7 +124,8 @@ function pictured({ terminal }: Context, { batch, dag }: Look, frame: number, tr
     ...{ beganMs: Date.parse(batch.created_at), nowMs },
   };
   if (dag.tasks.length === 0) return ["", headline(view, terminal), "", `  ${counted(batch, terminal)}`, ""];
-  return (dag.tasks.length > rowsMax ? fan : table)(view, terminal);
+  const fits = dag.tasks.length <= Math.min(rowsMax, terminal.rows - rowsAround);
+  return (fits ? table : fan)(view, terminal);
 }
 
 /** Parents before children, level by level; within one as they were sent. */

@@ -2,19 +2,19 @@
 // A group is what stands before the last "-" of the tasks' names in the example (orders-17 is of orders).
 import type { ListedTask } from "../../sdk/client.ts";
 import { hasEnded, headline, looks, type Picture, tally } from "./picture.ts";
-import { bar, type Terminal, thousands } from "./terminal.ts";
+import { bar, padded, type Terminal, thousands, width } from "./terminal.ts";
 
 export const fan: Picture = (view, terminal) => {
   const { tasks } = view.dag;
   const groups = groupsOf(tasks);
-  const names = Math.max(...groups.keys().map((name) => name.length), "counted".length);
+  const names = Math.max(...groups.keys().map(width), "counted".length);
   const columns = Math.min(Math.max(terminal.columns - names - 32, 12), 50);
   const row = (name: string, done: number, all: number, style: "green" | "cyan") => {
     const share = all > 0 ? done / all : 1;
     const { full, rest } = bar(share, columns);
     const numbers = `${thousands(done)} of ${thousands(all)}`;
     const filled = terminal.paint(share === 1 ? "green" : style, full);
-    return `  ${name.padEnd(names)}  ${filled}${terminal.paint("dim", rest)}  ${numbers}`;
+    return `  ${padded(name, names)}  ${filled}${terminal.paint("dim", rest)}  ${numbers}`;
   };
   const { counted, expected } = countersOf(tasks);
   const finished = (group: readonly ListedTask[]) => group.filter((task) => hasEnded(task)).length;

@@ -3,19 +3,25 @@
 import { countersOf } from "./fan.ts";
 import { hasEnded } from "./picture.ts";
 import { noteOf } from "./table.ts";
-import { seconds, type Terminal, thousands } from "./terminal.ts";
+import { padded, seconds, type Terminal, thousands, width } from "./terminal.ts";
 import type { Seen } from "./watch.ts";
 
 const everyMs = 1000;
 
-/** `beganMs`: the batch's creation by the server's clock, which the times count from. */
+/**
+ * `beganMs`: the batch's creation by the server's clock, which the times count from. That a task waits from its creation on is not
+ * said: only what changes is.
+ */
 export function journal(terminal: Pick<Terminal, "print">, beganMs: number): (seen: Seen) => void {
   const before = new Map<string, string>();
   let printedMs = 0;
   return ({ dag, trouble }) => {
     if (trouble) terminal.print(`  ${trouble}`);
     const note = noteOf(dag);
-    const changed = dag.tasks.filter((task) => before.get(task.id) !== task.status);
+    const names = Math.min(Math.max(16, ...dag.tasks.map(({ local_id }) => width(local_id))), 40);
+    const changed = dag.tasks.filter(
+      ({ id, status }) => before.get(id) !== status && !(status === "Waiting" && !before.has(id)),
+    );
     for (const task of changed.toSorted((a, b) => Date.parse(a.last_updated) - Date.parse(b.last_updated))) {
       before.set(task.id, task.status);
       // A change has the time of its transaction, and may be seen a moment after one with a later time.
@@ -23,7 +29,7 @@ export function journal(terminal: Pick<Terminal, "print">, beganMs: number): (se
       const time = seconds(printedMs).padStart(8);
       // Counters may still be on their way when a task succeeds; the summary has them all.
       const said = task.status === "Success" ? "" : note(task);
-      terminal.print(`  ${time}  ${task.local_id.padEnd(16)} ${task.status.padEnd(9)} ${said}`.trimEnd());
+      terminal.print(`  ${time}  ${padded(task.local_id, names)} ${task.status.padEnd(9)} ${said}`.trimEnd());
     }
   };
 }

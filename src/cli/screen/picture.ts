@@ -58,7 +58,9 @@ export function span(task: ListedTask, nowMs: number): { readonly fromMs: number
 }
 
 /** The line above every picture. */
-export function headline({ title, nowMs, beganMs, trouble }: DemoView, { paint }: Pick<Terminal, "paint">): string {
+export function headline(view: DemoView, { paint }: Pick<Terminal, "paint">): string {
+  const { title, nowMs, beganMs, trouble, dag } = view;
   const time = `${((nowMs - beganMs) / 1000).toFixed(1)} s`;
-  return `  ${paint("bold", title)}  ${paint("dim", time)}${trouble ? `  ${paint("yellow", trouble)}` : ""}`;
+  const ended = dag.tasks.length > 0 ? `  ${dag.tasks.filter(hasEnded).length} of ${dag.tasks.length} ended` : "";
+  return `  ${paint("bold", title)}  ${paint("dim", `${time}${ended}`)}${trouble ? `  ${paint("yellow", trouble)}` : ""}`;
 }

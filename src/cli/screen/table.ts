@@ -1,16 +1,19 @@
 // Draws a small DAG: one line a task, with its state, its time, when it ran, and what it waits for or how it ended. Pure.
 import type { Dag, ListedTask } from "../../sdk/client.ts";
 import { type DemoView, hasEnded, headline, icon, looks, type Picture, span } from "./picture.ts";
-import { cut, seconds, type Terminal } from "./terminal.ts";
+import { cut, padded, seconds, type Terminal, width } from "./terminal.ts";
 
 // The time line does not shrink from the first task's end on, which would look like going backwards.
 const shortestMs = 3000;
+/** So wide are most notes. */
+const notesWanted = 44;
 
 export const table: Picture = (view, terminal) => {
   const { tasks } = view.dag;
-  const names = Math.min(Math.max(...tasks.map((task) => task.local_id.length)), 24);
+  const names = Math.min(Math.max(...tasks.map((task) => width(task.local_id))), 24);
   const fixed = 2 + 2 + names + 2 + 8 + 2 + 8 + 2;
-  const line = Math.min(Math.max(Math.floor((terminal.columns - fixed) * 0.4), 10), 44);
+  // Where there is little place, what is said of a task goes before when it ran.
+  const line = Math.min(Math.max(terminal.columns - fixed - notesWanted, 10), 44);
   const rest = terminal.columns - fixed - line - 3;
   const notes = noteOf(view.dag);
   const rows = tasks.map((task) => {
@@ -18,11 +21,11 @@ export const table: Picture = (view, terminal) => {
     const ran = span(task, view.nowMs);
     return [
       `  ${terminal.paint(style, icon(task.status, view.frame))}`,
-      ` ${terminal.paint(hasEnded(task) ? [] : "bold", cut(task.local_id, names).padEnd(names))}`,
+      ` ${terminal.paint(hasEnded(task) ? [] : "bold", padded(cut(task.local_id, names), names))}`,
       `  ${terminal.paint(style, task.status.padEnd(8))}`,
       `  ${terminal.paint("dim", (ran ? seconds(ran.toMs - ran.fromMs) : "").padStart(8))}`,
       `  ${timeline(view, task, line, terminal)}`,
-      `  ${terminal.paint("dim", cut(notes(task), rest))}`,
+      `  ${terminal.paint("dim", fitting(notes(task), rest))}`,
     ].join("");
   });
   return ["", headline(view, terminal), "", ...rows, ""];
@@ -56,6 +59,16 @@ export function noteOf({ tasks, links }: Dag): (task: ListedTask) => string {
     const failed = task.failures > 0 ? `, ${task.failures} failed` : "";
     return `${task.success + task.failures}/${task.expected_count}${failed}`;
   };
+}
+
+/** Baton's own reasons in fewer words, where they do not fit; what a service said is cut. */
+function fitting(note: string, columns: number): string {
+  if (width(note) <= columns) return note;
+  const short = note
+    .replace(/^Required parent task (.+) failed$/, "$1 failed")
+    .replace(/^Condition (\S+) of (.+) not met: it is (\S+)$/, "$2 is $3")
+    .replace(/^All child tasks already terminated$/, "no longer needed");
+  return cut(short, columns);
 }
 
 // Reasons name tasks by their ids; people know them by the names they gave.

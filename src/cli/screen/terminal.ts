@@ -8,6 +8,7 @@ export interface Terminal {
   /** Whether lines can be redrawn in place. */
   readonly live: boolean;
   readonly columns: number;
+  readonly rows: number;
   paint(style: Style, text: string): string;
   /** Draws these lines over the ones drawn last. Without a live terminal it does nothing. */
   draw(lines: readonly string[]): void;
@@ -24,15 +25,20 @@ export function openTerminal(out: NodeJS.WriteStream = process.stdout, plain = f
   return {
     live,
     get columns() {
-      return Math.max(out.columns ?? 100, 40);
+      // A pseudo terminal of which nobody knows the size says 0.
+      return Math.max(out.columns || 100, 40);
+    },
+    get rows() {
+      return out.rows || 50;
     },
     paint: (style, text) => (colours && text ? styleText(style, text, { validateStream: false }) : text),
     draw(lines) {
       if (!live) return;
-      const left = Math.max((out.rows ?? 50) - 1, 1);
+      const left = Math.max((out.rows || 50) - 1, 1);
       const shown = lines.length > left ? lines.slice(0, left) : lines;
       const up = drawn > 0 ? `\x1b[${drawn}A` : "\x1b[?25l";
-      out.write(`${up}\r${shown.map((line) => `${line}\x1b[K`).join("\n")}\n\x1b[J`);
+      // Between the two codes a terminal that knows them shows nothing, so that no half of a picture is seen.
+      out.write(`\x1b[?2026h${up}\r${shown.map((line) => `${line}\x1b[K`).join("\n")}\n\x1b[J\x1b[?2026l`);
       drawn = shown.length;
     },
     print(line = "") {
@@ -42,14 +48,36 @@ export function openTerminal(out: NodeJS.WriteStream = process.stdout, plain = f
   };
 }
 
+/** What takes two columns: East Asian letters and most emoji. */
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+/** What takes none: marks on the letter before, and what joins letters. */
+const narrow = /^[\p{Mark}\p{Format}\p{Control}]$/u;
+
+const columnsOf = (letter: string): number => (narrow.test(letter) ? 0 : wide.test(letter) ? 2 : 1);
+
 /** The number of columns a text takes, colours aside. */
-export const width = (text: string): number => [...stripVTControlCharacters(text)].length;
+export const width = (text: string): number => {
+  let columns = 0;
+  for (const letter of stripVTControlCharacters(text)) columns += columnsOf(letter);
+  return columns;
+};
+
+/** The same text with spaces after it, as wide as `columns`. */
+export const padded = (text: string, columns: number): string =>
+  `${text}${" ".repeat(Math.max(0, columns - width(text)))}`;
 
 /** Cuts a text without colours to `columns`, the last one an ellipsis. */
 export function cut(text: string, columns: number): string {
-  const letters = [...text];
-  if (letters.length <= columns) return text;
-  return columns < 1 ? "" : `${letters.slice(0, columns - 1).join("")}…`;
+  if (width(text) <= columns) return text;
+  let left = columns - 1;
+  let shown = "";
+  for (const letter of text) {
+    left -= columnsOf(letter);
+    if (left < 0) break;
+    shown += letter;
+  }
+  return columns < 1 ? "" : `${shown}…`;
 }
 
 /** A bar of `columns`, filled from the left to `share` (0..1) in eighths of a column. */

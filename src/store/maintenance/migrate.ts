@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { Unavailable } from "#domain/errors";
 import { version } from "#domain/values/version";
-import type { Db } from "#store/pg/pool";
+import type { Db, Sql } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 
 const folder = new URL("../migrations/", import.meta.url);
@@ -14,16 +14,14 @@ const migrationTimeoutMs = 600_000;
 
 /** Brings the schema up to date; returns the names of the migrations that it applied. */
 export async function migrate(db: Db): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+  const names = await namesOfAll();
   const files = await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(new URL(name, folder), "utf8") })),
   );
   return db.tx(async (sql) => {
     await sql.unsafe("set local statement_timeout = 0; set local lock_timeout = 0");
     await sql`select pg_advisory_xact_lock(${lockKey})`;
-    const [found] = await sql<{ foreign: boolean }[]>`
-      select to_regclass('public.task') is not null and to_regclass('public.migration') is null as foreign`;
-    if (found?.foreign)
+    if (await isForeign(sql))
       throw new ForeignSchema(
         "DATABASE_URL names a database with a table task that is not Baton's: give Baton one of its own",
       );
@@ -46,8 +44,27 @@ export async function migrate(db: Db): Promise<string[]> {
   }, migrationTimeoutMs);
 }
 
+/** The names of the migrations that are still to be applied; null: the database is not Baton's. */
+export async function missingMigrations(sql: Sql): Promise<string[] | null> {
+  if (await isForeign(sql)) return null;
+  const names = await namesOfAll();
+  const [found] = await sql<{ there: boolean }[]>`select to_regclass('public.migration') is not null as there`;
+  if (!found?.there) return names;
+  const done = new Set((await sql<{ name: string }[]>`select name from migration`).map((row) => row.name));
+  return names.filter((name) => !done.has(name));
+}
+
+const namesOfAll = async () => (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+
+/** A table `task` of another program. */
+async function isForeign(sql: Sql): Promise<boolean> {
+  const [found] = await sql<{ foreign: boolean }[]>`
+    select to_regclass('public.task') is not null and to_regclass('public.migration') is null as foreign`;
+  return found?.foreign ?? false;
+}
+
 /** The schema is not one that this program can work with, and never will be by waiting. */
-class ForeignSchema extends Error {
+export class ForeignSchema extends Error {
   override readonly name = "ForeignSchema";
 }
 

@@ -1,55 +1,20 @@
 // The command line against a real Baton, as a script uses it: what each command prints, what it changes, and that the exit code is the
 // verdict.
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
-import { beforeAll, beforeEach, expect, inject, it, vi } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Receiver, reports, startReceiver } from "#test/receiver";
 import { until } from "#test/until";
-import { explained } from "../../../src/cli/explain.ts";
-import { makeProgram } from "../../../src/cli/program.ts";
+import { stage } from "./stage.ts";
 
 let cluster: Cluster;
 let service: Receiver;
-let folder: string;
-let out: string;
+const { baton, json, fileOf } = stage(() => cluster.url);
 
 beforeAll(async () => {
   cluster = await startCluster({ together: true });
   service = await startReceiver();
-  folder = mkdtempSync(join(inject("scratchDir"), "cli-"));
-  process.setMaxListeners(100);
-});
-beforeEach(() => {
-  out = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    out += text;
-    return true;
-  });
-  return () => void vi.restoreAllMocks();
 });
 
-/** Runs a command; gives its exit code, what it printed, and how an error is explained. */
-async function baton(...args: string[]) {
-  out = "";
-  let code = 0;
-  const program = makeProgram((ended) => (code = ended));
-  for (const command of [program, ...program.commands]) command.exitOverride();
-  try {
-    await program.parseAsync(["node", "baton", "--url", cluster.url, ...args]);
-    return { code, out: stripVTControlCharacters(out), error: "" };
-  } catch (error) {
-    return { code: 2, out, error: explained(error) ?? String(error) };
-  }
-}
-const json = async (...args: string[]) => JSON.parse((await baton("--json", ...args)).out);
-
-function fileOf(name: string, text: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, text);
-  return path;
-}
 const start = (path: string) => `{ kind: Webhook, params: { url: "{{service}}${path}", verb: Post } }`;
 const pipeline = `scope: nightly
 tasks:
@@ -167,7 +132,11 @@ it.each([
 });
 
 it("finds what keeps tasks from running", async () => {
-  const well = await baton("doctor");
+  const well = await until(async () => {
+    const found = await baton("doctor");
+    // A process is listed a moment after it is ready.
+    return found.out.includes("1 alive") ? found : undefined;
+  });
   expect(well.code).toBe(0);
   for (const what of ["Postgres", "NATS", "clock", "token", "workers"])
     expect(well.out).toMatch(new RegExp(`^ok +${what} `, "m"));

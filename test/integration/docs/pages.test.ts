@@ -17,7 +17,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   "docs/nats.md": "test/integration/docs/nats.test.ts",
   "docs/write-a-service.md": "test/integration/docs/service.test.ts",
   "docs/sdk.md": "test/integration/docs/service.test.ts",
-  "docs/cli.md": "test/integration/cli/commands.test.ts",
+  "docs/cli.md": "test/integration/docs/cli.test.ts",
+  "docs/mcp.md": "test/integration/docs/cli.test.ts",
   "docs/coming-from.md": "test/integration/docs/coming-from.test.ts",
 };
 const generated = /^docs\/(reference\/|lifecycle)/;

@@ -60,3 +60,14 @@ it("fills in what is set, and names what is left open", async () => {
   expect(JSON.stringify(batch)).toContain("http://127.0.0.1:9/run/checkout");
   await expect(readBatchFile(file, {})).rejects.toThrow("--set service=…");
 });
+
+it("takes the values that the file itself gives, unless others are set", async () => {
+  const [yamlFile, jsonFile] = ["yaml", "json"].map(
+    (kind) => new URL(`../../../examples/ci-pipeline.${kind}`, import.meta.url).pathname,
+  ) as [string, string];
+  const other = { service: "https://ci.example.com" };
+  expect((await readBatchFile(yamlFile, {})).batch).toEqual(
+    (await readBatchFile(jsonFile, { service: "http://127.0.0.1:9000" })).batch,
+  );
+  expect((await readBatchFile(yamlFile, other)).batch).toEqual((await readBatchFile(jsonFile, other)).batch);
+});

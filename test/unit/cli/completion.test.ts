@@ -17,6 +17,9 @@ it("offers commands, options of the command, and choices", () => {
   expect(words("submit", "--")).toEqual(expect.arrayContaining(["--watch", "--set", "--json"]));
   expect(words("completion", "")).toEqual([...shells]);
   expect(words("list", "ta")).toEqual(["tasks"]);
+  expect(words("bulk", "")).toEqual(expect.arrayContaining(["cancel", "list", "stop"]));
+  expect(words("bulk", "cancel", "")).toEqual(["tasks", "batches"]);
+  expect(words("bulk", "cancel", "tasks", "--y")).toEqual(["--yes"]);
 });
 
 it("has a script for bash that filters, and runs nothing of what was typed", () => {

@@ -37,3 +37,18 @@ it("prints what changed in the order of its times, whatever the order of the tas
   const times = lines.map((line) => Number.parseFloat(line));
   expect(times).toEqual(times.toSorted((a, b) => a - b));
 });
+
+it("says nothing of what waits from its creation on, but of what waits again", () => {
+  const lines: string[] = [];
+  const show = journal({ print: (line: string) => void lines.push(line) }, beganMs);
+  show(seen(task("first", "Pending", 0), task("later", "Waiting", 0)));
+  show(seen(task("first", "Running", 100), task("later", "Paused", 100)));
+  show(seen(task("first", "Success", 200), task("later", "Waiting", 200)));
+  expect(lines.map((line) => line.trim().split(/\s+/).slice(2, 4).join(" "))).toEqual([
+    "first Pending",
+    "first Running",
+    "later Paused",
+    "first Success",
+    "later Waiting",
+  ]);
+});

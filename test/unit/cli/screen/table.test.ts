@@ -47,6 +47,29 @@ describe("a line", () => {
     );
   });
 
+  it("says Baton's reasons in fewer words where they do not fit", () => {
+    const line = (failure_reason: string, columns: number) =>
+      table(
+        view([task({ local_id: "x".repeat(24), status: "Failure", failure_reason })]),
+        plain(columns),
+      )[3]?.trimEnd();
+    const failed = "Required parent task browser-tests failed";
+    expect(line(failed, 200)).toContain(failed);
+    expect(line(failed, 80)).toMatch(/ {2}browser-tests fa…$/);
+    expect(line("Condition on_success of release not met: it is Failure", 80)).toMatch(/ {2}release is Failu…$/);
+    expect(line("All child tasks already terminated", 80)).toMatch(/ {2}no longer needed$/);
+    expect(line("what a service said is cut", 80)).toMatch(/ {2}what a service…$|what a service .{1,4}…$/);
+  });
+
+  it("keeps its columns where letters are wide, or are none by themselves", () => {
+    const names = ["ビルド", "e\u0301te", "plain", "✅"];
+    const lines = table(view(names.map((local_id, i) => task({ id: `${i}`, local_id }))), plain(80)).slice(3, -1);
+    expect(new Set(lines.map((line) => width(line.slice(0, line.indexOf("Waiting"))))).size).toBe(1);
+    expect(width("ビルド")).toBe(6);
+    expect(width("e\u0301te")).toBe(3);
+    expect(cut("ビルド", 5)).toBe("ビル…");
+  });
+
   it("counts progress", () => {
     const running = task({ status: "Running", expected_count: 9, success: 3, failures: 1 });
     expect(noteOf({ tasks: [], links: [] })(running)).toBe("4/9, 1 failed");

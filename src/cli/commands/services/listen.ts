@@ -5,10 +5,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { handler } from "../../sdk/service/handler.ts";
-import { numberOf } from "../arguments.ts";
-import { exits, type Settings } from "../context.ts";
-import { interruption } from "../interrupt.ts";
+import { handler } from "../../../sdk/service/handler.ts";
+import { numberOf } from "../../arguments.ts";
+import { exits, type Settings } from "../../context.ts";
+import { interruption } from "../../interrupt.ts";
 
 export interface ListenOptions extends Settings {
   readonly port: string;

@@ -1,9 +1,9 @@
 // `baton fake-service`: the demo's service alone, for posting examples by hand. Prints what arrives until it is stopped.
 import { once } from "node:events";
-import { numberOf } from "../arguments.ts";
-import type { Settings } from "../context.ts";
-import { startFakeService } from "../fake-service.ts";
-import { interruption } from "../interrupt.ts";
+import { numberOf } from "../../arguments.ts";
+import type { Settings } from "../../context.ts";
+import { startFakeService } from "../../fake-service.ts";
+import { interruption } from "../../interrupt.ts";
 
 export interface ServiceOptions extends Settings {
   readonly port: string;
