@@ -14,7 +14,7 @@ const routes = [
   createRoute({ ...under, path: "/", component: Overview, validateSearch: texts("window") }),
   createRoute({
     ...{ ...under, path: "/batches" },
-    validateSearch: texts("status", "kind", "name", "scope", "metadata", "created_after", "created_before"),
+    validateSearch: texts("status", "kind", "name", "scope", "metadata", "created_after", "created_before", "sel"),
     component: lazyRouteComponent(() => import("./screens/batches/batches.tsx"), "Batches"),
   }),
   createRoute({
@@ -24,7 +24,7 @@ const routes = [
   }),
   createRoute({
     ...{ ...under, path: "/tasks" },
-    validateSearch: texts("status", "kind", "name", "metadata", "start_kind"),
+    validateSearch: texts("status", "kind", "name", "batch_id", "metadata", "start_kind", "timeout", "sel"),
     component: lazyRouteComponent(() => import("./screens/tasks/tasks.tsx"), "Tasks"),
   }),
   createRoute({
@@ -42,8 +42,24 @@ const routes = [
   }),
   createRoute({
     ...{ ...under, path: "/deliveries" },
-    validateSearch: texts("status", "receiver", "batch_id", "task_id"),
+    validateSearch: texts("status", "receiver", "batch_id", "task_id", "sel"),
     component: lazyRouteComponent(() => import("./screens/control/deliveries.tsx"), "Deliveries"),
+  }),
+  createRoute({
+    ...{ ...under, path: "/schedules" },
+    component: lazyRouteComponent(() => import("./screens/schedules/schedules.tsx"), "Schedules"),
+  }),
+  createRoute({
+    ...{ ...under, path: "/schedules/$name" },
+    component: lazyRouteComponent(() => import("./screens/schedules/schedule.tsx"), "ScheduleScreen"),
+  }),
+  createRoute({
+    ...{ ...under, path: "/bulk" },
+    component: lazyRouteComponent(() => import("./screens/bulk/bulks.tsx"), "Bulks"),
+  }),
+  createRoute({
+    ...{ ...under, path: "/bulk/$id" },
+    component: lazyRouteComponent(() => import("./screens/bulk/bulk.tsx"), "BulkScreen"),
   }),
   createRoute({
     ...{ ...under, path: "/workers" },

@@ -11,7 +11,7 @@ import { startStage } from "./stage.ts";
 
 const stage = startStage();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const ids = { batch: "", task: "", gate: "" };
+const ids = { batch: "", task: "", gate: "", bulk: "" };
 
 beforeAll(async () => {
   for (const { id, batch } of examples) {
@@ -20,6 +20,10 @@ beforeAll(async () => {
     if (id === "pipeline") Object.assign(ids, { batch: headers.get("x-batch-id"), task: find("unit-tests") });
     if (id === "approval") ids.gate = find("approve");
   }
+  const nightly = { cron: "30 2 * * *", batch: { tasks: [{ id: "a", name: "a", kind: "k" }] } };
+  await stage.cluster.call("PUT", "/schedules/nightly", nightly);
+  const bulk = await stage.cluster.call("POST", "/bulk", { action: "pause", tasks: { kind: "nothing has it" } });
+  ids.bulk = bulk.body.bulk_id;
   await until(async () => (await stage.cluster.status(ids.task)) === "Failure", 20_000, "the example has failed");
 }, 60_000);
 
@@ -35,6 +39,11 @@ const screens: readonly (readonly [name: string, path: () => string, shown: stri
   ["gate", () => `/tasks/${ids.gate}`, "text=It waits for somebody's word."],
   ["tasks", () => "/tasks", "role=table"],
   ["limits", () => "/limits", "role=table"],
+  ["schedules", () => "/schedules", "role=link[name='nightly']"],
+  ["schedule", () => "/schedules/nightly", "role=table[name='Next times']"],
+  ["bulk operations", () => "/bulk", "role=link[name='Pause tasks']"],
+  ["bulk operation", () => `/bulk/${ids.bulk}`, "role=heading[name='Pause tasks']"],
+  ["a selection", () => "/tasks?kind=ci&sel=all", "text=9 tasks"],
   ["receivers", () => "/receivers", "role=heading[name='Receivers']"],
   ["deliveries", () => "/deliveries", "text=No notifications yet"],
   ["workers", () => "/workers", "role=table"],

@@ -35,6 +35,18 @@ export function timeText(ms: number, zone: Zone, nowMs: number): string {
   return at.year === now.year ? `${date} ${clock}` : `${date} ${at.year} ${clock}`;
 }
 
+/** In a named zone, with the weekday and how far that zone is from UTC then: `Mon 30 Nov 02:30 GMT+1`. */
+export function zoneTimeText(ms: number, timeZone: string): string {
+  const form = new Intl.DateTimeFormat("en-GB", {
+    ...{ timeZone, weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    ...{ hourCycle: "h23", timeZoneName: "shortOffset" },
+  });
+  const parts = new Map(form.formatToParts(ms).map(({ type, value }) => [type, value]));
+  const get = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? "";
+  const date = `${get("weekday")} ${get("day")} ${get("month")}`;
+  return `${date} ${get("hour")}:${get("minute")} ${get("timeZoneName")}`;
+}
+
 /** `12 s`, `4 min`, `2 h`, `3 d`; what is to come says so. */
 export function agoText(ms: number, nowMs: number): string {
   const seconds = Math.round(Math.abs(nowMs - ms) / 1000);

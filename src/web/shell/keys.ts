@@ -5,8 +5,8 @@ import { timeMode } from "../data/prefs.ts";
 import { openPalette, paletteText } from "./palette-state.ts";
 
 const goTo = {
-  ...{ o: "/", b: "/batches", t: "/tasks", l: "/limits", r: "/receivers" },
-  ...{ d: "/deliveries", w: "/workers", m: "/dead-letters", p: "/playground" },
+  ...{ o: "/", b: "/batches", t: "/tasks", l: "/limits", s: "/schedules" },
+  ...{ r: "/receivers", d: "/deliveries", k: "/bulk", w: "/workers", m: "/dead-letters", p: "/playground" },
 } as const;
 
 export const isTyping = (target: EventTarget | null): boolean =>

@@ -2,9 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import {
   Activity,
+  CalendarClock,
   Cpu,
   Inbox,
   Layers,
+  ListChecks,
   type LucideIcon,
   Menu as More,
   Plug,
@@ -23,8 +25,10 @@ interface Item {
     | "/batches"
     | "/tasks"
     | "/limits"
+    | "/schedules"
     | "/receivers"
     | "/deliveries"
+    | "/bulk"
     | "/workers"
     | "/dead-letters"
     | "/playground";
@@ -47,6 +51,7 @@ export const ways: readonly { readonly group: string; readonly items: readonly I
     group: "Control",
     items: [
       { to: "/limits", text: "Limits", icon: SlidersHorizontal },
+      { to: "/schedules", text: "Schedules", icon: CalendarClock },
       { to: "/receivers", text: "Receivers", icon: Plug, count: "receivers_unhealthy" },
       { to: "/deliveries", text: "Deliveries", icon: Send, count: "exhausted" },
     ],
@@ -54,6 +59,7 @@ export const ways: readonly { readonly group: string; readonly items: readonly I
   {
     group: "System",
     items: [
+      { to: "/bulk", text: "Bulk", icon: ListChecks },
       { to: "/workers", text: "Workers", icon: Cpu },
       { to: "/dead-letters", text: "Dead letters", icon: Inbox, count: "dead_letters" },
     ],

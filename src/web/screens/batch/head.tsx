@@ -38,12 +38,17 @@ export function Head({ batch, name, ask }: Props) {
 }
 
 function Facts({ batch }: { readonly batch: Batch }) {
-  const { created_at, completed_at, created_by, rerun_of, deadline_at, schedule } = batch as Batch & {
-    readonly schedule?: { readonly name: string } | null;
-  };
+  const { created_at, completed_at, created_by, rerun_of, deadline_at, schedule } = batch;
   return (
     <>
-      Created <Time at={created_at} /> by <code>{schedule ? `schedule:${schedule.name}` : created_by}</code>
+      Created <Time at={created_at} /> by{" "}
+      {schedule ? (
+        <Link className="link" to="/schedules/$name" params={{ name: schedule.name }}>
+          schedule {schedule.name}
+        </Link>
+      ) : (
+        <code>{created_by}</code>
+      )}
       {completed_at === null ? (
         ", for "
       ) : (

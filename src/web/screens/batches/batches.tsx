@@ -8,9 +8,10 @@ import { countText } from "../../data/format.ts";
 import { useLive } from "../../data/live/live.ts";
 import { filterOf } from "../../data/search.ts";
 import { baton } from "../../data/session.ts";
-import { NextPage } from "../../parts/lists.tsx";
+import { NextPage } from "../../parts/lists/filters.tsx";
 import { Asked, Empty } from "../../parts/panel.tsx";
 import { usePage } from "../../shell/page.tsx";
+import { ActOnAll, SelectAll } from "../bulk/act-on-all.tsx";
 import { Filters } from "./filters.tsx";
 import { BatchTable } from "./table.tsx";
 
@@ -21,7 +22,13 @@ const againMs = 1_000;
 export function Batches() {
   usePage([{ text: "Batches" }]);
   const search = route.useSearch();
-  const filter = filterOf(search);
+  const navigate = route.useNavigate();
+  const { sel, ...wanted } = search;
+  const filter = filterOf(wanted);
+  const selection = {
+    ...{ isOn: sel === "all", filter },
+    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
+  };
   const query = useInfiniteQuery({
     queryKey: ["batches", filter],
     queryFn: ({ pageParam }) => baton().batchPage({ ...filter, page_size: pageSize, ...pageParam }),
@@ -34,6 +41,8 @@ export function Batches() {
       <div className="row wrap">
         <h1>Batches</h1>
         <span className="soft hide-phone">newest first</span>
+        <span className="grow" />
+        <SelectAll {...selection} />
       </div>
       <Filters />
       <section className="panel" aria-label="Batches">
@@ -48,6 +57,7 @@ export function Batches() {
         </Asked>
       </section>
       <NextPage query={query} />
+      <ActOnAll noun="batches" {...selection} />
     </>
   );
 }

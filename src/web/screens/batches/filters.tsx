@@ -4,7 +4,7 @@ import { BookmarkPlus, X } from "lucide-react";
 import { savedViews } from "../../data/prefs.ts";
 import { parseSearch, stringifySearch } from "../../data/search.ts";
 import { useStore } from "../../data/store.ts";
-import { AddFilter, FilterChips } from "../../parts/lists.tsx";
+import { AddFilter, FilterChips } from "../../parts/lists/filters.tsx";
 
 const route = getRouteApi("/batches");
 
@@ -63,10 +63,11 @@ export function Filters() {
 function Views() {
   const search = route.useSearch();
   const views = useStore(savedViews);
-  const query = stringifySearch(search);
+  const { sel: _selection, ...wanted } = search;
+  const query = stringifySearch(wanted);
   const isSaved = views.some((view) => view.query === query);
   const save = () => {
-    const name = Object.values(search).filter(Boolean).join(", ");
+    const name = Object.values(wanted).filter(Boolean).join(", ");
     savedViews.set([...views, { name, query }]);
   };
   return (

@@ -7,7 +7,7 @@ import { baton } from "../../data/session.ts";
 import { countsOf } from "../../data/states.ts";
 import { Bar } from "../../parts/bar.tsx";
 import { TaskLink } from "../../parts/links.tsx";
-import { scrolls } from "../../parts/scroll.ts";
+import { type Column, Table } from "../../parts/lists/table.tsx";
 import { BatchState } from "../../parts/state.tsx";
 import { Time, Took } from "../../parts/time.tsx";
 import { nameOf } from "./name.ts";
@@ -23,117 +23,71 @@ const BatchLink = ({ batch }: { readonly batch: ListedBatch }) => (
   </Link>
 );
 
-export function BatchTable({ batches, label }: { readonly batches: readonly ListedBatch[]; readonly label: string }) {
-  return (
-    <div {...scrolls}>
-      <table className="grid" aria-label={label}>
-        <thead>
-          <tr>
-            <th scope="col">Batch</th>
-            <th scope="col">State</th>
-            <th scope="col" style={{ minWidth: 150 }}>
-              Tasks
-            </th>
-            <th scope="col" className="right">
-              Ended
-            </th>
-            <th scope="col" className="right hide-phone">
-              Created
-            </th>
-            <th scope="col" className="right">
-              Took
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {batches.map((batch) => (
-            <Row key={batch.batch_id} batch={batch} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
+const doneOf = ({ status_counts: { success, failure, canceled, skipped } }: ListedBatch): number =>
+  success + failure + canceled + skipped;
 
-function Row({ batch }: { readonly batch: ListedBatch }) {
-  const counts = batch.status_counts;
-  const done = counts.success + counts.failure + counts.canceled + counts.skipped;
-  return (
-    <tr>
-      <td className="cut">
-        <BatchLink batch={batch} />
-      </td>
-      <td>
-        <BatchState status={batch.status} failed={counts.failure} />
-      </td>
-      <td>
-        <Bar counts={countsOf(counts)} />
-      </td>
-      <td className="right num soft">
-        {numberText(done)} / {numberText(batch.total_tasks)}
-      </td>
-      <td className="right hide-phone">
-        <Time at={batch.created_at} />
-      </td>
-      <td className="right soft">
-        <Took from={batch.created_at} to={batch.completed_at} />
-      </td>
-    </tr>
-  );
-}
+const columns: readonly Column<ListedBatch>[] = [
+  { head: "Batch", cell: (batch) => <BatchLink batch={batch} />, isCut: true },
+  {
+    head: "State",
+    cell: ({ status, status_counts }) => <BatchState status={status} failed={status_counts.failure} />,
+  },
+  { head: "Tasks", cell: ({ status_counts }) => <Bar counts={countsOf(status_counts)} />, minWidth: 150 },
+  {
+    head: "Ended",
+    cell: (batch) => `${numberText(doneOf(batch))} / ${numberText(batch.total_tasks)}`,
+    isRight: true,
+  },
+  { head: "Created", cell: ({ created_at }) => <Time at={created_at} />, isRight: true, isWide: true },
+  {
+    head: "Took",
+    cell: ({ created_at, completed_at }) => <Took from={created_at} to={completed_at} />,
+    isRight: true,
+  },
+];
+
+export const BatchTable = ({
+  batches,
+  label,
+}: {
+  readonly batches: readonly ListedBatch[];
+  readonly label: string;
+}) => <Table label={label} rows={batches} columns={columns} keyOf={({ batch_id }) => batch_id} />;
 
 /** Failed batches with what failed first: its reason is asked for, once, since it does not change. */
-export function FailureTable({ batches }: { readonly batches: readonly ListedBatch[] }) {
+export const FailureTable = ({ batches }: { readonly batches: readonly ListedBatch[] }) => (
+  <Table label="Failed batches" rows={batches} columns={failureColumns} keyOf={({ batch_id }) => batch_id} />
+);
+
+const failureColumns: readonly Column<ListedBatch>[] = [
+  { head: "Batch", cell: (batch) => <BatchLink batch={batch} />, isCut: true },
+  {
+    head: "Tasks",
+    cell: ({ status_counts }) => <Bar counts={countsOf(status_counts)} />,
+    isWide: true,
+    minWidth: 130,
+  },
+  { head: "First failure", cell: (batch) => <FirstFailure batch={batch} />, isCut: true },
+  { head: "When", cell: (batch) => <FirstFailedAt batch={batch} />, isRight: true },
+];
+
+const useFirstFailure = ({ batch_id, completed_at }: ListedBatch) =>
+  useQuery({
+    queryKey: ["batch", batch_id],
+    queryFn: () => baton().batch(batch_id),
+    staleTime: completed_at === null ? 5_000 : Number.POSITIVE_INFINITY,
+  }).data?.first_failure;
+
+function FirstFailure({ batch }: { readonly batch: ListedBatch }) {
+  const first = useFirstFailure(batch);
+  if (!first) return null;
   return (
-    <div {...scrolls}>
-      <table className="grid" aria-label="Failed batches">
-        <thead>
-          <tr>
-            <th scope="col">Batch</th>
-            <th scope="col" className="hide-phone" style={{ minWidth: 130 }}>
-              Tasks
-            </th>
-            <th scope="col">First failure</th>
-            <th scope="col" className="right">
-              When
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {batches.map((batch) => (
-            <FailureRow key={batch.batch_id} batch={batch} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <TaskLink id={first.task_id} name={first.name} /> <span className="soft">{first.reason}</span>
+    </>
   );
 }
 
-function FailureRow({ batch }: { readonly batch: ListedBatch }) {
-  const { data } = useQuery({
-    queryKey: ["batch", batch.batch_id],
-    queryFn: () => baton().batch(batch.batch_id),
-    staleTime: batch.completed_at === null ? 5_000 : Number.POSITIVE_INFINITY,
-  });
-  const first = data?.first_failure;
-  return (
-    <tr>
-      <td className="cut">
-        <BatchLink batch={batch} />
-      </td>
-      <td className="hide-phone">
-        <Bar counts={countsOf(batch.status_counts)} />
-      </td>
-      <td className="cut">
-        {first && (
-          <>
-            <TaskLink id={first.task_id} name={first.name} /> <span className="soft">{first.reason}</span>
-          </>
-        )}
-      </td>
-      <td className="right">
-        <Time at={first?.at ?? batch.completed_at} />
-      </td>
-    </tr>
-  );
-}
+const FirstFailedAt = ({ batch }: { readonly batch: ListedBatch }) => (
+  <Time at={useFirstFailure(batch)?.at ?? batch.completed_at} />
+);

@@ -4,10 +4,11 @@ import { queries } from "../../data/queries.ts";
 import { baton, mayOperate, whoami } from "../../data/session.ts";
 import { useStore } from "../../data/store.ts";
 import { errorText } from "../../parts/error-text.ts";
+import { Intro, Listing, Nothing } from "../../parts/lists/listing.tsx";
+import type { Column } from "../../parts/lists/table.tsx";
 import { Time } from "../../parts/time.tsx";
 import { say } from "../../parts/toast.tsx";
 import { usePage } from "../../shell/page.tsx";
-import { type Column, Intro, Listing, Nothing } from "./listing.tsx";
 
 const columns: readonly Column<DeadLetter>[] = [
   { head: "When", cell: ({ at }) => <Time at={at} /> },

@@ -1,10 +1,11 @@
 // Notifications of all batches: those that were given up are what a person looks for.
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { filterOf } from "../../data/search.ts";
-import { FilterChips } from "../../parts/lists.tsx";
+import { FilterChips } from "../../parts/lists/filters.tsx";
+import { Intro } from "../../parts/lists/listing.tsx";
 import { usePage } from "../../shell/page.tsx";
+import { ActOnAll, SelectAll } from "../bulk/act-on-all.tsx";
 import { DeliveryList } from "./delivery-list.tsx";
-import { Intro } from "./listing.tsx";
 
 const route = getRouteApi("/deliveries");
 const choices = [
@@ -21,6 +22,12 @@ export function Deliveries() {
   usePage([{ text: "Deliveries" }]);
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const { sel, ...wanted } = search;
+  const filter = filterOf(wanted);
+  const selection = {
+    ...{ isOn: sel === "all", filter },
+    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
+  };
   return (
     <>
       <Intro title="Deliveries">
@@ -47,11 +54,14 @@ export function Deliveries() {
           search={search}
           onRemove={(field) => void navigate({ search: { ...search, [field]: undefined } })}
         />
+        <span className="grow" />
+        <SelectAll {...selection} />
       </div>
       <DeliveryList
-        filter={filterOf(search)}
+        filter={filter}
         empty={search.status === "exhausted" ? "None was given up" : "No notifications yet"}
       />
+      <ActOnAll noun="deliveries" {...selection} />
     </>
   );
 }

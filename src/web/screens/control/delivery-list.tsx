@@ -2,15 +2,16 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight, Send } from "lucide-react";
 import { useState } from "react";
-import type { Delivery, DeliveryStatus, TaskStatus } from "../../../sdk/client.ts";
+import type { Delivery, DeliveryAttempt, DeliveryStatus, TaskStatus } from "../../../sdk/client.ts";
+import { durationText } from "../../data/format.ts";
 import { queries } from "../../data/queries.ts";
 import { baton, mayOperate, whoami } from "../../data/session.ts";
 import { useStore } from "../../data/store.ts";
 import { errorText } from "../../parts/error-text.ts";
 import { TaskLink } from "../../parts/links.tsx";
-import { NextPage } from "../../parts/lists.tsx";
+import { NextPage } from "../../parts/lists/filters.tsx";
+import { type Column, Table } from "../../parts/lists/table.tsx";
 import { Asked, Empty } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
 import { Shape } from "../../parts/state.tsx";
 import { Ago, Time } from "../../parts/time.tsx";
 import { say } from "../../parts/toast.tsx";
@@ -45,7 +46,7 @@ export function DeliveryList({
         <Asked query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ rows }) => rows);
-            return rows.length === 0 ? <Empty title={empty} /> : <Table rows={rows} />;
+            return rows.length === 0 ? <Empty title={empty} /> : <Deliveries rows={rows} />;
           }}
         </Asked>
       </section>
@@ -54,89 +55,89 @@ export function DeliveryList({
   );
 }
 
-const Table = ({ rows }: { readonly rows: readonly Delivery[] }) => (
-  <div {...scrolls}>
-    <table className="grid" aria-label="Deliveries, newest first">
-      <thead>
-        <tr>
-          <th scope="col">State</th>
-          <th scope="col">About</th>
-          <th scope="col">Receiver</th>
-          <th scope="col" className="right">
-            Attempts
-          </th>
-          <th scope="col">Last answer</th>
-          <th scope="col" className="right">
-            Created
-          </th>
-          <th scope="col">
-            <span className="hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <Row key={row.id} delivery={row} />
-        ))}
-      </tbody>
-    </table>
-  </div>
-);
-
-function Row({ delivery }: { readonly delivery: Delivery }) {
-  const [isOpen, setOpen] = useState(false);
+function Deliveries({ rows }: { readonly rows: readonly Delivery[] }) {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const isAllowed = mayOperate(useStore(whoami));
-  const { id, task_id, trigger, receiver, status, attempts, next_at, last_status, last_error, created_at } = delivery;
-  const Icon = isOpen ? ChevronDown : ChevronRight;
+  const toggle = (id: string) => setOpen(new Set(open.has(id) ? [...open].filter((one) => one !== id) : [...open, id]));
   return (
-    <>
-      <tr>
-        <td>
-          <button
-            type="button"
-            className="btn plain"
-            aria-expanded={isOpen}
-            aria-label="Show the attempts"
-            onClick={() => setOpen(!isOpen)}
-          >
-            <Icon size={14} />
-          </button>
-          <span className="state">
-            <Shape state={shapes[status]} /> {words[status]}
-          </span>
-        </td>
-        <td className="cut">
-          {task_id === null ? "batch complete" : <TaskLink id={task_id} />}{" "}
-          <span className="faint">{task_id === null ? "" : trigger}</span>
-        </td>
-        <td>
-          <code>{receiver ?? "nats"}</code>
-        </td>
-        <td className="right num">{attempts}</td>
-        <td className="cut soft" title={last_error ?? ""}>
-          {last_status ?? ""} {last_error}
-          {status === "pending" && (
-            <>
-              {" "}
-              next <Ago at={next_at} />
-            </>
-          )}
-        </td>
-        <td className="right">
-          <Time at={created_at} />
-        </td>
-        <td className="right">
-          {isAllowed && status !== "pending" && (
-            <button type="button" className="btn" onClick={() => void replay(id)}>
-              <Send size={13} aria-hidden="true" /> Replay
-            </button>
-          )}
-        </td>
-      </tr>
-      {isOpen && <Attempts id={id} />}
-    </>
+    <Table
+      label="Deliveries, newest first"
+      rows={rows}
+      columns={columnsFor({ open, toggle, isAllowed })}
+      keyOf={({ id }) => id}
+      under={({ id }) => open.has(id) && <Attempts id={id} />}
+    />
   );
 }
+
+interface Given {
+  readonly open: ReadonlySet<string>;
+  readonly toggle: (id: string) => void;
+  readonly isAllowed: boolean;
+}
+
+const columnsFor = ({ open, toggle, isAllowed }: Given): readonly Column<Delivery>[] => [
+  {
+    head: "State",
+    cell: ({ id, status }) => (
+      <>
+        <button
+          type="button"
+          className="btn plain"
+          aria-expanded={open.has(id)}
+          aria-label="Show the attempts"
+          onClick={() => toggle(id)}
+        >
+          {open.has(id) ? <ChevronDown size={14} /> : <ChevronRight size={14} />}
+        </button>
+        <span className="state">
+          <Shape state={shapes[status]} /> {words[status]}
+        </span>
+      </>
+    ),
+  },
+  {
+    head: "About",
+    cell: ({ task_id, trigger }) =>
+      task_id === null ? (
+        "batch complete"
+      ) : (
+        <>
+          <TaskLink id={task_id} /> <span className="faint">{trigger}</span>
+        </>
+      ),
+    isCut: true,
+  },
+  { head: "Receiver", cell: ({ receiver }) => <code>{receiver ?? "nats"}</code> },
+  { head: "Attempts", cell: ({ attempts }) => attempts, isRight: true },
+  {
+    head: "Last answer",
+    cell: ({ last_status, last_error, status, next_at }) => (
+      <span className="soft">
+        {last_status ?? ""} {last_error}
+        {status === "pending" && (
+          <>
+            {" "}
+            next <Ago at={next_at} />
+          </>
+        )}
+      </span>
+    ),
+    title: ({ last_error }) => last_error ?? "",
+    isCut: true,
+  },
+  { head: "Created", cell: ({ created_at }) => <Time at={created_at} />, isRight: true },
+  {
+    ...{ head: "Actions", isQuiet: true, isRight: true },
+    cell: ({ id, status }) =>
+      isAllowed &&
+      status !== "pending" && (
+        <button type="button" className="btn" onClick={() => void replay(id)}>
+          <Send size={13} aria-hidden="true" /> Replay
+        </button>
+      ),
+  },
+];
 
 async function replay(id: string): Promise<void> {
   try {
@@ -148,30 +149,35 @@ async function replay(id: string): Promise<void> {
   }
 }
 
+const attemptColumns: readonly Column<DeliveryAttempt>[] = [
+  { head: "Try", cell: ({ n }) => n, isRight: true },
+  { head: "When", cell: ({ at }) => <Time at={at} /> },
+  { head: "Answer", cell: ({ status }) => <code>{status ?? "none"}</code> },
+  { head: "Took", cell: ({ duration_ms }) => durationText(duration_ms), isRight: true },
+  {
+    head: "What was said",
+    cell: ({ error, answer }) => <span className="soft">{error ?? answer ?? ""}</span>,
+    title: ({ error, answer }) => error ?? answer ?? "",
+    isCut: true,
+  },
+];
+
 function Attempts({ id }: { readonly id: string }) {
   const query = useQuery({ queryKey: ["deliveries", "one", id], queryFn: () => baton().delivery(id) });
   return (
-    <tr>
-      <td colSpan={7} style={{ background: "var(--sunken)" }}>
-        <Asked query={query}>
-          {({ key, attempts }) => (
-            <div>
-              <p className="soft">
-                Idempotency key <code>{key}</code>
-              </p>
-              {attempts.length === 0 && <p className="soft">Not tried yet.</p>}
-              <ol>
-                {attempts.map((attempt, i) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: attempts are only ever added.
-                  <li key={i}>
-                    <code>{JSON.stringify(attempt)}</code>
-                  </li>
-                ))}
-              </ol>
-            </div>
+    <Asked query={query}>
+      {({ key, attempts }) => (
+        <div>
+          <p className="soft">
+            Idempotency key <code>{key}</code>
+          </p>
+          {attempts.length === 0 ? (
+            <p className="soft">Not tried yet.</p>
+          ) : (
+            <Table label="Attempts to deliver" rows={attempts} columns={attemptColumns} keyOf={({ n }) => n} />
           )}
-        </Asked>
-      </td>
-    </tr>
+        </div>
+      )}
+    </Asked>
   );
 }

@@ -2,8 +2,9 @@
 import type { Limit } from "../../../sdk/client.ts";
 import { numberText } from "../../data/format.ts";
 import { TaskLink } from "../../parts/links.tsx";
+import { Intro, Listing, Nothing } from "../../parts/lists/listing.tsx";
+import type { Column } from "../../parts/lists/table.tsx";
 import { usePage } from "../../shell/page.tsx";
-import { type Column, Intro, Listing, Nothing } from "./listing.tsx";
 
 const valuesText = ({ fields, values }: Limit): string =>
   fields.map((field, i) => `${field} = ${JSON.stringify(values[i] ?? null)}`).join(", ") || "all of the kind";

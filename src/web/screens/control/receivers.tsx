@@ -2,10 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import type { Receiver, TaskStatus } from "../../../sdk/client.ts";
 import { numberText } from "../../data/format.ts";
+import { Intro, Listing, Nothing } from "../../parts/lists/listing.tsx";
+import type { Column } from "../../parts/lists/table.tsx";
 import { Shape } from "../../parts/state.tsx";
 import { Ago, Time } from "../../parts/time.tsx";
 import { usePage } from "../../shell/page.tsx";
-import { type Column, Intro, Listing, Nothing } from "./listing.tsx";
 
 const shapes: Readonly<Record<Receiver["circuit"], TaskStatus>> = {
   closed: "Success",

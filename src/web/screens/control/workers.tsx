@@ -1,10 +1,11 @@
 // The processes that are alive, in every role.
 import type { WorkerProcess } from "../../../sdk/client.ts";
 import { durationText, numberText } from "../../data/format.ts";
+import { Intro, Listing, Nothing } from "../../parts/lists/listing.tsx";
+import type { Column } from "../../parts/lists/table.tsx";
 import { Shape } from "../../parts/state.tsx";
 import { Ago, Time } from "../../parts/time.tsx";
 import { usePage } from "../../shell/page.tsx";
-import { type Column, Intro, Listing, Nothing } from "./listing.tsx";
 
 /** Beyond, a person should look. */
 const [lagMax, skewMax] = [1_000, 2_000];

@@ -13,12 +13,23 @@ export function Watched({ figures }: { readonly figures: Overview }) {
     <div className={figures.schedules.length > 0 ? "three" : "two"}>
       <Receivers unhealthy={figures.receivers_unhealthy} />
       {figures.schedules.length > 0 && (
-        <Panel title="Schedules">
+        <Panel
+          title="Schedules"
+          end={
+            <Link className="link" to="/schedules">
+              All
+            </Link>
+          }
+        >
           <table className="grid" aria-label="Schedules, the next first">
             <tbody>
               {figures.schedules.slice(0, 5).map(({ name, next }) => (
                 <tr key={name}>
-                  <td className="cut">{name}</td>
+                  <td className="cut">
+                    <Link to="/schedules/$name" params={{ name }}>
+                      {name}
+                    </Link>
+                  </td>
                   <td className="right soft">{next === null ? "never" : <Ago at={next} />}</td>
                 </tr>
               ))}

@@ -1,10 +1,29 @@
 // What happened to a task, who did it and why.
 import { useQuery } from "@tanstack/react-query";
+import type { TaskEvent } from "../../../sdk/client.ts";
 import { baton } from "../../data/session.ts";
+import { type Column, Table } from "../../parts/lists/table.tsx";
 import { Asked, Empty, Panel } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
 import { State } from "../../parts/state.tsx";
 import { Time } from "../../parts/time.tsx";
+
+const columns: readonly Column<TaskEvent>[] = [
+  { head: "When", cell: ({ at }) => <Time at={at} /> },
+  { head: "Event", cell: ({ event }) => <code>{event}</code> },
+  { head: "From", cell: ({ from }) => <State state={from} /> },
+  {
+    head: "To",
+    cell: ({ from, to }) => (from === to ? <span className="soft">refused</span> : <State state={to} />),
+  },
+  { head: "Attempt", cell: ({ attempt }) => <span className="num">{attempt + 1}</span> },
+  {
+    head: "Why",
+    cell: ({ reason }) => <span className="soft">{reason}</span>,
+    title: ({ reason }) => reason ?? "",
+    isCut: true,
+  },
+  { head: "Who", cell: ({ actor }) => <code className="faint">{actor}</code> },
+];
 
 export function TaskEvents({ id }: { readonly id: string }) {
   const query = useQuery({ queryKey: ["task", id, "events"], queryFn: () => baton().events(id) });
@@ -15,42 +34,7 @@ export function TaskEvents({ id }: { readonly id: string }) {
           events.length === 0 ? (
             <Empty title="Nothing has happened yet" />
           ) : (
-            <div {...scrolls}>
-              <table className="grid" aria-label="Events">
-                <thead>
-                  <tr>
-                    {["When", "Event", "From", "To", "Attempt", "Why", "Who"].map((text) => (
-                      <th key={text} scope="col">
-                        {text}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {events.map(({ id: key, at, event, from, to, attempt, reason, actor }) => (
-                    <tr key={key}>
-                      <td>
-                        <Time at={at} />
-                      </td>
-                      <td>
-                        <code>{event}</code>
-                      </td>
-                      <td>
-                        <State state={from} />
-                      </td>
-                      <td>{from === to ? <span className="soft">refused</span> : <State state={to} />}</td>
-                      <td className="num">{attempt + 1}</td>
-                      <td className="cut soft" title={reason ?? ""}>
-                        {reason}
-                      </td>
-                      <td>
-                        <code className="faint">{actor}</code>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table label="Events" rows={events} columns={columns} keyOf={({ id: key }) => key} />
           )
         }
       </Asked>

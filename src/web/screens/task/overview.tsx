@@ -1,20 +1,19 @@
 // The overview of a task: the way it took through its states, its attempts, what it gave, its facts and its neighbours.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Task, TaskAttempt } from "../../../sdk/client.ts";
+import type { Task } from "../../../sdk/client.ts";
 import { durationText, numberText } from "../../data/format.ts";
 import { baton } from "../../data/session.ts";
 import { Code, Id } from "../../parts/code.tsx";
-import { Asked, Empty, Panel } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
+import { Asked, Panel } from "../../parts/panel.tsx";
 import { Time, Took } from "../../parts/time.tsx";
+import { Attempts } from "./attempts.tsx";
 import { Family } from "./family.tsx";
 import { Spent } from "./spent.tsx";
 import { Way } from "./way.tsx";
 
 export function TaskOverview({ task }: { readonly task: Task }) {
   const events = useQuery({ queryKey: ["task", task.id, "events"], queryFn: () => baton().events(task.id) });
-  const attempts = useQuery({ queryKey: ["task", task.id, "attempts"], queryFn: () => baton().attempts(task.id) });
   const hasMetadata = task.metadata !== null && Object.keys(task.metadata).length > 0;
   return (
     <div className="split" style={{ flex: "none", minHeight: 0, alignItems: "start" }}>
@@ -28,11 +27,7 @@ export function TaskOverview({ task }: { readonly task: Task }) {
             </>
           )}
         </Asked>
-        <Panel title="Attempts" more="a row for each claim">
-          <Asked query={attempts}>
-            {(rows) => (rows.length === 0 ? <Empty title="No worker has claimed it yet" /> : <Attempts rows={rows} />)}
-          </Asked>
-        </Panel>
+        <Attempts id={task.id} />
         {task.result !== null && (
           <Panel title="Result">
             <div className="body">
@@ -52,49 +47,6 @@ export function TaskOverview({ task }: { readonly task: Task }) {
         <Facts task={task} />
         <Family task={task} />
       </div>
-    </div>
-  );
-}
-
-function Attempts({ rows }: { readonly rows: readonly TaskAttempt[] }) {
-  return (
-    <div {...scrolls}>
-      <table className="grid" aria-label="Attempts">
-        <thead>
-          <tr>
-            {["Attempt", "Claimed", "Answer", "Connect", "Answered in", "What went wrong", "Worker"].map((text) => (
-              <th key={text} scope="col">
-                {text}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ attempt, claimed_at, status, ms, error, worker, started_at, waited_for }) => (
-            <tr key={claimed_at}>
-              <td className="num">
-                {attempt + 1} {waited_for && <span className="faint">after {waited_for.replace("_", " ")}</span>}
-              </td>
-              <td>
-                <Time at={claimed_at} />
-              </td>
-              <td>
-                <code>{status ?? (started_at === null ? "no call" : "none")}</code>
-              </td>
-              <td className="num">
-                {ms.connect === null ? "–" : ms.connect === 0 ? "kept open" : durationText(ms.connect)}
-              </td>
-              <td className="num">{ms.answer === null ? "–" : durationText(ms.answer)}</td>
-              <td className="cut soft" title={error ?? ""}>
-                {error ?? "nothing"}
-              </td>
-              <td>
-                <code className="faint">{worker}</code>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
     </div>
   );
 }

@@ -1,8 +1,8 @@
 // The states of a task and the way that it took: what it passed is drawn strongly, with how often where that is more than once.
 import type { Task, TaskEvent, TaskStatus } from "../../../sdk/client.ts";
 import { states } from "../../data/states.ts";
+import { scrolls } from "../../parts/lists/scroll.ts";
 import { Panel } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
 import { Shape } from "../../parts/state.tsx";
 
 const [boxW, boxH] = [98, 28];

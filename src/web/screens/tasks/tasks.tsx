@@ -4,12 +4,13 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ListedTask } from "../../../sdk/client.ts";
 import { filterOf } from "../../data/search.ts";
 import { baton } from "../../data/session.ts";
-import { AddFilter, FilterChips, NextPage } from "../../parts/lists.tsx";
+import { AddFilter, FilterChips, NextPage } from "../../parts/lists/filters.tsx";
+import { type Column, Table } from "../../parts/lists/table.tsx";
 import { Asked, Empty } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
 import { State } from "../../parts/state.tsx";
 import { Time, Took } from "../../parts/time.tsx";
 import { usePage } from "../../shell/page.tsx";
+import { ActOnAll, SelectAll } from "../bulk/act-on-all.tsx";
 
 const route = getRouteApi("/tasks");
 
@@ -25,13 +26,18 @@ const choices = [
     ["Canceled", "Canceled,Skipped"],
   ] as const),
 ];
-const fields = ["kind", "name", "metadata", "start_kind"] as const;
+const fields = ["kind", "name", "batch_id", "metadata", "start_kind"] as const;
 
 export function Tasks() {
   usePage([{ text: "Tasks" }]);
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const filter = filterOf(search);
+  const { sel, ...wanted } = search;
+  const filter = filterOf(wanted);
+  const selection = {
+    ...{ isOn: sel === "all", filter },
+    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
+  };
   const query = useInfiniteQuery({
     queryKey: ["tasks", filter],
     queryFn: ({ pageParam }) => baton().taskPage({ ...filter, page_size: "50", ...pageParam }),
@@ -44,6 +50,7 @@ export function Tasks() {
         <h1>Tasks</h1>
         <span className="soft hide-phone">newest first</span>
         <span className="grow" />
+        <SelectAll {...selection} />
         <button type="button" className="btn" onClick={() => void query.refetch()}>
           Refresh
         </button>
@@ -53,7 +60,8 @@ export function Tasks() {
         <Asked query={query}>
           {({ pages }) => {
             const rows = pages.flatMap(({ rows: page }) => page);
-            if (rows.length > 0) return <Table rows={rows} />;
+            if (rows.length > 0)
+              return <Table label="Tasks, newest first" rows={rows} columns={columns} keyOf={({ id }) => id} />;
             return (
               <Empty title="Nothing matches">
                 <button type="button" className="btn" onClick={() => void navigate({ search: {} })}>
@@ -65,6 +73,7 @@ export function Tasks() {
         </Asked>
       </section>
       <NextPage query={query} />
+      <ActOnAll noun="tasks" {...selection} />
     </>
   );
 }
@@ -104,44 +113,24 @@ function Filters() {
   );
 }
 
-const Table = ({ rows }: { readonly rows: readonly ListedTask[] }) => (
-  <div {...scrolls}>
-    <table className="grid" aria-label="Tasks, newest first">
-      <thead>
-        <tr>
-          {["Task", "State", "Kind", "Created", "Took", "Why"].map((text) => (
-            <th key={text} scope="col" className={text === "Created" || text === "Took" ? "right" : ""}>
-              {text}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((task) => (
-          <tr key={task.id}>
-            <td className="cut">
-              <Link className="strong" to="/tasks/$id/{-$tab}" params={{ id: task.id, tab: undefined }}>
-                {task.name}
-              </Link>
-            </td>
-            <td>
-              <State state={task.status} />
-            </td>
-            <td className="cut">
-              <code>{task.kind}</code>
-            </td>
-            <td className="right">
-              <Time at={task.created_at} />
-            </td>
-            <td className="right soft">
-              <Took from={task.started_at} to={task.ended_at} />
-            </td>
-            <td className="cut soft" title={task.failure_reason ?? ""}>
-              {task.failure_reason}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
-);
+const columns: readonly Column<ListedTask>[] = [
+  {
+    head: "Task",
+    cell: ({ id, name }) => (
+      <Link className="strong" to="/tasks/$id/{-$tab}" params={{ id, tab: undefined }}>
+        {name}
+      </Link>
+    ),
+    isCut: true,
+  },
+  { head: "State", cell: ({ status }) => <State state={status} /> },
+  { head: "Kind", cell: ({ kind }) => <code>{kind}</code>, isCut: true },
+  { head: "Created", cell: ({ created_at }) => <Time at={created_at} />, isRight: true },
+  { head: "Took", cell: ({ started_at, ended_at }) => <Took from={started_at} to={ended_at} />, isRight: true },
+  {
+    head: "Why",
+    cell: ({ failure_reason }) => <span className="soft">{failure_reason}</span>,
+    title: ({ failure_reason }) => failure_reason ?? "",
+    isCut: true,
+  },
+];

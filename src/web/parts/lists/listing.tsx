@@ -1,18 +1,11 @@
-// A listing as a table: its columns, its pages, and what stands there when it is empty. Asked for again every few seconds, since
+// A listing page by page: its columns, and what stands there when it is empty. Asked for again every few seconds, since
 // these change without events.
 import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { baton } from "../../data/session.ts";
-import { NextPage } from "../../parts/lists.tsx";
-import { Asked, Empty } from "../../parts/panel.tsx";
-import { scrolls } from "../../parts/scroll.ts";
-
-export interface Column<T> {
-  readonly head: string;
-  readonly cell: (row: T) => ReactNode;
-  readonly isRight?: boolean;
-  readonly isCut?: boolean;
-}
+import { Asked, Empty } from "../panel.tsx";
+import { NextPage } from "./filters.tsx";
+import { type Column, Table } from "./table.tsx";
 
 interface Props<T> {
   readonly path: string;
@@ -20,11 +13,11 @@ interface Props<T> {
   readonly columns: readonly Column<T>[];
   readonly keyOf: (row: T) => string | number;
   readonly empty: ReactNode;
+  /** How soon it is asked for again. */
+  readonly againMs?: number;
 }
 
-const againMs = 10_000;
-
-export function Listing<T>({ path, label, columns, keyOf, empty }: Props<T>) {
+export function Listing<T>({ path, label, columns, keyOf, empty, againMs = 10_000 }: Props<T>) {
   const query = useInfiniteQuery({
     queryKey: ["listing", path],
     queryFn: ({ pageParam }) => baton().page<T>(path, { page_size: "50", ...pageParam }),
@@ -44,40 +37,6 @@ export function Listing<T>({ path, label, columns, keyOf, empty }: Props<T>) {
       </section>
       <NextPage query={query} text="Show more" />
     </>
-  );
-}
-
-function Table<T>({
-  rows,
-  label,
-  columns,
-  keyOf,
-}: Pick<Props<T>, "label" | "columns" | "keyOf"> & { readonly rows: readonly T[] }) {
-  return (
-    <div {...scrolls}>
-      <table className="grid" aria-label={label}>
-        <thead>
-          <tr>
-            {columns.map(({ head, isRight }) => (
-              <th key={head} scope="col" className={isRight ? "right" : ""}>
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={keyOf(row)}>
-              {columns.map(({ head, cell, isRight, isCut }) => (
-                <td key={head} className={`${isRight ? "right num" : ""} ${isCut ? "cut" : ""}`}>
-                  {cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

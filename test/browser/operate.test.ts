@@ -1,0 +1,89 @@
+// What a person on call does to many tasks at once, to schedules, and to the rules of what waits.
+import { expect, it } from "vitest";
+import { startStage } from "./stage.ts";
+
+const stage = startStage({ MAX_TASKS_PER_BATCH: "10000" });
+
+async function post(batch: unknown): Promise<string> {
+  const { status, headers } = await stage.cluster.call("POST", "/task", batch);
+  expect(status).toBe(201);
+  return headers.get("x-batch-id") ?? "";
+}
+
+const put = (name: string, more: object = {}) =>
+  stage.cluster.call("PUT", `/schedules/${name}`, {
+    ...{ cron: "30 2 * * *", timezone: "Asia/Tokyo", ...more },
+    batch: { scope: name, tasks: [{ id: "a", name: "report", kind: "report" }] },
+  });
+
+it("selects 5,000 tasks by a filter and cancels them, with a preview, a reason and progress", async () => {
+  const tasks = Array.from({ length: 5_000 }, (_, i) => ({ id: `${i}`, name: `task ${i}`, kind: "bulk.many" }));
+  const id = await post({ paused: true, tasks: [...tasks, { id: "other", name: "other", kind: "else" }] });
+  const page = await stage.open("/tasks?kind=bulk.many");
+  await page.getByRole("button", { name: "Select all that match" }).click();
+  await page.waitForURL(/sel=all/);
+  await page.getByRole("status").getByText("5,000 tasks").waitFor();
+  await page.getByRole("button", { name: "Cancel all…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("and 4,995 more").waitFor();
+  expect(await dialog.getByRole("link", { name: /^task \d+$/ }).count()).toBe(5);
+  await dialog.getByRole("textbox").fill("the customer has left");
+  await dialog.getByRole("button", { name: "Cancel 5,000 tasks" }).click();
+  const bar = page.getByRole("region", { name: "What is selected" });
+  await bar.getByText("Done").waitFor({ timeout: 40_000 });
+  await bar.getByRole("img", { name: "5,000 taken, 0 skipped, 0 failed of 5,000" }).waitFor();
+  // The list behind it follows.
+  await page.getByRole("cell", { name: "the customer has left" }).first().waitFor();
+  const { body } = await stage.cluster.call("GET", `/batch/${id}`);
+  expect(body.status_counts).toMatchObject({ canceled: 5_000, paused: 1 });
+
+  await bar.getByRole("link", { name: "Open" }).click();
+  await page.getByRole("heading", { name: "Cancel tasks" }).waitFor();
+  await page.getByText("the customer has left").waitFor();
+  await page.getByRole("link", { name: "see what matches now" }).click();
+  await page.waitForURL(/tasks\?kind=bulk\.many/);
+  await page.goto(`${stage.cluster.url}/view/bulk`);
+  await page.getByRole("link", { name: "Cancel tasks" }).waitFor();
+}, 90_000);
+
+it("pauses all batches that match, and asks for a filter before it offers anything", async () => {
+  const task = { id: "a", name: "a", kind: "k", delay_secs: 3_600 };
+  const first = await post({ scope: "hold", tasks: [task] });
+  const other = await post({ scope: "leave", tasks: [task] });
+  const page = await stage.open("/batches");
+  expect(await page.getByRole("button", { name: "Select all that match" }).isDisabled()).toBe(true);
+  await page.goto(`${stage.cluster.url}/view/batches?scope=hold&sel=all`);
+  await page.getByText("1 batch").waitFor();
+  await page.getByRole("button", { name: "Pause all…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Pause 1 batch" }).click();
+  await page.getByRole("region", { name: "What is selected" }).getByText("Done").waitFor();
+  expect((await stage.cluster.call("GET", `/batch/${first}`)).body.status).toBe("paused");
+  expect((await stage.cluster.call("GET", `/batch/${other}`)).body.status).toBe("running");
+});
+
+it("shows when a schedule comes, here and in its zone, runs it now, pauses and resumes it", async () => {
+  await put("nightly");
+  const page = await stage.open("/schedules");
+  await page.getByRole("link", { name: "nightly" }).click();
+  await page.getByRole("heading", { name: "nightly" }).waitFor();
+  const next = page.getByRole("table", { name: "Next times" });
+  await next
+    .getByText(/02:30 GMT\+9/)
+    .first()
+    .waitFor();
+  // The browser of the tests is in Berlin.
+  expect(await next.getByText(/(18:30 GMT\+1|19:30 GMT\+2)/).count()).toBe(5);
+
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Pause" }).click();
+  await page.locator(".state.big", { hasText: "Paused" }).waitFor();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
+  await page.locator(".state.big", { hasText: "Active" }).waitFor();
+
+  await page.getByRole("button", { name: "Run now" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Run now" }).click();
+  await page.waitForURL(/batches\/[0-9a-f-]{36}/);
+  await page.getByRole("link", { name: "schedule nightly" }).click();
+  await page.getByRole("table", { name: "Last batches" }).getByRole("link").waitFor();
+});
