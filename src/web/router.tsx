@@ -19,7 +19,7 @@ const routes = [
   }),
   createRoute({
     ...{ ...under, path: "/batches/$id/{-$tab}" },
-    validateSearch: texts("task", "hide", "q", "status", "sort"),
+    validateSearch: texts("task", "hide", "q", "status", "sort", "rules"),
     component: lazyRouteComponent(() => import("./screens/batch/batch.tsx"), "BatchScreen"),
   }),
   createRoute({

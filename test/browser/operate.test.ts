@@ -87,3 +87,31 @@ it("shows when a schedule comes, here and in its zone, runs it now, pauses and r
   await page.getByRole("link", { name: "schedule nightly" }).click();
   await page.getByRole("table", { name: "Last batches" }).getByRole("link").waitFor();
 });
+
+it("edits the rules of a batch, and a blocked task starts", async () => {
+  const matcher = { kind: "rules.one", status: "Running", fields: [] };
+  const rules = [{ type: "Concurrency", max_concurrency: 1, matcher }];
+  const task = (id: string) => ({ id, name: id, kind: "rules.one", on_start: { kind: "Wait" }, rules });
+  const id = await post({ scope: "rules", tasks: [task("one"), task("two")] });
+  const page = await stage.open("/limits");
+  // From the full limit to where it is changed.
+  await page
+    .getByRole("row", { name: /rules\.one/ })
+    .getByRole("link", { name: "Change…" })
+    .click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("2 unfinished tasks").waitFor();
+  const limit = dialog.getByLabel("at most so many at once");
+  await limit.fill("none");
+  await dialog.getByText("The limit is a whole number from 1, not “none”.").waitFor();
+  expect(await dialog.getByRole("button", { name: "Set the rules" }).isDisabled()).toBe(true);
+  await limit.fill("2");
+  await dialog.getByRole("button", { name: "Set the rules" }).click();
+  await page.getByText("2 tasks have the new rules.").waitFor();
+  await page.waitForURL((url) => !url.search.includes("rules"));
+  expect(page.url()).toContain(id);
+  await page.locator('.line:has-text("Running") >> nth=1').waitFor();
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Edit rules…" }).click();
+  expect(await dialog.getByLabel("at most so many at once").inputValue()).toBe("2");
+});

@@ -20,6 +20,7 @@ import { Head } from "./head.tsx";
 import { Events } from "./lists/events.tsx";
 import { TaskTable } from "./lists/task-table.tsx";
 import { Timeline } from "./lists/timeline.tsx";
+import { RulesDialog } from "./rules/rules-dialog.tsx";
 import type { TabProps } from "./tab-props.ts";
 import { Why } from "./why.tsx";
 
@@ -53,10 +54,26 @@ function Screen({ id }: { readonly id: string }) {
           <Counters batch={found} store={store} isFilled={isFilled} />
           <Tabs batch={found} />
           {error ? <Failed error={error} /> : <Content batch={found} store={store} isFilled={isFilled} ask={setAct} />}
+          <Rules batch={found} store={store} isFilled={isFilled} />
           <ActDialog act={act} close={() => setAct(undefined)} />
         </>
       )}
     </Asked>
+  );
+}
+
+function Rules({ batch, store, isFilled }: Omit<TabProps, "ask"> & { readonly isFilled: boolean }) {
+  const { rules } = route.useSearch();
+  const navigate = route.useNavigate();
+  return (
+    <RulesDialog
+      batch={batch}
+      store={store}
+      kind={isFilled ? rules : undefined}
+      onKind={(kind) =>
+        void navigate({ search: (old) => ({ ...old, rules: kind }), replace: true, resetScroll: false })
+      }
+    />
   );
 }
 

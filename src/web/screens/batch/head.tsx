@@ -1,6 +1,6 @@
 // The head of a batch: its name, state and facts, and what can be done with it in this state.
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Download, Pause, Play, RotateCcw, Square } from "lucide-react";
+import { Download, Pause, Play, RotateCcw, SlidersHorizontal, Square } from "lucide-react";
 import type { Batch, Rerun } from "../../../sdk/client.ts";
 import { countText, numberText, shortId } from "../../data/format.ts";
 import { queries } from "../../data/queries.ts";
@@ -79,6 +79,9 @@ function Facts({ batch }: { readonly batch: Batch }) {
 
 function Acts({ batch, name, ask }: Props) {
   const isAllowed = mayOperate(useStore(whoami));
+  const navigate = useNavigate();
+  const editRules = () =>
+    void navigate({ to: ".", search: (old) => ({ ...old, rules: batch.kinds[0] }), replace: true, resetScroll: false });
   const { run, rerun } = useActs(batch, name, ask);
   const isComplete = batch.completed_at !== null;
   const { failure, canceled, skipped } = batch.status_counts;
@@ -120,6 +123,10 @@ function Acts({ batch, name, ask }: Props) {
               isDisabled: !isComplete || again === 0,
             },
             run: () => rerun({ only: "failed", dependents: true }, again),
+          },
+          {
+            ...{ label: "Edit rules…", icon: <SlidersHorizontal size={14} />, isDisabled: isComplete },
+            run: editRules,
           },
           { label: "Export as JSON", icon: <Download size={14} />, run: () => void exportBatch(batch) },
         ]}

@@ -1,8 +1,10 @@
 // Why the task is where it is: waiting for what, for whose word, or failed of what. One sentence each, most decisive first.
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import type { Task } from "../../../sdk/client.ts";
-import { baton } from "../../data/session.ts";
+import { baton, mayOperate, whoami } from "../../data/session.ts";
 import { isFinalState } from "../../data/states.ts";
+import { useStore } from "../../data/store.ts";
 import { reasonsOf } from "../../data/why.ts";
 import { Pieces, TaskLink } from "../../parts/links.tsx";
 import { Shape } from "../../parts/state.tsx";
@@ -11,6 +13,7 @@ import { promptOf } from "./acts.tsx";
 const shownMax = 8;
 
 export function TaskWhy({ task }: { readonly task: Task }) {
+  const isAllowed = mayOperate(useStore(whoami));
   if (task.status === "Failure") return <Ended task={task} look="fail" />;
   if (isFinalState(task.status)) return task.failure_reason === null ? null : <Ended task={task} look="" />;
   const prompt = task.status === "Running" && task.start_kind === "Wait" ? promptOf(task) : undefined;
@@ -49,6 +52,16 @@ export function TaskWhy({ task }: { readonly task: Task }) {
           </div>
         ))}
       </div>
+      {isAllowed && (task.blocked_by ?? []).some(({ type }) => type === "rule") && (
+        <Link
+          className="btn"
+          to="/batches/$id/{-$tab}"
+          params={{ id: task.batch_id, tab: "tasks" }}
+          search={{ task: task.id, rules: task.kind }}
+        >
+          Edit rules…
+        </Link>
+      )}
     </section>
   );
 }
