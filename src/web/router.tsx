@@ -19,7 +19,7 @@ const routes = [
   }),
   createRoute({
     ...{ ...under, path: "/batches/$id/{-$tab}" },
-    validateSearch: texts("task", "hide", "q", "status", "sort", "rules"),
+    validateSearch: texts("task", "hide", "q", "status", "sort", "rules", "path", "group", "zoom"),
     component: lazyRouteComponent(() => import("./screens/batch/batch.tsx"), "BatchScreen"),
   }),
   createRoute({

@@ -38,3 +38,53 @@ it("exports a batch as one page for a ticket that needs no network, as CSV and a
   expect(await alone.locator("svg g").count()).toBe(9);
   expect(asked).toEqual([]);
 });
+
+it("shows the critical path, groups by kind and level, and hides what succeeded", async () => {
+  const id = await post(example("pipeline"));
+  const page = await stage.open(`/batches/${id}?task=none`);
+  await page.locator(".state.big", { hasText: "Failure" }).waitFor();
+  const graph = page.locator(".stage");
+  await page.locator('.stage[data-shown="9"]').waitFor();
+  await graph.focus();
+  await page.keyboard.press("c");
+  await page.waitForURL(/path=critical/);
+  await page.getByText(/^\d tasks: .* at work, of /).waitFor();
+  await page.getByLabel("Group tasks").selectOption("kind");
+  await page.locator('.stage[data-shown="5"]').waitFor();
+  await page.waitForURL(/group=kind/);
+  await graph.focus();
+  await page.keyboard.press("]");
+  expect(await graph.getAttribute("aria-label")).toContain("ci.check · 3, Failure");
+  // Enter opens the group at the task that makes it so.
+  await page.keyboard.press("Enter");
+  await page.locator('.stage[data-shown="9"]').waitFor();
+  expect(await graph.getAttribute("aria-label")).toContain("unit-tests, Failure");
+  await page.getByLabel("Group tasks").selectOption("level");
+  await page.waitForURL(/group=level/);
+  await page.locator('.stage[data-shown="5"]').waitFor();
+  await page.reload();
+  await page.locator('.stage[data-shown="5"]').waitFor();
+  await page.getByRole("button", { name: "Hide succeeded" }).click();
+  await page.waitForURL(/hide=success/);
+});
+
+it("draws a timeline of 10,000 tasks, rows in sight only, and comes nearer by keys", async () => {
+  const tasks = Array.from({ length: 10_000 }, (_, i) => ({ id: `${i}`, name: `task ${i}`, kind: "many" }));
+  const id = await post({ scope: "long", tasks });
+  const page = await stage.open(`/batches/${id}/timeline`);
+  const list = page.getByRole("listbox", { name: /^Timeline/ });
+  await list.waitFor();
+  expect(await list.getByRole("option").count()).toBeLessThan(80);
+  await list.focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("End");
+  await page.locator("#row-9999").waitFor();
+  await page.keyboard.press("+");
+  await page.waitForURL(/zoom=0\.\d+-0\.\d+/);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("0");
+  await page.waitForURL((url) => !url.search.includes("zoom"));
+  // Each of them ran, and its bar says so.
+  await page.locator(".state.big", { hasText: "Success" }).waitFor({ timeout: 60_000 });
+  await page.locator("#row-9999 .track i[title^='Claimed']").waitFor();
+}, 120_000);

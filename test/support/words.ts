@@ -24,6 +24,7 @@ const ordinary: Readonly<Record<string, readonly string[]>> = {
   "test/chaos/rules/run.ts": ["manner"],
   "src/cli/mcp/server.ts": ["hint"], // names of the Model Context Protocol
   "src/web/screens/playground/check.ts": ["memo"], // React's name of a function
+  "src/web/graph/use-grouped.ts": ["memo"],
   "src/store/read/walk.ts": ["gather"], // a setting of Postgres
   "test/unit/telemetry/metrics.test.ts": ["moot"], // a value of a label that must be refused
   "test/unit/webhook/call.test.ts": ["hints"], // HTTP's status 103

@@ -71,6 +71,28 @@ export class BatchStore {
     this.#changed(false);
   }
 
+  /** Of past events: when tasks started and ended, but not how they stand. */
+  noteTimes(events: readonly TaskEvent[]): void {
+    for (const { task_id, to, at, reason } of events) {
+      const place = this.place(task_id);
+      if (place < 0) continue;
+      if (to === "Claimed") this.started[place] = Date.parse(at);
+      if (!isFinal(stateIndex(to))) continue;
+      this.ended[place] = Date.parse(at);
+      if (to !== "Success") this.reasons[place] ??= reason;
+    }
+    this.#changed(false);
+  }
+
+  /** All states at once, in the order of the tasks. */
+  setStates(next: Uint8Array): void {
+    if (next.length !== this.state.length) return;
+    this.state = Uint8Array.from(next);
+    this.counts = new Int32Array(states.length);
+    for (const state of next) this.counts[state] = (this.counts[state] ?? 0) + 1;
+    this.#changed(false);
+  }
+
   #applyOne({ to, at, attempt, reason }: TaskEvent, place: number): void {
     const before = this.state[place] ?? 0;
     const next = stateIndex(to);

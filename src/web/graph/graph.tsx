@@ -1,6 +1,5 @@
 // The graph of a batch: the canvas with its tools, legend and keys. What is selected, hidden and searched is the caller's, since
 // it stands in the address. The canvas is a picture; what has the focus is the frame round it, which names the selected task.
-import { Expand, Minus, Plus, Search } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { BatchStore } from "../data/batch-store.ts";
 import { theme } from "../data/prefs.ts";
@@ -8,22 +7,13 @@ import { states } from "../data/states.ts";
 import { useStore } from "../data/store.ts";
 import { GraphView } from "./draw/view.ts";
 import { usePointer } from "./pointer.ts";
+import type { GraphProps } from "./props.ts";
 import { stepFrom, textOf } from "./steps.ts";
+import { Legend, Tools } from "./tools.tsx";
 import { type Laid, useLayout } from "./use-layout.ts";
 
-export interface GraphProps {
-  readonly store: BatchStore;
-  readonly selected: number;
-  readonly hide: boolean;
-  readonly q: string;
-  readonly onSelect: (place: number) => void;
-  readonly onOpen: (place: number) => void;
-  readonly onHide: (hide: boolean) => void;
-  readonly onSearch: (q: string) => void;
-}
-
 export function Graph(props: GraphProps) {
-  const { store, selected, hide, q } = props;
+  const { store, selected, hide, q, path } = props;
   const version = useSyncExternalStore(store.subscribe, store.getVersion);
   const stage = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -33,7 +23,7 @@ export function Graph(props: GraphProps) {
   useView(canvas, store, setView);
   useShown(view, laid);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for the states in the store.
-  const dim = useMemo(() => dimOf(store, hide, q), [store, version, hide, q]);
+  const dim = useMemo(() => dimOf(store, hide, q, path), [store, version, hide, q, path]);
   useEffect(() => view?.setDim(dim), [view, dim]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version is a new picture.
   useEffect(() => view?.draw(), [view, version]);
@@ -124,13 +114,19 @@ function useShown(view: GraphView | undefined, laid: Laid | undefined): void {
 }
 
 /** What does not match the search, or is hidden, is drawn faintly: the graph keeps its places. */
-function dimOf({ ids, state, names, kinds }: BatchStore, hide: boolean, q: string): Uint8Array | null {
-  if (!hide && q === "") return null;
+function dimOf(
+  { ids, state, names, kinds }: BatchStore,
+  hide: boolean,
+  q: string,
+  path: readonly number[] | undefined,
+): Uint8Array | null {
+  if (!hide && q === "" && path === undefined) return null;
   const wanted = q.toLowerCase();
+  const onPath = path && new Set(path);
   return Uint8Array.from(ids, (_, i) => {
     const isHidden = hide && (state[i] === 6 || state[i] === 9);
     const isOther = q !== "" && !names[i]!.toLowerCase().includes(wanted) && !kinds[i]!.toLowerCase().includes(wanted);
-    return isHidden || isOther ? 1 : 0;
+    return isHidden || isOther || (onPath && !onPath.has(i)) ? 1 : 0;
   });
 }
 
@@ -146,6 +142,7 @@ function onKey(event: KeyboardEvent, props: GraphProps, view: GraphView | undefi
     h: () => props.onHide(!props.hide),
     Enter: () => props.selected >= 0 && props.onOpen(props.selected),
     Escape: () => props.onSelect(-1),
+    ...props.keys,
   };
   const next = stepFrom(props.store, laid.layout, props.selected, key);
   const act = next === undefined ? acts[key] : () => props.onSelect(next);
@@ -153,77 +150,3 @@ function onKey(event: KeyboardEvent, props: GraphProps, view: GraphView | undefi
   event.preventDefault();
   act();
 }
-
-function Tools({ store, q, hide, onSearch, onHide, onSelect }: GraphProps) {
-  const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
-  const find = () => {
-    const wanted = text.toLowerCase();
-    const place = wanted === "" ? -1 : store.names.findIndex((name) => name.toLowerCase().includes(wanted));
-    if (place >= 0) onSelect(place);
-  };
-  return (
-    <div className="tools">
-      <form
-        className="row"
-        style={{ gap: 6 }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSearch(text.trim());
-          find();
-        }}
-      >
-        <Search size={15} aria-hidden="true" className="faint" />
-        <input
-          className="field"
-          style={{ width: 150 }}
-          aria-label="Find a task by name or kind"
-          placeholder="Find a task"
-          value={text}
-          onChange={(e) => setText(e.target.value)}
-        />
-      </form>
-      <button type="button" className={hide ? "btn on" : "btn"} aria-pressed={hide} onClick={() => onHide(!hide)}>
-        Hide succeeded
-      </button>
-      {q !== "" && (
-        <button type="button" className="btn plain" onClick={() => onSearch("")}>
-          Clear
-        </button>
-      )}
-    </div>
-  );
-}
-
-const looks = [
-  ...([
-    ["needs success", undefined],
-    ["on failure", "6 4"],
-    ["always", "1.5 3.5"],
-  ] as const),
-];
-
-const Legend = ({ view }: { readonly view: GraphView | undefined }) => (
-  <div className="legend">
-    {looks.map(([text, dash]) => (
-      <span key={text}>
-        <svg width="24" height="4" aria-hidden="true">
-          <path d="M0 2h24" stroke="currentColor" strokeWidth="1.5" strokeDasharray={dash} />
-        </svg>
-        {text}
-      </span>
-    ))}
-    <span className="grow" />
-    <div className="row">
-      <button type="button" className="btn" aria-label="Zoom out" onClick={() => view?.zoomBy(0.8)}>
-        <Minus size={14} />
-      </button>
-      <button type="button" className="btn" aria-label="Zoom in" onClick={() => view?.zoomBy(1.25)}>
-        <Plus size={14} />
-      </button>
-      <button type="button" className="btn" onClick={() => view?.fit()}>
-        <Expand size={14} aria-hidden="true" /> Fit
-      </button>
-    </div>
-  </div>
-);

@@ -1,8 +1,8 @@
 // Walking the graph by keys, and what a task is called for those who cannot see it.
 import type { BatchStore } from "../data/batch-store.ts";
 import { states } from "../data/states.ts";
-import { degree } from "./adjacency.ts";
-import type { Adjacency, Layout } from "./types.ts";
+import { degree } from "./layout/adjacency.ts";
+import type { Adjacency, Layout } from "./layout/types.ts";
 
 const first = (side: Adjacency, v: number, y: Float32Array): number | undefined => {
   const near = Array.from(side.list.subarray(side.start[v]!, side.start[v + 1]!));

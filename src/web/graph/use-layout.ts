@@ -1,7 +1,7 @@
 // Asks the worker for a layout whenever the shape of the batch changes, at most once a second, and gives the newest.
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { BatchStore } from "../data/batch-store.ts";
-import type { GraphInput, Layout } from "./types.ts";
+import type { GraphInput, Layout } from "./layout/types.ts";
 
 export interface Laid {
   readonly layout: Layout;
@@ -21,7 +21,7 @@ export function useLayout(store: BatchStore, width: number, height: number): Lai
   // biome-ignore lint/correctness/useExhaustiveDependencies: the layout is for the size that the window has when it is asked for; a later size is only another view of it.
   useEffect(() => {
     if (!isSized || store.ids.length === 0) return;
-    const worker = new Worker(new URL("./layout-worker.ts", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL("./layout/layout-worker.ts", import.meta.url), { type: "module" });
     const wait = Math.max(0, lastAt.current + againMs - performance.now());
     const timer = setTimeout(() => {
       lastAt.current = performance.now();

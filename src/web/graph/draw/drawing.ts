@@ -1,7 +1,7 @@
 // What is painted: the batch, its layout, the window on it, and what is selected or dimmed. And which tasks the window shows: a
 // block knows its grid, so no index is needed.
 import type { BatchStore } from "../../data/batch-store.ts";
-import { box, type Layout } from "../types.ts";
+import { box, type Layout } from "../layout/types.ts";
 import type { Glyphs } from "./glyphs.ts";
 import type { Theme } from "./theme.ts";
 

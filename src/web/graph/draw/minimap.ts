@@ -1,5 +1,5 @@
 // The whole graph as a small picture, painted at most twice a second; only the frame of the window moves with every frame.
-import { box } from "../types.ts";
+import { box } from "../layout/types.ts";
 import { boundsOf, type Drawing, FAILURE, type Frame } from "./drawing.ts";
 
 const [widest, tallest, pad, margin] = [170, 84, 6, 11];

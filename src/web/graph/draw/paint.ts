@@ -1,7 +1,7 @@
 // Paints one frame afresh, without a drawing graph. How much of a task is drawn goes by how tall its box is on the screen: under 6
 // pixels its colour, under 11 a tint with a bar, else box, shape and label. Failures come last, and stay visible at any size.
 import { states } from "../../data/states.ts";
-import { box } from "../types.ts";
+import { box } from "../layout/types.ts";
 import { type Drawing, FAILURE, fonts, frameOf, RUNNING, visible } from "./drawing.ts";
 import { drawBundles, drawEdges, singleEdges } from "./edges.ts";
 

@@ -1,7 +1,7 @@
 // The graph as a thing on a canvas: it owns the window on the layout, paints when something has changed, and moves by mouse,
 // touch and call. While frames come late it uses fewer pixels, until it rests.
 import type { BatchStore } from "../../data/batch-store.ts";
-import { box, type Layout } from "../types.ts";
+import { box, type Layout } from "../layout/types.ts";
 import { boundsOf, type Drawing, FAILURE, hit, type Window2d } from "./drawing.ts";
 import { makeGlyphs } from "./glyphs.ts";
 import { drawMinimap, isMinimapWanted, type Minimap, minimapPlace, paintMinimap } from "./minimap.ts";

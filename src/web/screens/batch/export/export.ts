@@ -1,7 +1,7 @@
 // What of a batch can be taken along: all of it as JSON, its tasks as CSV, or one page for a ticket. Loaded when it is first wanted.
 import type { Batch, Dag, ListedTask, TaskAttempt } from "../../../../sdk/client.ts";
 import { baton, root } from "../../../data/session.ts";
-import { layout } from "../../../graph/layout.ts";
+import { layout } from "../../../graph/layout/layout.ts";
 import { csvOf } from "./csv.ts";
 import { pictureOf } from "./picture.ts";
 import { ticketOf } from "./ticket.ts";

@@ -1,7 +1,7 @@
 // The graph of a batch as a picture in SVG, for a page that stands alone: the same layout as on the screen. Pure.
 
 import type { TaskStatus } from "../../../../sdk/client.ts";
-import { box, type Layout } from "../../../graph/types.ts";
+import { box, type Layout } from "../../../graph/layout/types.ts";
 import { escaped } from "./escaped.ts";
 
 export interface Drawn {

@@ -12,11 +12,13 @@ interface Props {
   readonly onSelect: (place: number) => void;
   readonly onOpen: (place: number) => void;
   readonly row: (place: number) => ReactNode;
+  /** Keys beside those that move. */
+  readonly keys?: Readonly<Record<string, () => void>>;
 }
 
 const rowHeight = 32;
 
-export function Rows({ label, places, columns, selected, onSelect, onOpen, row }: Props) {
+export function Rows({ label, places, columns, selected, onSelect, onOpen, row, keys = {} }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     ...{ count: places.length, overscan: 12, estimateSize: () => rowHeight },
@@ -41,6 +43,11 @@ export function Rows({ label, places, columns, selected, onSelect, onOpen, row }
       },
     };
     const step = steps[event.key];
+    const own = event.ctrlKey || event.metaKey ? undefined : keys[event.key];
+    if (own !== undefined) {
+      event.preventDefault();
+      return own();
+    }
     if (event.key === "Enter" && at >= 0) return onOpen(selected);
     if (event.key === "Escape") return onSelect(-1);
     if (step === undefined || event.ctrlKey || event.metaKey) return;

@@ -1,6 +1,6 @@
 // What of a batch is taken along on paper: no text of a task may do anything there.
 import { expect, it } from "vitest";
-import { layout } from "#web/graph/layout";
+import { layout } from "#web/graph/layout/layout";
 import { csvOf } from "#web/screens/batch/export/csv";
 import { pictureOf } from "#web/screens/batch/export/picture";
 import { ticketOf } from "#web/screens/batch/export/ticket";

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { seed } from "#test/seed";
-import { layout } from "#web/graph/layout";
-import { box, type GraphInput } from "#web/graph/types";
+import { layout } from "#web/graph/layout/layout";
+import { box, type GraphInput } from "#web/graph/layout/types";
 
 function inputOf(n: number, edges: readonly (readonly [number, number])[]): GraphInput {
   return {
