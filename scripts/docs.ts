@@ -10,6 +10,7 @@ import type { Label, Metric } from "../src/telemetry/registry.ts";
 import { edgesPath, renderEdges } from "./edges.ts";
 import { lifecyclePath, renderLifecycle } from "./lifecycle.ts";
 import { mcpOperationsPath, renderMcpOperations } from "./mcp-operations.ts";
+import { machinePath, renderMachine } from "./machine.ts";
 import { referencePages } from "./reference.ts";
 import { cliReferencePath, renderCliReference } from "./reference-cli.ts";
 import { renderSdkOperations, sdkOperationsPath } from "./sdk-operations.ts";
@@ -17,6 +18,7 @@ import { renderSdkTypes, sdkTypesPath } from "./sdk-types.ts";
 
 export const generated: readonly { readonly path: string; readonly render: () => string }[] = [
   { path: lifecyclePath, render: renderLifecycle },
+  { path: machinePath, render: renderMachine },
   { path: edgesPath, render: renderEdges },
   { path: "docs/configuration.md", render: renderConfiguration },
   { path: "docs/metrics.md", render: renderMetricsPage },

@@ -108,8 +108,11 @@ interface Edge {
   readonly actions: readonly string[];
 }
 
+/** All that the machine does, state by state. */
+export const transitions = (): readonly Edge[] => states().flatMap(edgesOf);
+
 export function renderLifecycle(): string {
-  const edges = states().flatMap(edgesOf);
+  const edges = transitions();
   return `${[
     "# The life of a task",
     "",

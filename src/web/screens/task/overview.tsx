@@ -8,7 +8,9 @@ import { Code, Id } from "../../parts/code.tsx";
 import { Asked, Panel } from "../../parts/panel.tsx";
 import { Time, Took } from "../../parts/time.tsx";
 import { Attempts } from "./attempts.tsx";
+import { CopyAs } from "./copy/copy.tsx";
 import { Family } from "./family.tsx";
+import { Inputs } from "./inputs.tsx";
 import { Spent } from "./spent.tsx";
 import { Way } from "./way.tsx";
 
@@ -28,6 +30,7 @@ export function TaskOverview({ task }: { readonly task: Task }) {
           )}
         </Asked>
         <Attempts id={task.id} />
+        <Inputs task={task} />
         {task.result !== null && (
           <Panel title="Result">
             <div className="body">
@@ -46,6 +49,7 @@ export function TaskOverview({ task }: { readonly task: Task }) {
       <div style={{ display: "flex", flexDirection: "column", gap: 14, minWidth: 0 }}>
         <Facts task={task} />
         <Family task={task} />
+        <CopyAs task={task} />
       </div>
     </div>
   );

@@ -1,5 +1,7 @@
-// The states of a task and the way that it took: what it passed is drawn strongly, with how often where that is more than once.
+// The machine of a task, from data that is made of the machine itself, with the way that this one took: what it passed is drawn
+// strongly, with how often where that is more than once.
 import type { Task, TaskEvent, TaskStatus } from "../../../sdk/client.ts";
+import { moves as possible } from "../../data/machine.ts";
 import { states } from "../../data/states.ts";
 import { scrolls } from "../../parts/lists/scroll.ts";
 import { Panel } from "../../parts/panel.tsx";
@@ -13,6 +15,12 @@ const places: Readonly<Record<TaskStatus, readonly [x: number, y: number]>> = {
   ...{ Paused: [66, 118], Retrying: [258, 118] },
 };
 
+/** Which events lead from one state to another. Every unfinished state takes these two, and their arrows would hide the others. */
+const arrows = new Map<string, string[]>();
+for (const [from, event, to] of possible)
+  if (event !== "cancel" && event !== "override")
+    arrows.set(`${from} ${to}`, [...(arrows.get(`${from} ${to}`) ?? []), event.replaceAll("_", " ")]);
+
 export function Way({ task, events }: { readonly task: Task; readonly events: readonly TaskEvent[] }) {
   const moves = events.filter(({ from, to }) => from !== to);
   const counts = new Map<string, number>();
@@ -21,7 +29,7 @@ export function Way({ task, events }: { readonly task: Task; readonly events: re
   const said = [moves[0]?.from ?? task.status, ...moves.map(({ to }) => to)].join(", ");
   return (
     <Panel
-      title="The way so far"
+      title="Its machine, and the way so far"
       more={`${moves.length} ${moves.length === 1 ? "transition" : "transitions"}`}
       className="hide-phone"
     >
@@ -39,13 +47,11 @@ export function Way({ task, events }: { readonly task: Task; readonly events: re
               <path d="M1 1l6 3-6 3" fill="none" stroke="var(--text)" strokeWidth="1.4" />
             </marker>
           </defs>
+          {[...arrows.keys()].map((move) => (
+            <Move key={move} {...endsOf(move)} count={0} />
+          ))}
           {[...counts].map(([move, count]) => (
-            <Move
-              key={move}
-              from={move.split(" ")[0] as TaskStatus}
-              to={move.split(" ")[1] as TaskStatus}
-              count={count}
-            />
+            <Move key={move} {...endsOf(move)} count={count} />
           ))}
           {states.map((state) => (
             <Box key={state} state={state} isNow={state === task.status} wasSeen={seen.has(state)} />
@@ -56,6 +62,12 @@ export function Way({ task, events }: { readonly task: Task; readonly events: re
   );
 }
 
+function endsOf(move: string): { readonly from: TaskStatus; readonly to: TaskStatus } {
+  const [from, to] = move.split(" ") as [TaskStatus, TaskStatus];
+  return { from, to };
+}
+
+/** `count`: how often it went that way; 0 is drawn as what could have been. */
 function Move({ from, to, count }: { readonly from: TaskStatus; readonly to: TaskStatus; readonly count: number }) {
   const [[x1, y1], [x2, y2]] = [places[from], places[to]];
   const isForward = x2 >= x1 + boxW;
@@ -71,7 +83,15 @@ function Move({ from, to, count }: { readonly from: TaskStatus; readonly to: Tas
       : `C${sx} ${(sy + ey) / 2} ${ex} ${(sy + ey) / 2} ${ex} ${ey}`;
   return (
     <>
-      <path d={`M${sx} ${sy}${bend}`} fill="none" stroke="var(--text)" strokeWidth="1.7" markerEnd="url(#head)" />
+      <path
+        d={`M${sx} ${sy}${bend}`}
+        {...(count === 0
+          ? { className: "could", strokeWidth: 1 }
+          : { stroke: "var(--text)", strokeWidth: 1.7, markerEnd: "url(#head)" })}
+        fill="none"
+      >
+        <title>{`${from} to ${to}: ${arrows.get(`${from} ${to}`)?.join(", ") ?? "cancel or override"}`}</title>
+      </path>
       {count > 1 && (
         <text x={(sx + ex) / 2} y={(sy + ey) / 2 - 7} textAnchor="middle" style={{ fontSize: 11, fill: "var(--soft)" }}>
           {count}×
