@@ -71,7 +71,7 @@ const routes = [
   }),
   createRoute({
     ...{ ...under, path: "/playground" },
-    validateSearch: texts("example", "batch"),
+    validateSearch: texts("example", "batch", "format"),
     component: lazyRouteComponent(() => import("./screens/playground/playground.tsx"), "Playground"),
   }),
 ] as const;

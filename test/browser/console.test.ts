@@ -61,6 +61,32 @@ it("shows faults at their lines as one types, and submits nothing that is wrong"
   await page.getByText("line 1").waitFor();
 });
 
+it("takes YAML as well, draws it as one types, and puts warnings at their place", async () => {
+  const page = await stage.open("/playground?example=approval");
+  await page.getByText("4 tasks on 3 levels").waitFor();
+  await page.getByRole("button", { name: "YAML" }).click();
+  const field = page.getByRole("textbox", { name: "The batch as YAML" });
+  expect(await field.inputValue()).toContain("name: approve the release");
+  const rule =
+    "rules: [{ type: Concurrency, max_concurrency: 1, matcher: { kind: other, fields: [], status: Running } }]";
+  await field.fill(`- { id: a, name: a, kind: k }\n- id: b\n  name: b\n  kind: k\n  ${rule}`);
+  await page.locator('.stage[data-shown="2"]').waitFor();
+  await page.getByText("2 tasks on 1 level").waitFor();
+  await page.getByText(/no task of this call has the kind "other"/).waitFor();
+  await page.locator("#faults").getByRole("button", { name: "line 5" }).click();
+  expect(
+    await field.evaluate((area: HTMLTextAreaElement) => area.value.slice(area.selectionStart, area.selectionEnd)),
+  ).toBe(`  ${rule}`);
+  await field.fill("- { id: a, name: a, kind: k }\n- id: b\n  name: b\n  kind: k\n  timeout: -1");
+  await page.locator("#faults").getByRole("button", { name: "line 5" }).waitFor();
+  await field.fill("- { id: a, name: a, kind: k }");
+  await page.getByText("1 task on 1 level").waitFor();
+  await page.getByRole("button", { name: "JSON" }).click();
+  expect(JSON.parse(await page.getByRole("textbox", { name: "The batch as JSON" }).inputValue())).toEqual({
+    tasks: [{ id: "a", name: "a", kind: "k" }],
+  });
+});
+
 it("opens a gate with a person's word, and the batch goes on", async () => {
   const id = await post(example("approval"));
   const page = await stage.open(`/batches/${id}/tasks`);

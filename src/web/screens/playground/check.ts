@@ -5,15 +5,12 @@ import { type BatchInput, BatonRefused, type DryRun, type TaskInput } from "../.
 import { BatchStore } from "../../data/batch-store.ts";
 import { baton } from "../../data/session.ts";
 import { errorText } from "../../parts/error-text.ts";
-import { lineAt, lineOfSyntax, linesOf } from "./pointers.ts";
-
-export interface Wrong {
-  readonly line: number;
-  readonly said: string;
-}
+import { type Language, type Reading, readJson, type Wrong, warningAt } from "./reading.ts";
 
 export interface Checked {
   readonly wrongs: readonly Wrong[];
+  /** What is sound and surely not meant. */
+  readonly warnings: readonly Wrong[];
   readonly batch: BatchInput | undefined;
   readonly dryRun: DryRun | undefined;
   readonly isChecking: boolean;
@@ -21,40 +18,37 @@ export interface Checked {
 
 const restMs = 350;
 
-export function useCheck(text: string): Checked {
+/** Loaded once, when it is first wanted. */
+export const loadYaml = () => import("./yaml-text.ts");
+
+export function useCheck(text: string, language: Language): Checked {
   const [rested, setRested] = useState(text);
   useEffect(() => {
     const timer = setTimeout(() => setRested(text), restMs);
     return () => clearTimeout(timer);
   }, [text]);
-  const parsed = useMemo(() => parse(rested), [rested]);
+  const yaml = useQuery({
+    ...{ queryKey: ["module", "yaml"], queryFn: loadYaml, enabled: language === "yaml" },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const read = language === "json" ? readJson : yaml.data?.readYaml;
+  const reading = useMemo(() => read?.(rested), [read, rested]);
+  const batch = reading?.batch;
   const query = useQuery({
-    ...{ queryKey: ["dry run", rested], enabled: parsed.batch !== undefined, retry: false, staleTime: 30_000 },
-    queryFn: () => baton().dryRun(parsed.batch as BatchInput),
+    ...{ queryKey: ["dry run", language, rested], enabled: batch !== undefined, retry: false, staleTime: 30_000 },
+    queryFn: () => baton().dryRun(batch as BatchInput),
   });
-  const wrongs = parsed.wrong ? [parsed.wrong] : query.error ? wrongsOf(rested, query.error) : [];
-  return { wrongs, batch: parsed.batch, dryRun: query.data, isChecking: text !== rested || query.isFetching };
+  return {
+    wrongs: reading?.wrong ? [reading.wrong] : query.error && reading ? wrongsOf(reading, query.error) : [],
+    warnings: reading ? (query.data?.warnings ?? []).map((warning) => warningAt(warning, reading.lineOf)) : [],
+    ...{ batch, dryRun: query.data },
+    isChecking: text !== rested || reading === undefined || query.isFetching,
+  };
 }
 
-function parse(text: string): { readonly batch?: BatchInput; readonly wrong?: Wrong } {
-  try {
-    const value: unknown = JSON.parse(text);
-    return { batch: (Array.isArray(value) ? { tasks: value } : value) as BatchInput };
-  } catch (error) {
-    const { message } = error as Error;
-    return { wrong: { line: lineOfSyntax(text, message), said: message } };
-  }
-}
-
-/** Where the text is a bare array, pointers begin with `/tasks` all the same. */
-function wrongsOf(text: string, error: unknown): readonly Wrong[] {
+function wrongsOf({ lineOf }: Reading, error: unknown): readonly Wrong[] {
   if (!(error instanceof BatonRefused) || error.faults.length === 0) return [{ line: 1, said: errorText(error) }];
-  const lines = linesOf(text);
-  const isBare = text.trimStart().startsWith("[");
-  return error.faults.map(({ path, message }) => {
-    const pointer = isBare ? path.replace(/^\/tasks(?=\/|$)/, "") : path;
-    return { line: lineAt(lines, pointer), said: `${path}: ${message}` };
-  });
+  return error.faults.map(({ path, message }) => ({ line: lineOf(path), said: `${path}: ${message}` }));
 }
 
 /** The graph of what is typed, as long as its tasks and edges can be read. */

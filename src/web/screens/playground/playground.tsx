@@ -1,21 +1,20 @@
-// The playground: a batch as JSON, checked and drawn while it is typed, and submitted. It begins with an example, or with a batch
+// The playground: a batch as JSON or YAML, checked and drawn while it is typed, and submitted. It begins with an example, or with a batch
 // that has run, to change and run again.
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Check, Play } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
-import { countText } from "../../data/format.ts";
 import { baton, maySubmit, root, whoami } from "../../data/session.ts";
 import { useStore } from "../../data/store.ts";
 import { Graph } from "../../graph/graph.tsx";
 import { errorText } from "../../parts/error-text.ts";
 import { Failed } from "../../parts/panel.tsx";
-import { Shape } from "../../parts/state.tsx";
 import { say } from "../../parts/toast.tsx";
 import { usePage } from "../../shell/page.tsx";
-import { type Checked, storeOf, useCheck } from "./check.ts";
+import { type Checked, loadYaml, storeOf, useCheck } from "./check.ts";
 import { Editor } from "./editor.tsx";
 import { examples } from "./examples.ts";
+import type { Language } from "./reading.ts";
+import { Verdict } from "./verdict.tsx";
 
 const route = getRouteApi("/playground");
 const textOf = (batch: unknown): string => JSON.stringify(batch, null, 2);
@@ -36,9 +35,12 @@ export function Playground() {
 }
 
 function Bench({ first, chosen }: { readonly first: string; readonly chosen: string }) {
-  const [text, setText] = useState(first);
-  const checked = useCheck(text);
+  const { format } = route.useSearch();
+  const language = format === "yaml" ? "yaml" : "json";
+  const [text, setText] = useText(first, language);
+  const checked = useCheck(text, language);
   const submit = useSubmit(checked);
+  const [goTo, setGoTo] = useState<{ readonly line: number }>();
   return (
     <>
       <div className="row wrap">
@@ -48,13 +50,14 @@ function Bench({ first, chosen }: { readonly first: string; readonly chosen: str
             A batch as it is posted to /task. It is checked as you type; nothing runs before you submit it.
           </p>
         </div>
+        <LanguageChoice language={language} checked={checked} text={text} onText={setText} />
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own. */}
         <span className="seg" role="group" aria-label="Examples">
           {examples.map(({ id, title }) => (
             <Link
               key={id}
               to="/playground"
-              search={{ example: id }}
+              search={{ example: id, format }}
               className={id === chosen ? "on" : undefined}
               activeProps={{}}
             >
@@ -65,12 +68,55 @@ function Bench({ first, chosen }: { readonly first: string; readonly chosen: str
       </div>
       <div className="playground">
         <section className="panel" aria-label="The batch">
-          <Editor text={text} wrongs={checked.wrongs} onText={setText} onSubmit={() => void submit.run()} />
-          <Verdict checked={checked} submit={submit} />
+          <Editor
+            {...{ text, language, goTo }}
+            wrongs={checked.wrongs}
+            warnings={checked.warnings}
+            onText={setText}
+            onSubmit={() => void submit.run()}
+          />
+          <Verdict checked={checked} submit={submit} onLine={(line) => setGoTo({ line })} />
         </section>
         <Picture checked={checked} />
       </div>
     </>
+  );
+}
+
+/** The text at first is JSON; a link that asks for YAML gets it once the module is there. */
+function useText(first: string, language: Language) {
+  const [text, setText] = useState(language === "json" ? first : undefined);
+  useEffect(() => {
+    if (text === undefined) void loadYaml().then(({ writeYaml }) => setText(writeYaml(JSON.parse(first))));
+  }, [text, first]);
+  return [text ?? "", setText] as const;
+}
+
+interface LanguageProps {
+  readonly language: Language;
+  readonly checked: Checked;
+  readonly text: string;
+  readonly onText: (text: string) => void;
+}
+
+/** What is written is taken along, in the other form. */
+function LanguageChoice({ language, checked: { batch }, text, onText }: LanguageProps) {
+  const navigate = route.useNavigate();
+  const choose = async (next: Language) => {
+    if (next === language) return;
+    if (batch === undefined && text.trim() !== "") return say("Mend the text first: it cannot be read.", true);
+    onText(next === "json" ? textOf(batch) : (await loadYaml()).writeYaml(batch));
+    await navigate({ search: (old) => ({ ...old, format: next === "yaml" ? next : undefined }), replace: true });
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own.
+    <span className="seg" role="group" aria-label="Written as">
+      {(["json", "yaml"] as const).map((one) => (
+        <button key={one} type="button" aria-pressed={language === one} onClick={() => void choose(one)}>
+          {one.toUpperCase()}
+        </button>
+      ))}
+    </span>
   );
 }
 
@@ -94,64 +140,7 @@ function useSubmit({ batch, wrongs, isChecking }: Checked) {
   return { run, canRun, isAllowed };
 }
 
-const shownMax = 20;
-
-function Verdict({ checked, submit }: { readonly checked: Checked; readonly submit: ReturnType<typeof useSubmit> }) {
-  const { wrongs, dryRun, isChecking } = checked;
-  const tasks = dryRun?.levels.reduce((sum, level) => sum + level.length, 0) ?? 0;
-  return (
-    <div
-      style={{
-        borderTop: "1px solid var(--line)",
-        padding: "10px 14px",
-        display: "flex",
-        flexDirection: "column",
-        gap: 8,
-      }}
-    >
-      <ul id="faults" aria-live="polite" style={{ maxHeight: 130, overflow: "auto" }}>
-        {wrongs.slice(0, shownMax).map(({ line, said }) => (
-          <li key={`${line} ${said}`} className="row" style={{ gap: 8, alignItems: "flex-start", padding: "1px 0" }}>
-            <Shape state="Failure" />
-            <span className="num soft">line {line}</span>
-            <span style={{ overflowWrap: "anywhere" }}>{said}</span>
-          </li>
-        ))}
-        {wrongs.length > shownMax && <li className="soft">and {wrongs.length - shownMax} more</li>}
-        {(dryRun?.warnings ?? []).map((warning) => (
-          <li key={warning} className="row" style={{ gap: 8, alignItems: "flex-start" }}>
-            <Shape state="Retrying" /> {warning}
-          </li>
-        ))}
-      </ul>
-      <div className="row wrap">
-        <span className="soft row" style={{ gap: 6 }} role="status">
-          {wrongs.length === 0 && dryRun !== undefined && !isChecking && (
-            <>
-              <Check size={14} aria-hidden="true" /> {countText(tasks, "task")} on{" "}
-              {countText(dryRun.levels.length, "level")}
-              {dryRun.deduplicated.length > 0 && `, ${dryRun.deduplicated.length} left out as duplicates`}
-            </>
-          )}
-          {wrongs.length > 0 && countText(wrongs.length, "fault")}
-          {isChecking && wrongs.length === 0 && "checking…"}
-        </span>
-        <span className="grow" />
-        <button
-          type="button"
-          className="btn first"
-          disabled={!submit.canRun}
-          onClick={() => void submit.run()}
-          title={submit.isAllowed ? "Ctrl Enter" : "Your token may look only"}
-        >
-          <Play size={14} aria-hidden="true" /> Submit
-        </button>
-      </div>
-    </div>
-  );
-}
-
-/** While the text is no JSON the last picture stays. */
+/** While the text cannot be read the last picture stays. */
 function Picture({ checked: { batch } }: { readonly checked: Checked }) {
   const [last, setLast] = useState(batch);
   useEffect(() => {
