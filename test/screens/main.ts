@@ -17,11 +17,29 @@ mkdirSync(folder, { recursive: true });
 
 const ids: Record<string, { readonly batch: string; readonly tasks: Readonly<Record<string, string>> }> = {};
 
+let bulkId = "";
+
 async function prepare(): Promise<void> {
   for (const { id, batch } of examples) {
     const { batchId, tasks } = await baton.create(batch(url));
     ids[id] = { batch: batchId, tasks: Object.fromEntries(tasks.map((task) => [task.local_id, task.id])) };
   }
+  const nightly = { scope: "nightly", tasks: [{ id: "report", name: "report", kind: "nightly.report" }] };
+  await baton.putSchedule("nightly", { cron: "30 2 * * *", timezone: "Europe/Berlin", batch: nightly });
+  await baton.putSchedule("every-quarter", { every_secs: 900, paused: true, batch: nightly });
+  await baton.runSchedule("nightly");
+  const asked = {
+    action: "pause",
+    tasks: { kind: "import.page" },
+    reason: "the store is full",
+  } as const;
+  const { body } = await baton.call("createBulk", { body: asked });
+  if ("bulk_id" in body) bulkId = body.bulk_id;
+  const matcher = { kind: "load.table", status: "Running", fields: [] } as const;
+  const rules = [{ type: "Concurrency", max_concurrency: 1, matcher }] as const;
+  const load = (id: string) => ({ id, name: id, kind: "load.table", on_start: { kind: "Wait" }, rules }) as const;
+  const { batchId, tasks } = await baton.create({ scope: "load", tasks: [load("orders"), load("customers")] });
+  ids.limited = { batch: batchId, tasks: { waits: tasks[1]?.id ?? "" } };
   const failed = ids.pipeline?.batch ?? "";
   await until(async () => (await baton.batch(failed)).completed_at !== null, 30_000, "the example has ended");
 }
@@ -63,6 +81,20 @@ const screens = (): readonly (readonly [name: string, path: string])[] => {
       ["dead-letters", "/dead-letters"],
       ["playground", "/playground"],
       ["no-such-page", "/nowhere"],
+    ] as const),
+    ...([
+      ["schedules", "/schedules"],
+      ["schedule", "/schedules/nightly"],
+      ["bulks", "/bulk"],
+      ["bulk", `/bulk/${bulkId}`],
+    ] as const),
+    ...([
+      ["selection", "/tasks?kind=import&sel=all"],
+      ["rules", `/batches/${ids.limited?.batch}/tasks?rules=load.table`],
+      ["blocked", `/tasks/${ids.limited?.tasks.waits}`],
+      ["graph-by-kind", `${batch}?group=kind&task=none`],
+      ["critical-path", `${batch}?path=critical&task=none`],
+      ["playground-yaml", "/playground?format=yaml"],
     ] as const),
   ];
 };

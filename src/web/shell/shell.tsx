@@ -22,9 +22,9 @@ export function Shell() {
   useKeys();
   useIdentity();
   useGaps();
-  // It is there when somebody wants it, and costs the first screen nothing.
+  // It is there when somebody wants it, and costs the first screen nothing; where the API is away, it is asked for again then.
   useEffect(() => {
-    const timer = setTimeout(() => void loadPalette(), 2_000);
+    const timer = setTimeout(() => void loadPalette().catch(() => {}), 2_000);
     return () => clearTimeout(timer);
   }, []);
   const isPaletteWanted = useStore(paletteText) !== undefined;

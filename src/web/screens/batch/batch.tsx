@@ -5,7 +5,9 @@ import { useMemo, useState, useSyncExternalStore } from "react";
 import type { Batch } from "../../../sdk/client.ts";
 import type { BatchStore } from "../../data/batch-store.ts";
 import { numberText } from "../../data/format.ts";
+import { mayOperate, whoami } from "../../data/session.ts";
 import { states } from "../../data/states.ts";
+import { useStore } from "../../data/store.ts";
 import { useBatch } from "../../data/use-batch.ts";
 import { type Act, ActDialog } from "../../parts/act.tsx";
 import { Bar, type Counts } from "../../parts/bar.tsx";
@@ -104,9 +106,12 @@ const tabs = [
 function Tabs({ batch }: { readonly batch: Batch }) {
   const { tab: open } = route.useParams();
   const { task } = route.useSearch();
+  // It holds headers, which only those may see who may do everything.
+  const isAllowed = mayOperate(useStore(whoami));
+  const shown = tabs.filter(([, tab]) => tab !== "definition" || isAllowed);
   return (
     <nav className="tabs" aria-label="Of this batch">
-      {tabs.map(([text, tab]) => (
+      {shown.map(([text, tab]) => (
         <Link
           key={text}
           to="/batches/$id/{-$tab}"

@@ -1,5 +1,6 @@
 // Why a batch failed, in two sentences: what failed first by itself and how, and what came of it.
 import { Link, useNavigate } from "@tanstack/react-router";
+import { CornerDownLeft } from "lucide-react";
 import { useEffect } from "react";
 import type { Batch } from "../../../sdk/client.ts";
 import type { BatchStore } from "../../data/batch-store.ts";
@@ -39,7 +40,10 @@ export function Why({ batch, store }: { readonly batch: Batch; readonly store: B
         </p>
       </div>
       <Link className="btn" to="/tasks/$id/{-$tab}" params={{ id, tab: undefined }}>
-        Open the task <kbd className="hide-phone">↵</kbd>
+        Open the task{" "}
+        <kbd className="hide-phone">
+          <CornerDownLeft size={12} aria-label="Enter" />
+        </kbd>
       </Link>
     </section>
   );

@@ -30,7 +30,7 @@ export function Watched({ figures }: { readonly figures: Overview }) {
                       {name}
                     </Link>
                   </td>
-                  <td className="right soft">{next === null ? "never" : <Ago at={next} />}</td>
+                  <td className="right soft">{next === null ? "paused, or over" : <Ago at={next} />}</td>
                 </tr>
               ))}
             </tbody>

@@ -19,7 +19,7 @@ import { ListTools, usePlaces } from "./task-table.tsx";
 import { pannedBy, wholeZoom, type Zoom, zoomedBy, zoomOf, zoomText } from "./zoom.ts";
 
 const route = getRouteApi("/batches/$id/{-$tab}");
-const columns = "minmax(110px, 200px) minmax(0, 1fr) 76px";
+const columns = "min(200px, 30%) minmax(0, 1fr) 70px";
 /** The past of more tasks would be hundreds of megabytes of events. */
 const tasksMax = 10_000;
 
@@ -148,7 +148,7 @@ const looks: readonly (readonly [state: (typeof states)[number], words: string, 
   ["Failure", "ran, failed", false],
 ];
 const dashed = new Set(looks.filter(([, , isDashed]) => isDashed).map(([state]) => stateIndex(state)));
-const runs = stateIndex("Running");
+const works = new Set([stateIndex("Claimed"), stateIndex("Running")]);
 
 const Legend = () =>
   looks.map(([state, words, isDashed]) => (
@@ -172,7 +172,9 @@ function Axis({ begin, shown }: { readonly begin: number; readonly shown: Window
       <span style={{ padding: "6px 0" }}>Task</span>
       <span style={{ display: "flex", justifyContent: "space-between", padding: "6px 0" }} className="num axis">
         {marks.map((part) => (
-          <span key={part}>{textAt(shown.from - begin + (shown.to - shown.from) * part)}</span>
+          <span key={part} className={part % 0.5 === 0 ? "" : "hide-phone"}>
+            {textAt(shown.from - begin + (shown.to - shown.from) * part)}
+          </span>
         ))}
       </span>
       <span className="right" style={{ padding: "6px 0" }}>
@@ -198,8 +200,8 @@ function Cells({ store, at, shown, begin, end, history }: CellsProps) {
   const created = Math.max(begin, store.created[at] ?? 0);
   const spans = spansOf(history.of(at), { state: index, created, started, ended }, end);
   const seen = spans.filter((span) => span.to >= shown.from && span.from <= shown.to);
-  // The last run of a task that has ended bears the colour of its end.
-  const last = isFinal(index) ? spans.findLast((span) => span.state === runs) : undefined;
+  // The last work of a task that has ended bears the colour of its end, also where the answer of its start call was that end.
+  const last = isFinal(index) ? spans.findLast((span) => works.has(span.state)) : undefined;
   return (
     <>
       <span className="row" style={{ gap: 6 }}>
