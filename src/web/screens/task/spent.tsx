@@ -28,7 +28,8 @@ function partsOf(task: Task, events: readonly TaskEvent[], now: number): Part[] 
   return parts;
 }
 
-const isWaiting = (state: TaskStatus): boolean => state === "Waiting" || state === "Retrying" || state === "Paused";
+const isWaiting = (state: TaskStatus): boolean =>
+  state === "Waiting" || state === "Pending" || state === "Retrying" || state === "Paused";
 
 export function Spent({ task, events }: { readonly task: Task; readonly events: readonly TaskEvent[] }) {
   const now = useNow();
