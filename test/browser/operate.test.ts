@@ -114,4 +114,8 @@ it("edits the rules of a batch, and a blocked task starts", async () => {
   await page.getByRole("button", { name: "More actions" }).click();
   await page.getByRole("menuitem", { name: "Edit rules…" }).click();
   expect(await dialog.getByLabel("at most so many at once").inputValue()).toBe("2");
+  // What can admit nothing is said, with the name that was meant.
+  await dialog.getByLabel("with the same metadata").fill("customer");
+  await dialog.getByRole("button", { name: "Set the rules" }).click();
+  await page.getByText(/matcher\.fields\[0\].*customer/).waitFor();
 });

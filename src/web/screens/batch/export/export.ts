@@ -1,5 +1,5 @@
 // What of a batch can be taken along: all of it as JSON, its tasks as CSV, or one page for a ticket. Loaded when it is first wanted.
-import type { Batch, Dag, ListedTask, TaskAttempt } from "../../../../sdk/client.ts";
+import type { Batch, Dag, Exchanged, ListedTask, TaskAttempt } from "../../../../sdk/client.ts";
 import { baton, root } from "../../../data/session.ts";
 import { layout } from "../../../graph/layout/layout.ts";
 import { csvOf } from "./csv.ts";
@@ -28,13 +28,21 @@ async function textOf(batch: Batch, name: string, dag: Dag, format: Format): Pro
   return ticketOf({ name, batch, tasks: dag.tasks, attempts, picture: draw(dag), url, at });
 }
 
+/** Page by page: one with many edges ends early, and the end is where no next one is named. */
 async function wholeDag(id: string): Promise<Dag> {
   const pages: Dag[] = [];
-  do {
-    const query = { page: String(pages.length), page_size: String(pageSize) };
-    pages.push((await baton().call("getDag", { path: { id }, query })).body);
-  } while (pages.at(-1)?.tasks.length === pageSize);
+  let query: Record<string, string> | undefined = { page_size: String(pageSize) };
+  while (query !== undefined) {
+    const page: Exchanged<Dag> = await baton().call("getDag", { path: { id }, query });
+    pages.push(page.body);
+    query = nextOf(page.headers);
+  }
   return { tasks: pages.flatMap(({ tasks }) => tasks), links: pages.flatMap(({ links }) => links) };
+}
+
+function nextOf(headers: Headers): Record<string, string> | undefined {
+  const next = /<[^>]*\?([^>]*)>;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
+  return next === undefined ? undefined : Object.fromEntries(new URLSearchParams(next));
 }
 
 /** The first that failed, and the next ones. */

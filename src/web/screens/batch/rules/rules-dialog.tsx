@@ -90,8 +90,10 @@ function Editor({ batchId, kind, rules, close }: EditorProps) {
     if (wrong !== undefined) return;
     setState({ isRunning: true });
     try {
-      const count = await baton().setRules(batchId, kind, rows.map(ruleOf));
-      say(`${countText(count, "task has", "tasks have")} the new rules.`);
+      const body = { kind, rules: rows.map(ruleOf) };
+      const answer = await baton().call("setRules", { path: { id: batchId }, body });
+      say(`${countText(answer.body.updated_count, "task has", "tasks have")} the new rules.`);
+      for (const warning of warningsOf(answer.headers)) say(warning, true);
       await queries.invalidateQueries({ queryKey: ["task"] });
       await queries.invalidateQueries({ queryKey: ["listing", "/limits"] });
       close();
@@ -138,3 +140,10 @@ function Editor({ batchId, kind, rules, close }: EditorProps) {
     </form>
   );
 }
+
+/** What is surely not meant, such as a field that no task has: one header line each, percent-encoded. */
+const warningsOf = (headers: Headers): string[] =>
+  (headers.get("baton-warning") ?? "")
+    .split(", ")
+    .filter((line) => line !== "")
+    .map(decodeURIComponent);
