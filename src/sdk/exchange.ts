@@ -1,6 +1,10 @@
 // One call to Baton and its answer, on nothing but `fetch`, and what it fails with. A call that may have been lost is made again under
 // the same `Idempotency-Key`, so it counts once.
+import { sleep } from "./service/clock.ts";
 import type { ErrorAnswer, Fault } from "./types.ts";
+
+/** What of `fetch` is used. */
+export type Fetch = (url: URL, init?: RequestInit) => Promise<Response>;
 
 export interface ClientOptions {
   /** Sent as `Authorization: Bearer <token>`. */
@@ -13,6 +17,8 @@ export interface ClientOptions {
   readonly retries?: number;
   /** Ends the call, which rejects with the reason of the signal. What Baton has begun goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** Instead of the global `fetch`: one with a proxy or certificates of its own, or that of the fake Baton of `@baton/sdk/testing`. */
+  readonly fetch?: Fetch | undefined;
 }
 
 /** Baton answered, and the answer is no. */
@@ -84,7 +90,7 @@ export async function exchange<T>(url: URL, asked: Exchange): Promise<Exchanged<
 
 async function once<T>(
   url: URL,
-  { method, body, token, headers, signal }: Exchange,
+  { method, body, token, headers, signal, fetch: send = fetch }: Exchange,
   ms: number,
 ): Promise<Exchanged<T>> {
   signal?.throwIfAborted();
@@ -103,7 +109,7 @@ async function once<T>(
   };
   if (body !== undefined) sent.body = JSON.stringify(body);
   try {
-    const { response, text } = await receive(url, sent, signal);
+    const { response, text } = await receive(send, url, sent, signal);
     if (!response.ok) throw refusal(response.status, text, response.headers);
     return { status: response.status, headers: response.headers, body: parsed(text) as T };
   } finally {
@@ -112,9 +118,9 @@ async function once<T>(
   }
 }
 
-async function receive(url: URL, init: RequestInit, signal: AbortSignal | undefined) {
+async function receive(send: Fetch, url: URL, init: RequestInit, signal: AbortSignal | undefined) {
   try {
-    const response = await fetch(url, init);
+    const response = await send(url, init);
     return { response, text: await response.text() };
   } catch (error) {
     signal?.throwIfAborted();
@@ -154,22 +160,6 @@ export function refusal(status: number, text: string, headers?: Headers): BatonR
 /** Random, also where a page has no secure origin and therefore no `crypto.randomUUID`. */
 const newKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-/** Rejects with the reason of the signal once that is aborted. */
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
-}
 
 /** Where the next page of a listing begins, as its answer says; undefined: this is the last one. */
 export const nextLink = (headers: Headers): string | undefined =>

@@ -32,7 +32,7 @@ const againMs = 1_000;
 
 export async function* follow(
   url: string,
-  { token }: ClientOptions,
+  { token, fetch: send = fetch }: ClientOptions,
   { batchId, lastEventId, signal, onState }: FollowOptions,
 ): AsyncGenerator<TaskEvent, void, void> {
   let last = lastEventId;
@@ -41,7 +41,7 @@ export async function* follow(
     const connection = new AbortController();
     const ended = AbortSignal.any([connection.signal, ...(signal ? [signal] : [])]);
     try {
-      const response = await fetch(`${url}/events${batchId === undefined ? "" : `?batch_id=${batchId}`}`, {
+      const response = await send(new URL(`${url}/events${batchId === undefined ? "" : `?batch_id=${batchId}`}`), {
         signal: ended,
         headers: {
           ...(last === undefined ? {} : { "last-event-id": String(last) }),

@@ -4,9 +4,10 @@
  */
 import { headerOf, isSecret, proven, WebhookVerificationError } from "../verify.ts";
 import { type Answer, bodyOf, type Call, type CallBody } from "./call.ts";
+import { type Clock, realClock } from "./clock.ts";
 import { type Identity, identityOf, isHandleOf } from "./identity.ts";
 import { type Ledger, memoryLedger } from "./ledger.ts";
-import { httpReporter } from "./reporter.ts";
+import { httpReporter, type Reach } from "./reporter.ts";
 import { run, type Start, type Work } from "./running.ts";
 import { type Fastify, type NodeRequest, type NodeResponse, serveFastify, serveFetch, serveNode } from "./servers.ts";
 import { openWorks } from "./works.ts";
@@ -23,13 +24,13 @@ export interface Notice {
   readonly path: string;
 }
 
-export interface HandlerOptions {
+export interface HandlerOptions extends Reach {
   /** One or more `whsec_…` of Baton's WEBHOOK_SIGNING_SECRET. null: calls are believed as they come, which is for development. */
   readonly secrets: string | readonly string[] | null;
   /** The address of Baton, as in its HOST_URL: reports go there and nowhere else, whatever a call says. */
   readonly baton: string;
   /** For reports, where Baton asks for a token and signs no handles. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Where keys are written down; in memory if left out, so that a restart forgets them. */
   readonly ledger?: Ledger;
   /** How often a work says that it goes on, in milliseconds: 15,000 by default, well below the `timeout` of your tasks. */
@@ -40,6 +41,8 @@ export interface HandlerOptions {
   readonly onNotice?: (notice: Notice) => unknown;
   /** What a work threw, and reports that could not be made. */
   readonly onError?: (error: unknown, start: Start) => void;
+  /** By which time works run: that of a test (`@baton/sdk/testing`) instead of the real one. */
+  readonly clock?: Clock;
   /** The largest body, in bytes: 4 MiB by default. */
   readonly bodyBytesMax?: number;
 }
@@ -73,7 +76,7 @@ const bodyBytesMaxDefault = 4 * 2 ** 20;
  */
 export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body>): Handler {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, concurrency = Number.POSITIVE_INFINITY } = options;
-  const { onNotice = () => {}, onError = () => {}, bodyBytesMax = bodyBytesMaxDefault } = options;
+  const { onNotice = () => {}, onError = () => {}, clock = realClock, bodyBytesMax = bodyBytesMaxDefault } = options;
   for (const secret of secrets === null ? [] : [secrets].flat())
     if (!isSecret(secret)) throw new TypeError("secrets: each is whsec_ and base64, as in WEBHOOK_SIGNING_SECRET");
   const works = openWorks();
@@ -104,7 +107,7 @@ export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body
     if (works.isCanceled(name)) return { status: 200, body: { canceled: true } };
     const inputs = (baton.inputs ?? {}) as Start["inputs"];
     const start = { taskId: task, attempt, key, inputs, path, body: body as Body };
-    works.begin(name, run(start, work, httpReporter(handle, options.token), { heartbeatMs, onError }));
+    works.begin(name, run(start, work, httpReporter(handle, options), { clock, heartbeatMs, onError }));
     return { status: 202, body: {} };
   }
 

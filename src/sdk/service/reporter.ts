@@ -1,27 +1,40 @@
 // Reports on a task by its handle, over HTTP. Reports are made again for as long as Baton may be away; heartbeats are not, since the next
 // one comes soon.
-import { BatonRefused, type ClientOptions, exchange } from "../exchange.ts";
+import { BatonRefused, type ClientOptions, exchange, type Fetch } from "../exchange.ts";
+import type { AddedInput, Task, TaskInput } from "../types.ts";
 import { Over, type Reporter } from "./running.ts";
 
 /** Longer than any restart of Baton; a task has timed out by then, as a rule. */
 const reportMs = 600_000;
 
-export function httpReporter(handle: string, token: string | undefined): Reporter {
-  const persistent: ClientOptions = { token, timeoutMs: reportMs, retries: Number.POSITIVE_INFINITY };
-  const once: ClientOptions = { token, timeoutMs: 10_000, retries: 0 };
-  const send = async (method: string, body: unknown, options: ClientOptions, key?: string): Promise<void> => {
+/** How a service reaches Baton. */
+export interface Reach {
+  readonly token?: string | undefined;
+  readonly fetch?: Fetch | undefined;
+}
+
+export function httpReporter(handle: string, { token, fetch }: Reach): Reporter {
+  const persistent: ClientOptions = { token, fetch, timeoutMs: reportMs, retries: Number.POSITIVE_INFINITY };
+  const once: ClientOptions = { token, fetch, timeoutMs: 10_000, retries: 0 };
+  const send = async <T>(method: string, url: URL, body: unknown, options: ClientOptions, key?: string): Promise<T> => {
     const headers: Record<string, string> = key === undefined ? {} : { "idempotency-key": key };
     try {
-      await exchange(new URL(handle), { ...options, method, body, headers });
+      return (await exchange<T>(url, { ...options, method, body, headers })).body;
     } catch (error) {
       throw isOver(error) ? new Over((error as Error).message, { cause: error }) : error;
     }
   };
+  const own = new URL(handle);
   return {
-    heartbeat: () => send("PUT", {}, once),
+    heartbeat: () => send("PUT", own, {}, once),
     progress: (succeeded, failed, key) =>
-      send("PUT", { new_success: succeeded, new_failures: failed }, persistent, key),
-    end: (change, key) => send("PATCH", change, persistent, key),
+      send("PUT", own, { new_success: succeeded, new_failures: failed }, persistent, key),
+    end: (change, key) => send("PATCH", own, change, persistent, key),
+    add: async (tasks: AddedInput | readonly TaskInput[], key) => {
+      const url = new URL(own);
+      url.pathname += "/tasks";
+      return (await send<readonly Task[] | undefined>("POST", url, tasks, persistent, key)) ?? [];
+    },
   };
 }
 

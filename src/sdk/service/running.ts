@@ -1,12 +1,14 @@
 // One task at work: what the user's function gets, the heartbeats while it runs, and the one report at its end. Knows nothing of how the
 // task came here: `Reporter` is HTTP or NATS.
-import type { TaskPatch } from "../types.ts";
+import type { AddedInput, Task, TaskInput, TaskPatch } from "../types.ts";
+import type { Clock } from "./clock.ts";
 
 /** How a task is reported on. A report that Baton refuses as too late rejects with `Over`. */
 export interface Reporter {
   heartbeat(): Promise<void>;
   progress(succeeded: number, failed: number, key: string): Promise<void>;
   end(change: TaskPatch, key: string): Promise<void>;
+  add(tasks: AddedInput | readonly TaskInput[], key: string): Promise<readonly Task[]>;
 }
 
 /** The task has ended without this process: by a cancel, a time-out, an operator, or another attempt. */
@@ -35,6 +37,10 @@ export interface RunningTask<Body = unknown> extends Start<Body> {
   progress(succeeded: number, failed?: number): Promise<void>;
   /** Says that the work goes on. It is said by itself while the work runs. */
   heartbeat(): Promise<void>;
+  /** Waits so many milliseconds; rejects at once when `signal` is aborted. In a test it is the fake Baton's time that passes. */
+  sleep(ms: number): Promise<void>;
+  /** Adds tasks to the batch; they may depend on this task, on what it added, and on each other. Over HTTP, also in a NATS worker. */
+  add(tasks: AddedInput | readonly TaskInput[]): Promise<readonly Task[]>;
   /** Ends the task. What the function returns does the same. */
   succeed(result?: unknown): Promise<void>;
   /** Ends the attempt; Baton tries again where the task says so. An error that the function throws does the same. */
@@ -46,6 +52,7 @@ export interface RunningTask<Body = unknown> extends Start<Body> {
 export type Work<Body = unknown> = (task: RunningTask<Body>) => unknown;
 
 export interface RunOptions {
+  readonly clock: Clock;
   readonly heartbeatMs: number;
   readonly onError: (error: unknown, start: Start) => void;
 }
@@ -57,16 +64,18 @@ export function run<Body>(
   start: Start<Body>,
   work: Work<Body>,
   reporter: Reporter,
-  { heartbeatMs, onError }: RunOptions,
+  { clock, heartbeatMs, onError }: RunOptions,
 ) {
   const over = new AbortController();
+  const ended = clock.begin(over.signal);
   let reports: Promise<void> | undefined;
   let counted = 0;
+  let added = 0;
 
   /** What Baton says to a late report ends the work, and is no error of it. */
-  const heard = async (said: Promise<void>): Promise<void> => {
+  const heard = async <T>(said: Promise<T>): Promise<T> => {
     try {
-      await said;
+      return await said;
     } catch (error) {
       if (error instanceof Over) over.abort(error);
       throw error;
@@ -74,7 +83,7 @@ export function run<Body>(
   };
   const end = (change: TaskPatch): Promise<void> => {
     if (reports === undefined) {
-      clearInterval(beat);
+      rest();
       reports = heard(reported(change));
     }
     return reports;
@@ -91,18 +100,10 @@ export function run<Body>(
     }
   };
   const heartbeat = () => heard(reporter.heartbeat());
-  let isBeating = false;
-  // Where Baton is slow to answer, heartbeats do not pile up.
-  const beat = setInterval(() => {
-    if (over.signal.aborted) clearInterval(beat);
-    if (over.signal.aborted || isBeating) return;
-    isBeating = true;
-    heartbeat()
-      .catch(() => {})
-      .finally(() => {
-        isBeating = false;
-      });
-  }, heartbeatMs);
+  const rest = clock.every(heartbeatMs, () => {
+    if (over.signal.aborted) rest();
+    else heartbeat().catch(() => {});
+  });
 
   const task: RunningTask<Body> = {
     ...start,
@@ -110,6 +111,8 @@ export function run<Body>(
     heartbeat,
     progress: (succeeded, failed = 0) =>
       heard(reporter.progress(succeeded, failed, `${start.key}:progress:${++counted}`)),
+    sleep: (ms) => clock.sleep(ms, over.signal),
+    add: (tasks) => heard(reporter.add(tasks, `${start.key}:add:${++added}`)),
     succeed: (result) => end({ status: "Success", ...(result === undefined ? {} : { result }) }),
     fail: (reason) => end({ status: "Failure", failure_reason: cut(reason) || "failed" }),
     skip: (reason) => end({ status: "Skipped", ...(reason === undefined ? {} : { failure_reason: cut(reason) }) }),
@@ -130,7 +133,10 @@ export function run<Body>(
     .catch((error) => {
       if (!over.signal.aborted) onError(error, start);
     })
-    .finally(() => clearInterval(beat));
+    .finally(() => {
+      rest();
+      ended();
+    });
   return { done, stop: (reason: Error) => over.abort(reason) };
 }
 
