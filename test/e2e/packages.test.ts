@@ -48,6 +48,9 @@ it("has manifests that say what is true", () => {
   const [sdk, server] = [read("packages/sdk/package.json"), read("packages/baton/package.json")];
   expect([sdk.version, server.version]).toEqual([own.version, own.version]);
   expect(sdk.dependencies).toBeUndefined();
+  const peers = Object.keys(sdk.peerDependencies);
+  expect(Object.keys(sdk.peerDependenciesMeta)).toEqual(peers);
+  for (const name of peers) expect([name, sdk.peerDependencies[name]]).toEqual([name, `^${own.dependencies[name]}`]);
   expect(Object.keys(server.dependencies).toSorted()).toEqual([...packed.imports].toSorted());
   const all = { ...own.dependencies, ...own.optionalDependencies };
   for (const [name, version] of Object.entries({ ...server.dependencies, ...server.peerDependencies }))
@@ -90,7 +93,7 @@ try {
 `;
 
 /** Compiles `<name>.ts` to `<name>.js`. */
-function compiled(name: string, text: string, resolution: string) {
+function compiled(name: string, text: string, resolution: string, ...more: string[]) {
   writeFileSync(join(folder, `${name}.ts`), text);
   const module = resolution === "nodenext" ? "nodenext" : "esnext";
   return node(
@@ -102,7 +105,16 @@ function compiled(name: string, text: string, resolution: string) {
       "--moduleResolution",
       resolution,
     ],
-    ...["--target", "es2022", "--typeRoots", join(root, "node_modules/@types"), "--types", "node", `${name}.ts`],
+    ...[
+      "--target",
+      "es2022",
+      "--typeRoots",
+      join(root, "node_modules/@types"),
+      "--types",
+      "node",
+      ...more,
+      `${name}.ts`,
+    ],
   );
 }
 
@@ -117,6 +129,52 @@ it.each(["nodenext", "bundler"])(
   },
   60_000,
 );
+
+const pipeline = `import { batch, task, webhook, type RunningTask } from "@baton/sdk";
+import { fakeBaton } from "@baton/sdk/testing";
+const url = "https://etl.example.com/load";
+const load = task("load", { kind: "etl", on_start: webhook(url, { body: { n: 2 } }), retry: { max_retries: 1 } });
+const work = async (task: RunningTask<{ n: number }>) => {
+  if (task.attempt === 0) throw new Error("not yet");
+  await task.sleep(60_000);
+  return task.body.n;
+};
+const baton = fakeBaton({ services: { [url]: work }, now: new Date(0) });
+const { statuses } = await baton.run(batch([load]));
+console.log(statuses.load, baton.now.toISOString());
+`;
+const puller = `import { connect } from "@nats-io/transport-node";
+import { worker, type Worker } from "@baton/sdk/nats";
+const words = async (): Promise<Worker> =>
+  worker<{ text: string }>({ connection: await connect(), queue: "words" }, ({ body }) => body.text.length);
+console.log(typeof words, typeof worker);
+`;
+
+it("has an entry for tests and one for workers, which type-check and run, also on an older Node", () => {
+  expect(compiled("pipeline", pipeline, "nodenext").stdout).toBe("");
+  const wrong = compiled("wrong", pipeline.replace("[url]: work", "[url]: 1"), "nodenext");
+  expect(wrong.stdout).toContain("not assignable to type 'Service'");
+  // The types of @nats-io use those of `using`.
+  expect(compiled("puller", puller, "nodenext", "--lib", "esnext,dom").stdout).toBe("");
+  for (const program of [process.execPath, ...olderNodes().slice(0, 1)]) {
+    expect(run(program, "pipeline.js").stdout, program).toBe("Success 1970-01-01T00:01:05.000Z\n");
+    expect(run(program, "puller.js").stdout, program).toBe("function function\n");
+  }
+}, 60_000);
+
+it("needs nothing of NATS but for workers", () => {
+  const alone = mkdtempSync(join(tmpdir(), "baton-sdk-"));
+  const only = (...args: string[]) => spawnSync(args[0] ?? "", args.slice(1), { cwd: alone, encoding: "utf8" });
+  writeFileSync(join(alone, "package.json"), '{ "private": true, "type": "module" }');
+  const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  expect(only("npm", "install", ...flags, packed.sdk)).toMatchObject({ status: 0, stderr: "" });
+  expect(readdirSync(join(alone, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["@baton"]);
+  const main = 'import("@baton/sdk").then(() => import("@baton/sdk/testing")).then(() => console.log("both"))';
+  expect(only(process.execPath, "-e", main).stdout).toBe("both\n");
+  const nats = only(process.execPath, "-e", 'import("@baton/sdk/nats")');
+  expect(nats.stderr).toContain("Cannot find package '@nats-io/");
+  rmSync(alone, { recursive: true, force: true });
+}, 60_000);
 
 it("serves from the package, and the SDK's package talks to it, also on an older Node", async () => {
   const [url, nats] = await Promise.all([freshDatabase(), freshNats()]);

@@ -71,6 +71,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ["effect", "fastify"],
   },
   sdk: { ours: [], packages: [], builtins: [] },
+  // An entry of its own, whose packages are optional peers.
+  "sdk/nats": { ours: [], packages: ["@nats-io/*"], builtins: [] },
   cli: {
     ours: ["sdk", "config", "store/maintenance", "bus/look", "domain/values/version"],
     packages: ["effect", "commander", "yaml", "@modelcontextprotocol/server"],
@@ -99,8 +101,8 @@ export function importFaults(files: readonly File[]): string[] {
   return files.flatMap((file) => {
     const place = placeOf(file.path);
     if (place === undefined || !/\.[cm]?[jt]sx?$/.test(file.path)) return [];
-    const name = place.split("/")[0] ?? "";
-    const room = rooms[name];
+    const [name = "", inner] = place.split("/");
+    const room = rooms[`${name}/${inner}`] ?? rooms[name];
     if (room === undefined) return [`${file.path}: the room "${name}" is not in the table of rooms`];
     return importsOf(file.text)
       .map((i) => importFault(file.path, name, room, i))

@@ -4,7 +4,7 @@
  */
 import { headerOf, isSecret, proven, WebhookVerificationError } from "../verify.ts";
 import { type Answer, bodyOf, type Call, type CallBody } from "./call.ts";
-import { type Clock, realClock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { type Identity, identityOf, isHandleOf } from "./identity.ts";
 import { type Ledger, memoryLedger } from "./ledger.ts";
 import { httpReporter, type Reach } from "./reporter.ts";
@@ -76,7 +76,7 @@ const bodyBytesMaxDefault = 4 * 2 ** 20;
  */
 export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body>): Handler {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, concurrency = Number.POSITIVE_INFINITY } = options;
-  const { onNotice = () => {}, onError = () => {}, clock = realClock, bodyBytesMax = bodyBytesMaxDefault } = options;
+  const { onNotice = () => {}, onError = () => {}, clock, bodyBytesMax = bodyBytesMaxDefault } = options;
   for (const secret of secrets === null ? [] : [secrets].flat())
     if (!isSecret(secret)) throw new TypeError("secrets: each is whsec_ and base64, as in WEBHOOK_SIGNING_SECRET");
   const works = openWorks();
@@ -107,7 +107,10 @@ export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body
     if (works.isCanceled(name)) return { status: 200, body: { canceled: true } };
     const inputs = (baton.inputs ?? {}) as Start["inputs"];
     const start = { taskId: task, attempt, key, inputs, path, body: body as Body };
-    works.begin(name, run(start, work, httpReporter(handle, options), { clock, heartbeatMs, onError }));
+    works.begin(
+      name,
+      run(start, work, httpReporter(handle, options), { ...(clock ? { clock } : {}), heartbeatMs, onError }),
+    );
     return { status: 202, body: {} };
   }
 

@@ -1,7 +1,7 @@
 // One task at work: what the user's function gets, the heartbeats while it runs, and the one report at its end. Knows nothing of how the
 // task came here: `Reporter` is HTTP or NATS.
 import type { AddedInput, Task, TaskInput, TaskPatch } from "../types.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, realClock } from "./clock.ts";
 
 /** How a task is reported on. A report that Baton refuses as too late rejects with `Over`. */
 export interface Reporter {
@@ -51,10 +51,16 @@ export interface RunningTask<Body = unknown> extends Start<Body> {
 
 export type Work<Body = unknown> = (task: RunningTask<Body>) => unknown;
 
+/** `settled`: nothing is left to say of it. `stopped`: it was stopped from here, unreported. `unsaid`: its report could not be made. */
+export type RunEnd = "settled" | "stopped" | "unsaid";
+
 export interface RunOptions {
-  readonly clock: Clock;
+  /** Real time by default. */
+  readonly clock?: Clock;
   readonly heartbeatMs: number;
   readonly onError: (error: unknown, start: Start) => void;
+  /** Says at once that the work has begun: a message counts as taken from its queue then. */
+  readonly saysBegun?: boolean;
 }
 
 const reasonCharsMax = 1_000;
@@ -64,7 +70,7 @@ export function run<Body>(
   start: Start<Body>,
   work: Work<Body>,
   reporter: Reporter,
-  { clock, heartbeatMs, onError }: RunOptions,
+  { clock = realClock, heartbeatMs, onError, saysBegun = false }: RunOptions,
 ) {
   const over = new AbortController();
   const ended = clock.begin(over.signal);
@@ -100,10 +106,8 @@ export function run<Body>(
     }
   };
   const heartbeat = () => heard(reporter.heartbeat());
-  const rest = clock.every(heartbeatMs, () => {
-    if (over.signal.aborted) rest();
-    else heartbeat().catch(() => {});
-  });
+  const beat = oneAtATime(heartbeat);
+  const rest = clock.every(heartbeatMs, () => (over.signal.aborted ? rest() : beat()));
 
   const task: RunningTask<Body> = {
     ...start,
@@ -118,26 +122,55 @@ export function run<Body>(
     skip: (reason) => end({ status: "Skipped", ...(reason === undefined ? {} : { failure_reason: cut(reason) }) }),
   };
 
-  const perform = async () => {
+  const perform = async (): Promise<RunEnd> => {
     try {
       const result = await work(task);
       // A work that ends well though its service closes is reported; one whose task is over is not.
       if (!(over.signal.reason instanceof Over)) await task.succeed(result);
+      return "settled";
     } catch (error) {
       if (over.signal.aborted || reports !== undefined) throw error;
       onError(error, start);
       await task.fail(error instanceof Error ? error.message : String(error));
+      return "settled";
     }
   };
+  if (saysBegun) heartbeat().catch(() => {});
   const done = perform()
     .catch((error) => {
       if (!over.signal.aborted) onError(error, start);
+      return endOf(over.signal, reports);
     })
     .finally(() => {
       rest();
       ended();
     });
   return { done, stop: (reason: Error) => over.abort(reason) };
+}
+
+/** Where Baton is slow to answer, heartbeats do not pile up. */
+function oneAtATime(send: () => Promise<void>): () => void {
+  let isOpen = false;
+  return () => {
+    if (isOpen) return;
+    isOpen = true;
+    send()
+      .catch(() => {})
+      .finally(() => {
+        isOpen = false;
+      });
+  };
+}
+
+/** Of a work that threw, or was aborted. */
+async function endOf({ reason }: AbortSignal, reports: Promise<void> | undefined): Promise<RunEnd> {
+  if (reason instanceof Over) return "settled";
+  return reports === undefined
+    ? "stopped"
+    : reports.then<RunEnd, RunEnd>(
+        () => "settled",
+        () => "unsaid",
+      );
 }
 
 const cut = (reason: string): string => [...reason].slice(0, reasonCharsMax).join("");

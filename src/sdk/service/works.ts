@@ -2,7 +2,7 @@
 import { Over } from "./running.ts";
 
 interface Running {
-  readonly done: Promise<void>;
+  readonly done: Promise<unknown>;
   stop(reason: Error): void;
 }
 
@@ -20,6 +20,7 @@ export function openWorks() {
     get isClosing() {
       return isClosing;
     },
+    has: (name: string) => works.has(name),
     isCanceled: (name: string) => canceled.has(name),
     begin(name: string, running: Running) {
       works.set(name, running);

@@ -65,7 +65,7 @@ export function fetchOf(store: Store, base: string) {
     const body = typeof init.body === "string" && init.body !== "" ? JSON.parse(init.body) : {};
     const said = (key === null ? undefined : known.get(name)) ?? answer(store, method, path, url.searchParams, body);
     if (key !== null && said.status < 300) known.set(name, said);
-    const headers = said.batchId === undefined ? {} : { "x-batch-id": said.batchId };
+    const headers: Record<string, string> = said.batchId === undefined ? {} : { "x-batch-id": said.batchId };
     return new Response(said.body === undefined ? null : JSON.stringify(said.body), { status: said.status, headers });
   };
 }
@@ -181,7 +181,7 @@ function count({ store, body }: Ask, life: Life): Said {
 }
 
 function cancel({ query }: Ask, life: Life, batch: FakeBatch): Said {
-  const said = tell(batch, life, "cancel", { reason: query.get("reason") });
+  const said = tell(batch, life, "cancel", { reason: query.get("reason") ?? "Canceled by request" });
   return said.status === 409 ? { ...said, status: 400 } : said;
 }
 

@@ -77,7 +77,7 @@ export class FakeBatch {
     this.#must(localId, verb[status], { reason: failure_reason ?? null, result });
   }
 
-  cancel(localId: string, reason: string | null = null): void {
+  cancel(localId: string, reason = "Canceled by request"): void {
     this.#must(localId, "cancel", { reason });
   }
 

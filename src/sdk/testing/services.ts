@@ -111,8 +111,7 @@ export function callsTo(setting: Setting) {
     if (trigger === "start" && handle !== null && taskId !== null) {
       const reporter = httpReporter(handle, setting);
       const start = { taskId, attempt, key, body, inputs, path: toOf(action) };
-      works.begin(name, run(start, work, reporter, { clock, heartbeatMs, onError }));
-      reporter.heartbeat().catch(() => {});
+      works.begin(name, run(start, work, reporter, { clock, heartbeatMs, onError, saysBegun: true }));
     }
     return { status: 200, text: "", retryAfterMs: null };
   }

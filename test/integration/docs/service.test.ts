@@ -1,7 +1,7 @@
 // The services of docs/write-a-service.md, as they stand on the page, against a Baton that signs calls and handles: they do each task once,
 // refuse what Baton did not make, and one that is killed loses nothing and does nothing twice.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -32,10 +32,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(inject("scratchDir"), "service-"));
   writeFileSync(join(folder, "service.mjs"), block("js", "// service.mjs"));
   writeFileSync(join(folder, "service.py"), block("python", "# service.py"));
+  copyFileSync(join(root, "examples/python/baton.py"), join(folder, "baton.py"));
   const sdk = join(folder, "node_modules/@baton/sdk");
   mkdirSync(sdk, { recursive: true });
-  writeFileSync(join(sdk, "package.json"), '{ "name": "@baton/sdk", "type": "module", "exports": "./index.ts" }');
-  symlinkSync(join(root, "src/sdk/index.ts"), join(sdk, "index.ts"));
+  const exports = { ".": "./index.ts", "./testing": "./testing.ts", "./nats": "./nats.ts" };
+  writeFileSync(join(sdk, "package.json"), JSON.stringify({ name: "@baton/sdk", type: "module", exports }));
+  for (const file of ["index.ts", "testing.ts", "nats.ts"]) symlinkSync(join(root, "src/sdk", file), join(sdk, file));
 });
 afterAll(() => {
   for (const child of children) child.kill("SIGKILL");
@@ -70,74 +72,96 @@ const ended = (id: string) =>
     return ended_at === null ? undefined : rest;
   }, 20_000);
 
-it.each([
+const services = [
   ["node", process.execPath, "service.mjs"],
   ["python3", "python3", "service.py"],
-])("is a service in %s that does each task once and refuses what Baton did not make", async (_, command, file) => {
+] as const;
+
+it("shows the Python service that is among the examples", () => {
+  expect(readFileSync(join(root, "examples/python/service.py"), "utf8")).toBe(block("python", "# service.py"));
+});
+
+it.each(services)("says by itself in %s that long work goes on", async (_, command, file) => {
   const service = await start(command, file);
-  const { t = "" } = await cluster.create([task(service.url, { words: ["a", "b"] })]);
-  expect(await ended(t)).toMatchObject({ status: "Success", result: { count: 2 } });
-  expect(service.did()).toEqual([":start a", ":start b"]);
-  await until(async () => (await taskOf(t)).success === 2);
-
-  const status = async (sent: Parameters<typeof callOf>[1], change: { text?: string; url?: string } = {}) => {
-    const { url, headers, text } = callOf(cluster.url, { body: { words: ["x"] }, ...sent });
-    const response = await fetch(service.url + (change.url ?? url), {
-      method: "POST",
-      headers,
-      body: change.text ?? text,
-    });
-    return response.status;
-  };
-  expect(await status({}, { text: '{"words":["y"]}' })).toBe(401);
-  expect(await status({ at: new Date(Date.now() - 301_000) })).toBe(401);
-  expect(await status({ handle: `https://evil.example/task/${t}` })).toBe(401);
-  expect(await status({}, { url: "/work" })).toBe(401);
-  expect([200, 202]).toContain(await status({ task: t }));
-  expect(service.did()).toEqual([":start a", ":start b"]);
+  const { t = "" } = await cluster.create([task(service.url, { words: ["a"], pause: 4_000 })]);
+  expect(await ended(t)).toMatchObject({ status: "Success", attempt: 0, result: { count: 1 } });
 });
 
-it("loses nothing and does nothing twice when it is killed and started again", async () => {
-  const first = await start(process.execPath, "service.mjs");
-  const body = { words: ["a", "b", "c"], pause: 300 };
-  const retry = { max_retries: 3, initial_delay_secs: 0 };
-  const { t = "" } = await cluster.create([task(first.url, body, { retry })]);
-  await until(() => first.did().length === 1);
-  first.child.kill("SIGKILL");
-  await first.exited;
-  const second = await start(process.execPath, "service.mjs", first.port);
-  // The same call again, as Baton makes it where its own worker died: the key is in the ledger of the killed process.
-  const { url, headers, text } = callOf(cluster.url, { task: t, body });
-  expect(await (await fetch(second.url + url, { method: "POST", headers, body: text })).json()).toEqual({
-    repeated: true,
-  });
-  expect(await ended(t)).toMatchObject({ status: "Success", attempt: 1, result: { count: 3 } });
-  expect(second.did()).toEqual([":start:1 a", ":start:1 b", ":start:1 c"]);
-  second.child.kill("SIGTERM");
-  expect(await within(() => second.exited, 10_000)).toBe(0);
-});
+it.each(services)(
+  "is a service in %s that does each task once and refuses what Baton did not make",
+  async (_, command, file) => {
+    const service = await start(command, file);
+    const { t = "" } = await cluster.create([task(service.url, { words: ["a", "b"] })]);
+    expect(await ended(t)).toMatchObject({ status: "Success", result: { count: 2 } });
+    expect(service.did()).toEqual([":start a", ":start b"]);
+    await until(async () => (await taskOf(t)).success === 2);
 
-it("stops when its task is canceled, also without a cancel action", async () => {
-  const service = await start(process.execPath, "service.mjs");
-  const body = { words: ["a", "b"], pause: 60_000 };
-  const cancel = { on_cancel: [{ kind: "Webhook", params: { url: `${service.url}/stop`, verb: "Post" } }] };
-  const running = async (id: string) => (await taskOf(id)).status === "Running";
-  for (const more of [cancel, {}]) {
-    const { t = "" } = await cluster.create([task(service.url, body, more)]);
-    await until(() => running(t));
-    await cluster.call("DELETE", `/task/${t}`);
-  }
-  // It ends at once when nothing runs.
-  service.child.kill("SIGTERM");
-  expect(await within(() => service.exited, 4_500)).toBe(0);
-  expect(service.did()).toEqual([]);
-});
+    const status = async (sent: Parameters<typeof callOf>[1], change: { text?: string; url?: string } = {}) => {
+      const { url, headers, text } = callOf(cluster.url, { body: { words: ["x"] }, ...sent });
+      const response = await fetch(service.url + (change.url ?? url), {
+        method: "POST",
+        headers,
+        body: change.text ?? text,
+      });
+      return response.status;
+    };
+    expect(await status({}, { text: '{"words":["y"]}' })).toBe(401);
+    expect(await status({ at: new Date(Date.now() - 301_000) })).toBe(401);
+    expect(await status({ handle: `https://evil.example/task/${t}` })).toBe(401);
+    expect(await status({}, { url: "/work" })).toBe(401);
+    expect([200, 202]).toContain(await status({ task: t }));
+    expect(service.did()).toEqual([":start a", ":start b"]);
+  },
+);
+
+it.each(services)(
+  "loses nothing and does nothing twice in %s when it is killed and started again",
+  async (name, command, file) => {
+    const first = await start(command, file);
+    const body = { words: ["a", "b", "c"], pause: 300 };
+    const retry = { max_retries: 3, initial_delay_secs: 0 };
+    const { t = "" } = await cluster.create([task(first.url, body, { retry })]);
+    await until(() => first.did().length === 1);
+    first.child.kill("SIGKILL");
+    await first.exited;
+    const second = await start(command, file, first.port);
+    // The same call again, as Baton makes it where its own worker died: the key is in the ledger of the killed process.
+    const { url, headers, text } = callOf(cluster.url, { task: t, body });
+    const again = await fetch(second.url + url, { method: "POST", headers, body: text });
+    expect(again.ok).toBe(true);
+    if (name === "node") expect(await again.json()).toEqual({ repeated: true });
+    expect(await ended(t)).toMatchObject({ status: "Success", attempt: 1, result: { count: 3 } });
+    expect(second.did()).toEqual([":start:1 a", ":start:1 b", ":start:1 c"]);
+    second.child.kill("SIGTERM");
+    // Node's waits for what it has; Python's ends.
+    expect(await within(() => second.exited, 10_000)).toBe(name === "node" ? 0 : null);
+  },
+);
+
+it.each(services)(
+  "stops in %s when its task is canceled, also without a cancel action",
+  async (name, command, file) => {
+    const service = await start(command, file);
+    const body = { words: ["a", "b"], pause: 60_000 };
+    const cancel = { on_cancel: [{ kind: "Webhook", params: { url: `${service.url}/stop`, verb: "Post" } }] };
+    const running = async (id: string) => (await taskOf(id)).status === "Running";
+    for (const more of [cancel, {}]) {
+      const { t = "" } = await cluster.create([task(service.url, body, more)]);
+      await until(() => running(t));
+      await cluster.call("DELETE", `/task/${t}`);
+    }
+    // It ends at once when nothing runs.
+    service.child.kill("SIGTERM");
+    expect(await within(() => service.exited, 4_500)).toBe(name === "node" ? 0 : null);
+    expect(service.did()).toEqual([]);
+  },
+);
 
 it("has a page on the SDK whose blocks are a program that compiles and runs", async () => {
   const blocks = readFileSync(join(root, "docs/sdk.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm);
   writeFileSync(join(folder, "sdk.ts"), [...blocks].map(([, text]) => text).join("\n"));
   const run = async (...args: string[]) => {
-    const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url };
+    const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url, NATS_URL: cluster.nats.url };
     const child = spawn(process.execPath, args, { cwd: folder, env });
     children.push(child);
     let said = "";
@@ -164,7 +188,11 @@ it("has a page on the SDK whose blocks are a program that compiles and runs", as
   });
   expect(said).toContain("extract { rows: 3 }");
   expect(said).toContain("not_in_this_state");
-  expect(said.trim().split("\n").slice(-3)).toEqual(["2", "The header webhook-id is missing", "Post"]);
+  expect(said.trim().split("\n").slice(-6)).toEqual([
+    ...["2", "The header webhook-id is missing", "Post"],
+    "{ copy: 'Success', release: 'Running' } 2026-01-01T00:01:35.000Z",
+    ...["success 1", "{ rung: true }"],
+  ]);
 });
 
 it("reports with curl as the page says", async () => {

@@ -11,6 +11,7 @@ it("sends the next heartbeat only when the last one was answered", async () => {
     heartbeat: () => new Promise<void>((answer) => answers.push(answer)),
     progress: async () => {},
     end: async () => {},
+    add: async () => [],
   };
   const start = { taskId: "t", attempt: 0, key: "t:start", body: {}, inputs: {}, path: "/" };
   const work = Promise.withResolvers<void>();
