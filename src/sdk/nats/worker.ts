@@ -118,6 +118,7 @@ function takerOf<Body>(options: WorkerOptions, commands: Commands, works: Works,
       return;
     }
     if (works.isCanceled(name)) return message.ack();
+    if (works.isClosing) return handBack(message, key);
     const { handle = "", inputs = {}, body } = sent;
     const start = { taskId: task, attempt, key, inputs, path: message.subject, body: body as Body };
     const reporter = commands.reporterOf(task, attempt, handle, options);
@@ -125,7 +126,10 @@ function takerOf<Body>(options: WorkerOptions, commands: Commands, works: Works,
     works.begin(name, running);
     const end = await running.done;
     if (end === "settled") message.ack();
-    if (end !== "stopped") return;
+    if (end === "stopped") await handBack(message, key);
+  }
+
+  async function handBack(message: JsMsg, key: string): Promise<void> {
     await ledger.release(key);
     message.nak();
   }

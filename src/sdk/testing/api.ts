@@ -4,7 +4,7 @@
  */
 import { BuildError } from "../build/batch.ts";
 import type { BatchInput, TaskInput, TaskOverride, TaskPatch, TaskStatus } from "../types.ts";
-import type { FakeBatch } from "./batch.ts";
+import type { LiveBatch } from "./batch.ts";
 import type { Note } from "./decider.ts";
 import { hasEnded } from "./edges.ts";
 import { isActive, type Life, type LifeEvent, takenIn } from "./life.ts";
@@ -13,10 +13,10 @@ import { batchOf, taskOf } from "./view.ts";
 
 /** What the API answers from. */
 export interface Store {
-  readonly batches: ReadonlyMap<string, FakeBatch>;
+  readonly batches: ReadonlyMap<string, LiveBatch>;
   readonly now: () => number;
-  create(input: BatchInput): FakeBatch;
-  add(batch: FakeBatch, tasks: readonly TaskInput[]): Life[];
+  create(input: BatchInput): LiveBatch;
+  add(batch: LiveBatch, tasks: readonly TaskInput[]): Life[];
 }
 
 interface Said {
@@ -95,7 +95,7 @@ const refused = (
   body: { error, code, details, faults: [], ...more },
 });
 
-function withTask({ store, id, query }: Ask, say: (life: Life, batch: FakeBatch) => Said): Said {
+function withTask({ store, id, query }: Ask, say: (life: Life, batch: LiveBatch) => Said): Said {
   for (const batch of store.batches.values())
     for (const life of batch.decider.lives.values()) {
       if (life.id !== id) continue;
@@ -106,7 +106,7 @@ function withTask({ store, id, query }: Ask, say: (life: Life, batch: FakeBatch)
   return refused(404, "unknown_task", `no task ${id}`);
 }
 
-function withBatch({ store, id }: Ask, say: (batch: FakeBatch) => Said): Said {
+function withBatch({ store, id }: Ask, say: (batch: LiveBatch) => Said): Said {
   const batch = store.batches.get(id);
   return batch ? say(batch) : refused(404, "unknown_batch", `no batch ${id}`);
 }
@@ -116,7 +116,7 @@ function create({ store, body }: Ask): Said {
   return created(batch, [...batch.decider.lives.values()]);
 }
 
-const created = (batch: FakeBatch, made: readonly Life[]): Said =>
+const created = (batch: LiveBatch, made: readonly Life[]): Said =>
   made.length === 0
     ? { status: 204, batchId: batch.id }
     : { status: 201, batchId: batch.id, body: made.map((life) => taskOf(life, batch)) };
@@ -135,7 +135,7 @@ function list({ store, query }: Ask): Said {
 
 const verbs = { Success: "succeed", Failure: "fail", Skipped: "skip" } as const satisfies Record<string, LifeEvent>;
 
-function patch({ store, body }: Ask, life: Life, batch: FakeBatch): Said {
+function patch({ store, body }: Ask, life: Life, batch: LiveBatch): Said {
   const change: TaskPatch = body;
   const done = (): Said => ({ status: 200, body: { id: life.id, status: life.status, attempt: life.attempt } });
   if (change.status === life.status) return done();
@@ -163,7 +163,7 @@ function tally(life: Life, { new_success = 0, new_failures = 0 }: TaskPatch, now
   life.isAwaited = false;
 }
 
-function tell(batch: FakeBatch, life: Life, event: LifeEvent, note: Note): Said {
+function tell(batch: LiveBatch, life: Life, event: LifeEvent, note: Note): Said {
   if (!batch.tell(life, event, note)) return notNow(life, event);
   return { status: 200, body: { id: life.id, status: life.status, attempt: life.attempt } };
 }
@@ -180,35 +180,35 @@ function count({ store, body }: Ask, life: Life): Said {
   return { status: 202, body: {} };
 }
 
-function cancel({ query }: Ask, life: Life, batch: FakeBatch): Said {
+function cancel({ query }: Ask, life: Life, batch: LiveBatch): Said {
   const said = tell(batch, life, "cancel", { reason: query.get("reason") ?? "Canceled by request" });
   return said.status === 409 ? { ...said, status: 400 } : said;
 }
 
-function override({ body }: Ask, life: Life, batch: FakeBatch): Said {
+function override({ body }: Ask, life: Life, batch: LiveBatch): Said {
   const { status: as, reason, result }: TaskOverride = body;
   return tell(batch, life, "override", { as, reason, result });
 }
 
-function add({ store, body }: Ask, batch: FakeBatch): Said {
+function add({ store, body }: Ask, batch: LiveBatch): Said {
   if (batch.decider.isComplete || batch.decider.isStopped)
     return refused(409, "batch_complete", "the batch is complete");
   return created(batch, store.add(batch, Array.isArray(body) ? body : body.tasks));
 }
 
-function addByTask(ask: Ask, life: Life, batch: FakeBatch): Said {
+function addByTask(ask: Ask, life: Life, batch: LiveBatch): Said {
   if (!isActive(life)) return notNow(life, "tasks");
   const said = add(ask, batch);
   if (said.status === 201) life.hasAdded = true;
   return said;
 }
 
-function close(batch: FakeBatch): Said {
+function close(batch: LiveBatch): Said {
   batch.close();
   return { status: 200, body: { batch_id: batch.id, open: false } };
 }
 
-function stop(batch: FakeBatch): Said {
+function stop(batch: LiveBatch): Said {
   const were: Partial<Record<TaskStatus, number>> = {};
   for (const { status } of batch.decider.lives.values()) were[status] = (were[status] ?? 0) + 1;
   batch.stop();

@@ -23,7 +23,28 @@ export interface Around {
   readonly newId: () => string;
 }
 
-export class FakeBatch {
+/** A batch that was created in the fake Baton. Tasks go by their local ids. */
+export interface FakeBatch {
+  readonly id: string;
+  /** As `GET /batch/{id}` says it. */
+  readonly status: Batch["status"];
+  readonly statuses: Readonly<Record<string, TaskStatus>>;
+  /** Every transition, oldest first. */
+  readonly events: readonly FakeEvent[];
+  /** As `GET /task/{id}` answers it. */
+  task(localId: string): Task;
+  /** Reports on a task, as a person does on a gate. Throws where its state does not allow it. */
+  report(localId: string, change: TaskPatch): void;
+  cancel(localId: string, reason?: string): void;
+  /** An operator's word on how an unfinished task ends. */
+  override(localId: string, status: "Success" | "Failure" | "Skipped", reason: string, result?: unknown): void;
+  /** Cancels all that is unfinished. */
+  stop(): void;
+  /** Nothing more comes: an open batch is complete once its tasks have ended. */
+  close(): void;
+}
+
+export class LiveBatch implements FakeBatch {
   readonly id: string;
   readonly input: BatchInput;
   readonly decider: Decider;
@@ -55,22 +76,18 @@ export class FakeBatch {
     this.add(input.tasks);
   }
 
-  /** As `POST /batch/{id}` says it. */
   get status(): Batch["status"] {
     return statusOf([...this.decider.lives.values()], this.decider.isComplete, this.#deadEnds);
   }
 
-  /** By local id. */
   get statuses(): Readonly<Record<string, TaskStatus>> {
     return Object.fromEntries([...this.decider.lives.values()].map(({ localId, status }) => [localId, status]));
   }
 
-  /** A task by its local id, as `GET /task/{id}` answers it. */
   task(localId: string): Task {
     return taskOf(this.#life(localId), this);
   }
 
-  /** Reports on a task, as a person does on a gate. Throws where its state does not allow it. */
   report(localId: string, { status, failure_reason, result }: TaskPatch): void {
     const verb = { Success: "succeed", Failure: "fail", Skipped: "skip" } as const;
     if (status === undefined) throw new Error("status: say Success, Failure or Skipped");
@@ -81,18 +98,15 @@ export class FakeBatch {
     this.#must(localId, "cancel", { reason });
   }
 
-  /** An operator's word on how an unfinished task ends. */
   override(localId: string, status: "Success" | "Failure" | "Skipped", reason: string, result?: unknown): void {
     this.#must(localId, "override", { as: status, reason, result });
   }
 
-  /** Cancels all that is unfinished. */
   stop(reason = "Batch stopped"): void {
     this.decider.stop(this.#around.now(), reason);
     this.flush();
   }
 
-  /** Nothing more comes: an open batch is complete once its tasks have ended. */
   close(): void {
     this.decider.close();
     this.flush();
@@ -105,14 +119,14 @@ export class FakeBatch {
     return made;
   }
 
-  /** Internal: one event, and what follows from it. */
+  /** One event, and what follows from it. */
   tell(life: Life, event: LifeEvent, note: Note = {}): boolean {
     const isTaken = this.decider.tell(life, event, this.#around.now(), note);
     this.flush();
     return isTaken;
   }
 
-  /** Internal: what may be claimed now, the most urgent first. */
+  /** What may be claimed now, the most urgent first. */
   claimable(): Life[] {
     const now = this.#around.now();
     const ready = [...this.decider.lives.values()].filter(
@@ -121,7 +135,7 @@ export class FakeBatch {
     return ready.toSorted((a, b) => (b.input.priority ?? 0) - (a.input.priority ?? 0) || a.place - b.place);
   }
 
-  /** Internal: what happens to a task at its time. */
+  /** What happens to a task at its time. */
   dues(): { readonly at: number; readonly fire: () => void }[] {
     const all = [...this.decider.lives.values()].flatMap((life) =>
       dueOf(life).map(({ at, event, reason = null }) => ({
@@ -137,7 +151,7 @@ export class FakeBatch {
     return all;
   }
 
-  /** Internal: whether anything but people and limits on time can still move it. */
+  /** Whether anything but people and limits on time can still move it. */
   get isAtRest(): boolean {
     return [...this.decider.lives.values()].every(
       (life) => hasEnded(life) || life.status === "Waiting" || (isGate(life) && life.status === "Running"),

@@ -8,7 +8,7 @@ import type { HandlerOptions } from "../service/handler.ts";
 import type { Start } from "../service/running.ts";
 import type { Action, BatchInput, StartAction, TaskInput } from "../types.ts";
 import { fetchOf } from "./api.ts";
-import { FakeBatch } from "./batch.ts";
+import { type FakeBatch, LiveBatch } from "./batch.ts";
 import type { Life } from "./life.ts";
 import { type Parcel, settleParcel } from "./outbox.ts";
 import { callsTo, type MadeCall, type Outgoing, type Services, toOf } from "./services.ts";
@@ -90,7 +90,7 @@ class Fake {
   readonly clock: VirtualClock;
   readonly secret: string;
   readonly fetch: ReturnType<typeof fetchOf>;
-  readonly #batches = new Map<string, FakeBatch>();
+  readonly #batches = new Map<string, LiveBatch>();
   readonly #services: ReturnType<typeof callsTo>;
   readonly #silenceMs: number;
   #broken: unknown;
@@ -109,25 +109,25 @@ class Fake {
     this.#silenceMs = silenceMs;
     const store = {
       ...{ batches: this.#batches, now: () => this.clock.now, create: (input: BatchInput) => this.create(input) },
-      add: (batch: FakeBatch, tasks: readonly TaskInput[]) => this.#add(batch, tasks),
+      add: (batch: LiveBatch, tasks: readonly TaskInput[]) => this.#add(batch, tasks),
     };
     this.fetch = fetchOf(store, this.url);
     const { url, clock, fetch } = this;
     this.#services = callsTo({ url, secret, clock, fetch, heartbeatMs, services, onError });
   }
 
-  create(asked: BatchInput | readonly TaskInput[]): FakeBatch {
+  create(asked: BatchInput | readonly TaskInput[]): LiveBatch {
     const sent: BatchInput = structuredClone("tasks" in asked ? asked : { tasks: asked });
     const { tasks, ...fields } = sent;
     const later = [sent.on_batch_complete ?? []].flat() as Action[];
     this.#check(checked(tasks, fields).tasks, later, sent.paused ? ["paused: the fake Baton does not pause"] : []);
     const around = { url: this.url, now: () => this.clock.now, newId: () => this.#newId() };
-    const made = new FakeBatch(sent, around);
+    const made = new LiveBatch(sent, around);
     this.#batches.set(made.id, made);
     return made;
   }
 
-  #add(batch: FakeBatch, tasks: readonly TaskInput[]): Life[] {
+  #add(batch: LiveBatch, tasks: readonly TaskInput[]): Life[] {
     const known = [...batch.decider.lives.values()].map(({ input }) => input);
     checked([...known, ...tasks]);
     this.#check(tasks, [], []);

@@ -1,6 +1,6 @@
 // Starts tasks of the fake Baton: the call or message of each, and what becomes of the task by the answer.
 import type { StartAction } from "../types.ts";
-import type { FakeBatch } from "./batch.ts";
+import type { LiveBatch } from "./batch.ts";
 import { inputsOf } from "./inputs.ts";
 import { type Life, startOf, timeoutOf } from "./life.ts";
 import { handleOf, numbered } from "./outbox.ts";
@@ -22,7 +22,7 @@ const resultBytesMax = 65_536;
 const unsentMs = 60_000;
 
 /** Claims the task and starts it; resolves when its call has been answered. */
-export async function startTask(batch: FakeBatch, life: Life, outside: Outside): Promise<void> {
+export async function startTask(batch: LiveBatch, life: Life, outside: Outside): Promise<void> {
   batch.tell(life, "claim");
   const action = startOf(life);
   if (action === null) return void batch.tell(life, "succeed");
@@ -48,7 +48,7 @@ export async function startTask(batch: FakeBatch, life: Life, outside: Outside):
   settle(batch, life, answer, outside.now());
 }
 
-function outgoingOf(batch: FakeBatch, life: Life, action: StartAction, inputs: object | undefined, { url }: Outside) {
+function outgoingOf(batch: LiveBatch, life: Life, action: StartAction, inputs: object | undefined, { url }: Outside) {
   const { id, localId, attempt } = life;
   const handle = handleOf(url, life, attempt);
   const own = action.kind === "Wait" ? undefined : action.params.body;
@@ -81,7 +81,7 @@ async function answerOf(outgoing: Outgoing, secs: number, { call, after }: Outsi
   return Promise.race([answer, late]).finally(stop);
 }
 
-function settle(batch: FakeBatch, life: Life, answer: Answer, now: number): void {
+function settle(batch: LiveBatch, life: Life, answer: Answer, now: number): void {
   const start = startOf(life);
   const onResponse = start?.kind === "Webhook" && start.params.completes === "on_response";
   const failed = (why: string) => ({ reason: `on_start failed: ${why}` });
@@ -98,7 +98,7 @@ function settle(batch: FakeBatch, life: Life, answer: Answer, now: number): void
 }
 
 /** Tried again after 1, 2, 4, 8 and every 15 s; one try falls on the last moment. */
-function settleUnsent(batch: FakeBatch, life: Life, why: string, now: number): void {
+function settleUnsent(batch: LiveBatch, life: Life, why: string, now: number): void {
   const { since, tries } = life.unsent ?? { since: now, tries: 0 };
   const left = since + unsentMs - now;
   if (left <= 0) return void batch.tell(life, "start_failed", { reason: `on_start failed: ${why}` });

@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from "vitest";
+import { signatureHeaders } from "#domain/calls/signature";
 import { type Cluster, startCluster } from "#test/cluster";
 import { until, within } from "#test/until";
 import { message, type Notice, Over, type RunningTask, task, type Work } from "../../../src/sdk/index.ts";
@@ -159,4 +160,73 @@ it("loses no work and does none twice when it is killed and started again, by it
   await until(async () => (await queued("jobs")) === 0);
   second.child.kill("SIGTERM");
   expect(await within(() => second.exited, 10_000)).toBe(0);
+});
+
+it("gives work of a worker that was killed to another one, in the same attempt, where no ledger outlives it", async () => {
+  const none = join(mkdtempSync(join(inject("scratchDir"), "worker-")), "keys.txt");
+  const first = await startProcess(none);
+  const { t = "" } = await cluster.create([job("jobs", "t", { holdMs: 600_000 }, { timeout: 60 })]);
+  await until(() => first.began().length === 1);
+  first.child.kill("SIGKILL");
+  await first.exited;
+  await pull("jobs", (task) => ({ attempt: task.attempt }), { ackWaitMs: 1_500 });
+  expect(await ended(t)).toMatchObject({ status: "Success", attempt: 0, result: { attempt: 0 } });
+});
+
+it("pulls on when its ledger was away, and hands back what closes before it has begun", async () => {
+  const taken: string[] = [];
+  let isAway = true;
+  const ledger = {
+    take(key: string) {
+      const wasAway = isAway;
+      isAway = false;
+      if (wasAway) throw new Error("the ledger is away");
+      taken.push(key);
+      return true;
+    },
+    release: (key: string) => void taken.splice(taken.indexOf(key), 1),
+  };
+  const asked = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<boolean>();
+  const closing = await pull("ledgers", () => expect.unreachable(), {
+    ackWaitMs: 1_500,
+    ledger: {
+      ...ledger,
+      take: () => {
+        asked.resolve();
+        return slow.promise;
+      },
+    },
+  });
+  const { t = "" } = await cluster.create([job("ledgers", "t", {}, { timeout: 60 })]);
+  await asked.promise;
+  const closed = closing.close(0);
+  slow.resolve(true);
+  await closed;
+  await pull("ledgers", () => "done", { ledger, ackWaitMs: 1_500 });
+  expect(await ended(t)).toMatchObject({ status: "Success", attempt: 0, result: "done" });
+  expect(isAway).toBe(false);
+  expect(taken).toEqual([`${t}:start`]);
+});
+
+it("refuses a queue that is no name and a secret that is none, and drops what is not signed", async () => {
+  await expect(pull("words.>", () => {})).rejects.toThrow('queue: "words.>" is no name');
+  await expect(pull("words", () => {}, { secrets: "hunter2!" })).rejects.toThrow("secrets: each is whsec_");
+  const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+  const done: string[] = [];
+  await pull("signed", (task) => void done.push(task.key), { secrets: secret });
+  const { t = "" } = await cluster.create([job("signed", "t", {}, { timeout: 60 })]);
+  await until(async () => (await taskOf(t)).status === "Running");
+  await until(async () => (await queued("signed")) === 0);
+  expect([done, (await taskOf(t)).status]).toEqual([[], "Running"]);
+  const id = `${t}:start`;
+  const payload = JSON.stringify({ task_id: t, attempt: 0, handle: "", trigger: "start", body: null });
+  const head = headers();
+  // It lay in its queue for a day.
+  const list = signatureHeaders([secret], id, new Date(Date.now() - 86_400_000), payload);
+  for (let i = 0; i < list.length; i += 2) head.set(list[i] as string, list[i + 1] as string);
+  head.set("Idempotency-Key", id);
+  await jetstream(nc).publish("baton.work.signed.t", payload, { headers: head });
+  expect(await ended(t)).toMatchObject({ status: "Success" });
+  expect(done).toEqual([id]);
 });
