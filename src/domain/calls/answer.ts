@@ -52,7 +52,7 @@ export function resultIn(answer: AnswerBody): AnsweredResult {
 
 /**
  * The beginning of an answer that a person may read later: at most `bytesMax` bytes of UTF-8, cut between two characters,
- * without what Postgres does not store (NUL and halves of characters). What the action sent as a header is not repeated.
+ * without what Postgres does not store (NUL and halves of characters). What the action sent in a header or its query is not repeated.
  */
 export function beginningOf(
   { body, part }: Pick<AnswerBody, "body" | "part">,
@@ -72,17 +72,21 @@ const schemes = /^(basic|bearer|digest)$/i;
 
 /**
  * What the service says to a call that it refuses, on one line of at most 200 characters: null where it says nothing. What the action
- * sent as a header is not repeated: it may be a secret, and a reason is read by many.
+ * sent in a header or its query is not repeated: it may be a secret, and a reason is read by many.
  */
 export function wordsIn({ body, part }: Pick<AnswerBody, "body" | "part">, action: WebhookAction): string | null {
   return discreetLine(body ?? part ?? "", wordsCharsMax, secretsOf(action)) || null;
 }
 
+/** Values of its headers, and of the query of its URL. */
 function secretsOf({ params }: WebhookAction): string[] {
   const sent = Object.entries(params.headers ?? {}).filter(
     ([name]) => !/^(accept|content-type|user-agent)$/i.test(name),
   );
-  return sent.flatMap(([, value]) => [value, ...value.split(/[\s,;=]+/)]).filter((one) => !schemes.test(one));
+  const inHeaders = sent
+    .flatMap(([, value]) => [value, ...value.split(/[\s,;=]+/)])
+    .filter((one) => !schemes.test(one));
+  return [...inHeaders, ...new URL(params.url).searchParams.values()];
 }
 
 interface AnsweredObject {

@@ -276,7 +276,8 @@ it("another worker keeps the limits that a killed one had armed", { timeout: 60_
   const own = await startCluster({ workers: 1, env: { WORKER_CLAIM_TIMEOUT_SECS: "2" } });
   const at = { timeout: 3_600, on_start: service.action("/orphan") };
   const created = await own.call("POST", "/task", {
-    deadline_secs: 6,
+    // Long after the others, also where the second worker is slow to start.
+    deadline_secs: 15,
     tasks: [
       named({ id: "long", max_duration_secs: 4, ...at }),
       named({ id: "late", expires_secs: 4, paused: true }),
@@ -289,7 +290,7 @@ it("another worker keeps the limits that a killed one had armed", { timeout: 60_
   await own.kill(first as NonNullable<typeof first>);
   await own.start("worker");
   const reasons = async () => Promise.all([long, late, rest].map(async (id) => (await own.row(id)).failure_reason));
-  await until(async () => !(await reasons()).includes(null), 20_000);
+  await until(async () => !(await reasons()).includes(null), 40_000);
   expect(await reasons()).toEqual(["Ran longer than 4 s", "Not started within 4 s", "Batch deadline passed"]);
   await own.stop();
 });

@@ -158,10 +158,11 @@ describe("the beginning of an answer", () => {
     expect(beginningOf({ body: null, part: body }, plain, bytes)).toBe(kept);
   });
 
-  it("does not repeat what the action sent as a header, nor what may be another secret", () => {
-    const sent = { ...plain, params: { ...plain.params, headers: { "x-key": "t0p-secret" } } };
-    const body = '{"seen":"t0p-secret","url":"/end?sig=abc&x=1"}';
-    expect(beginningOf({ body, part: null }, sent, 99)).toBe('{"seen":"***","url":"/end?sig=***&x=1"}');
+  it("does not repeat what the action sent in a header or its query, nor what may be another secret", () => {
+    const url = "https://service.example.org/end?team=v3ry%20private";
+    const sent = { ...plain, params: { ...plain.params, url, headers: { "x-key": "t0p-secret" } } };
+    const body = '{"seen":"t0p-secret","of":"v3ry private","url":"/end?sig=abc&x=1"}';
+    expect(beginningOf({ body, part: null }, sent, 99)).toBe('{"seen":"***","of":"***","url":"/end?sig=***&x=1"}');
     expect(beginningOf({ body, part: null }, plain, 99)).toContain("t0p-secret");
   });
 });
