@@ -35,6 +35,6 @@ function nextOf(code: string, details: readonly string[]): string | undefined {
   if (code.startsWith("unknown_")) return "Try: baton list";
   const guarded = details.some((detail) => /loopback|private|blocked|not allowed/i.test(detail));
   return guarded
-    ? "Try: ALLOWED_CIDRS=127.0.0.0/8 for Baton, where services of this machine are meant (baton dev allows them)"
+    ? "Try: ALLOWED_CIDRS or ALLOWED_HOSTNAMES for Baton, with the range or the name that is meant (baton dev allows 127.0.0.0/8)"
     : undefined;
 }

@@ -88,6 +88,7 @@ async function get(baton: Client, { what = "task or batch", id: asked }: Argumen
 
 const next: Next = (what, of) => {
   if (what === "doctor") return "list with what=workers";
+  if (what === "check-receiver") return `ask a person to run baton check-receiver ${of}`;
   return what === "complete" || what === "fail" ? `ask a person to ${what} it` : `${what} with ${of}`;
 };
 

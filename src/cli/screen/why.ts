@@ -4,7 +4,7 @@ import { shortId } from "../context.ts";
 
 /** How the reader asks further: `baton why 019b…` in a shell, another tool for a model. */
 export type Next = (
-  what: "why" | "events" | "rerun" | "resume" | "complete" | "fail" | "doctor",
+  what: "why" | "events" | "rerun" | "resume" | "complete" | "fail" | "doctor" | "check-receiver",
   id?: string,
 ) => string;
 
@@ -14,9 +14,10 @@ export function whyLines(task: Task, tasks: readonly ListedTask[], next: Next): 
     return [
       `${task.local_id} has ended: ${task.status}${task.failure_reason ? `, ${task.failure_reason}` : ""}`,
       `Try: ${next("events", task.id)}`,
+      ...(isRefused(task) ? [` or: ${next("check-receiver", urlOf(task))}`] : []),
       ...(task.status === "Failure" ? [` or: ${next("rerun", task.batch_id)}`] : []),
     ];
-  const blockers = task.blocked_by ?? [];
+  const blockers = together(task.blocked_by ?? []);
   if (blockers.length === 0 && task.start_kind === "Wait") {
     const prompt = task.actions.find(({ kind }) => kind === "Wait")?.params?.prompt;
     return [
@@ -37,9 +38,31 @@ export function whyLines(task: Task, tasks: readonly ListedTask[], next: Next): 
   ];
 }
 
+/** Its service did not believe the call: a signature, a secret, or a clock may be wrong. */
+const isRefused = (task: Task): boolean =>
+  urlOf(task) !== undefined && /^on_start failed: HTTP 40[13]\b/.test(task.failure_reason ?? "");
+
+function urlOf({ actions }: Task): string | undefined {
+  const url = actions.find(({ kind, trigger }) => kind === "Webhook" && trigger === "Start")?.params?.url;
+  return typeof url === "string" ? url : undefined;
+}
+
 /** Whether the tasks of its batch are wanted to say it. */
 export const waitsForTasks = ({ blocked_by: blockers }: Task): boolean =>
   (blockers ?? []).some(({ type }) => type === "dependency");
+
+/** A receiver that this task could not reach, and whose circuit is open: one line, with the time that is true. */
+function together(blockers: readonly Blocker[]): Blocker[] {
+  const circuits = new Map(blockers.filter(({ type }) => type === "circuit").map((one) => [one.host, one]));
+  const known = new Set(blockers.filter(({ type }) => type === "unreachable").map(({ host }) => host));
+  return blockers.flatMap((blocker) => {
+    if (blocker.type === "circuit" && known.has(blocker.host)) return [];
+    const { until } = circuits.get(blocker.host) ?? {};
+    return blocker.type === "unreachable" && until && until > (blocker.until ?? "")
+      ? [{ ...blocker, until }]
+      : [blocker];
+  });
+}
 
 function blockerLine(blocker: Blocker, task: Task, tasks: ReadonlyMap<string, ListedTask>, next: Next): string {
   const { type, until, host } = blocker;
