@@ -83,7 +83,9 @@ export function headerOf(headers: CallHeaders, name: string): string {
   return typeof value === "string" ? value : (value?.join(" ") ?? "");
 }
 
-export const isSecret = (secret: string): boolean => (bytesOf(secret.replace(/^whsec_/, ""))[0]?.length ?? 0) > 0;
+/** `whsec_` and base64, with its padding: the form that Baton takes in WEBHOOK_SIGNING_SECRET. */
+export const isSecret = (secret: string): boolean =>
+  /^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/.test(secret);
 
 const isHeaders = (headers: CallHeaders): headers is Headers => typeof headers.get === "function";
 
@@ -99,7 +101,7 @@ function keyOf(secret: string): Promise<CryptoKey> {
   const known = keys.get(secret);
   if (known !== undefined) return known;
   const [bytes] = bytesOf(secret.replace(/^whsec_/, ""));
-  if (bytes === undefined || !isSecret(secret)) throw new TypeError("a secret to verify with is whsec_ and base64");
+  if (bytes === undefined || !isSecret(secret)) throw new TypeError("a secret to verify with is whsec_<base64>");
   const made = crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
   if (keys.size >= signaturesMax) keys.clear();
   keys.set(secret, made);

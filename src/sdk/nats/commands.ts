@@ -39,7 +39,7 @@ export function openCommands(connection: NatsConnection): Commands {
   let asked = 0;
 
   /** `id`: makes it count once; without one it is tried once. */
-  async function ask(subject: string, fields: object, id?: string): Promise<void> {
+  async function ask(subject: string, fields: object, signal: AbortSignal, id?: string): Promise<void> {
     const payload = JSON.stringify(fields);
     const bytes = new TextEncoder().encode(payload).length;
     const most = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
@@ -49,17 +49,23 @@ export function openCommands(connection: NatsConnection): Commands {
     head.set("Baton-Reply", to);
     const heard = new Promise<Answer>((resolve) => open.set(to, resolve));
     const rest = new AbortController();
+    const stop = () => rest.abort();
+    signal.addEventListener("abort", stop);
     try {
       const end = Date.now() + (id === undefined ? 0 : storeMs);
-      const stored = await persistently(end, () =>
+      const stored = await persistently(end, signal, () =>
         js.publish(subject, payload, { headers: head, ...(id === undefined ? {} : { msgID: id }) }),
       );
       // What was stored before is answered to its first sender.
       if (stored.duplicate) return;
-      const none = sleep(answerMs, rest.signal).then(() => undefined);
-      none.catch(() => {});
+      // The command is stored: who waits no longer for its answer loses nothing.
+      const none = sleep(answerMs, rest.signal).then(
+        () => undefined,
+        () => undefined,
+      );
       refuse(await Promise.race([heard, none]));
     } finally {
+      signal.removeEventListener("abort", stop);
       rest.abort();
       open.delete(to);
     }
@@ -69,26 +75,42 @@ export function openCommands(connection: NatsConnection): Commands {
     reporterOf(task, attempt, handle, reach) {
       const subject = (verb: string) => `baton.task.${task}.${verb}`;
       return {
-        heartbeat: () => ask(subject("progress"), { attempt }),
-        progress: (succeeded, failed, key) =>
-          ask(subject("progress"), { attempt, new_success: succeeded, new_failures: failed }, key),
-        end: ({ status = "Success", ...change }, key) => ask(subject(verbs[status]), { attempt, ...change }, key),
-        add: (tasks, key) => httpReporter(handle, reach).add(tasks, key),
+        heartbeat: (signal) => ask(subject("progress"), { attempt }, signal),
+        progress: (succeeded, failed, key, signal) =>
+          ask(subject("progress"), { attempt, new_success: succeeded, new_failures: failed }, signal, key),
+        end: ({ status = "Success", ...change }, key, signal) =>
+          ask(subject(verbs[status]), { attempt, ...change }, signal, key),
+        add: (tasks, key, signal) => httpReporter(handle, reach).add(tasks, key, signal),
       };
     },
     close: () => answers.unsubscribe(),
   };
 }
 
-async function persistently<T>(end: number, publish: () => Promise<T>): Promise<T> {
+async function persistently<T>(end: number, signal: AbortSignal, publish: () => Promise<T>): Promise<T> {
   for (let tried = 0; ; tried += 1) {
     try {
-      return await publish();
+      return await unlessAborted(signal, publish);
     } catch (error) {
       const pause = Math.min(pauseFirstMs * 2 ** tried, pauseMaxMs) * (0.5 + Math.random() / 2);
-      if (Date.now() + pause >= end) throw error;
-      await sleep(pause);
+      if (signal.aborted || Date.now() + pause >= end) throw error;
+      await sleep(pause, signal);
     }
+  }
+}
+
+/** The client of NATS cannot take a request back: it ends by its own time-out, unheard. */
+async function unlessAborted<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    return await Promise.race([ask(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -9,14 +9,16 @@ import { sleep } from "../service/clock.ts";
 import type { HandlerOptions, Notice } from "../service/handler.ts";
 import { type Identity, identityOf } from "../service/identity.ts";
 import { memoryLedger } from "../service/ledger.ts";
+import { checkSecrets } from "../service/options.ts";
+import { heardBy, isUnsigned, refusedOf, unsigned, warnings } from "../service/refused.ts";
 import { run, type Start, type Work } from "../service/running.ts";
 import { openWorks } from "../service/works.ts";
-import { isSecret, proven } from "../verify.ts";
+import { type CallHeaders, proven } from "../verify.ts";
 import { type Commands, openCommands } from "./commands.ts";
 
 /** As those of `handler`, where both have them. */
 export interface WorkerOptions
-  extends Pick<HandlerOptions, "ledger" | "heartbeatMs" | "onNotice" | "onError" | "token" | "fetch"> {
+  extends Pick<HandlerOptions, "ledger" | "heartbeatMs" | "onNotice" | "onError" | "onRefused" | "token" | "fetch"> {
   /** Of `@nats-io/transport-node`. It stays yours to close, after the worker. */
   readonly connection: NatsConnection;
   /** `words` pulls what is published under `baton.work.words`; all workers of one queue share its messages. */
@@ -32,7 +34,10 @@ export interface WorkerOptions
 export interface Worker {
   /** How many works run. */
   readonly running: number;
-  /** Takes no more, waits for what runs, aborts it after `graceMs`, and hands back what was aborted. */
+  /**
+   * Takes no more, waits for what runs, after `graceMs` aborts it, with its reports that wait for NATS, and hands back what was aborted.
+   * A work whose report was not taken comes again after `ackWaitMs`. One that does not listen to `task.signal` is waited for.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -52,8 +57,7 @@ export async function worker<Body = unknown>(options: WorkerOptions, work: Work<
   const { connection, queue, concurrency = 1, ackWaitMs = 30_000 } = options;
   if (!/^[\w-]+(\.[\w-]+)*$/.test(queue))
     throw new TypeError(`queue: "${queue}" is no name; say "words" for what is published under baton.work.words`);
-  for (const secret of [options.secrets ?? []].flat())
-    if (!isSecret(secret)) throw new TypeError("secrets: each is whsec_ and base64, as in WEBHOOK_SIGNING_SECRET");
+  if (options.secrets !== undefined) checkSecrets(options.secrets, "left out, the permissions of NATS guard the queue");
   const works = openWorks();
   const commands = openCommands(connection);
   const taker = takerOf(options, commands, works, work);
@@ -109,6 +113,7 @@ interface Message {
 function takerOf<Body>(options: WorkerOptions, commands: Commands, works: Works, work: Work<Body>) {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, ackWaitMs = 30_000 } = options;
   const { onNotice = () => {}, onError = () => {} } = options;
+  const heard = heardBy(options.onRefused ?? warnings());
 
   async function begin(message: JsMsg, key: string, { task, attempt }: Begun, sent: Message): Promise<void> {
     const name = `${task}:${attempt}`;
@@ -152,8 +157,12 @@ function takerOf<Body>(options: WorkerOptions, commands: Commands, works: Works,
     const key = message.headers?.get("Idempotency-Key") ?? "";
     const identity = identityOf(key);
     const sent = readable(message);
-    const isProven = secrets === undefined || (await isBatons(message, secrets, key));
-    if (identity === undefined || sent === undefined || !isProven) return message.term("it is no work of Baton's");
+    const fault = secrets === undefined ? undefined : await faultOf(message, secrets, key);
+    if (identity === undefined || sent === undefined || fault !== undefined) {
+      const other = identity === undefined ? `"${key.slice(0, 100)}" is no key of Baton's` : "the message is no JSON";
+      heard(refusedOf(fault ?? other, message.subject, key));
+      return message.term("it is no work of Baton's");
+    }
     if (identity.trigger === "start") return begin(message, key, identity, sent);
     return tell(message, key, identity, sent);
   };
@@ -169,11 +178,13 @@ function readable(message: JsMsg): Message | undefined {
   }
 }
 
-/** A message may have waited for long: its time says nothing. */
-async function isBatons(message: JsMsg, secrets: string | readonly string[], key: string): Promise<boolean> {
-  const values = Object.fromEntries(message.headers?.keys().map((name) => [name, message.headers?.get(name)]) ?? []);
+/** Why a message is not believed; it may have waited for long, so its time says nothing. */
+async function faultOf(message: JsMsg, secrets: string | readonly string[], key: string): Promise<string | undefined> {
+  const names = message.headers?.keys() ?? [];
+  const values: CallHeaders = Object.fromEntries(names.map((name) => [name, message.headers?.get(name)]));
+  if (isUnsigned(values)) return unsigned;
   return proven(secrets, values, message.data, { ofAnyAge: true }).then(
-    (id) => id === key,
-    () => false,
+    (id) => (id === key ? undefined : "the signature is that of another key"),
+    (error: Error) => error.message,
   );
 }

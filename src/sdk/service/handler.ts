@@ -2,11 +2,13 @@
  * The service side of Baton: takes the calls that Baton makes, refuses what Baton did not make, does each once, and reports.
  * One handler serves every kind of HTTP server; what differs is how a request is read (`servers.ts`).
  */
-import { headerOf, isSecret, proven, WebhookVerificationError } from "../verify.ts";
+import { headerOf, proven, WebhookVerificationError } from "../verify.ts";
 import { type Answer, bodyOf, type Call, type CallBody } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { type Identity, identityOf, isHandleOf } from "./identity.ts";
 import { type Ledger, memoryLedger } from "./ledger.ts";
+import { checkBaton, checkSecrets } from "./options.ts";
+import { heardBy, isUnsigned, type OnRefused, refusedOf, unsigned, warnings } from "./refused.ts";
 import { httpReporter, type Reach } from "./reporter.ts";
 import { run, type Start, type Work } from "./running.ts";
 import { type Fastify, type NodeRequest, type NodeResponse, serveFastify, serveFetch, serveNode } from "./servers.ts";
@@ -41,6 +43,11 @@ export interface HandlerOptions extends Reach {
   readonly onNotice?: (notice: Notice) => unknown;
   /** What a work threw, and reports that could not be made. */
   readonly onError?: (error: unknown, start: Start) => void;
+  /**
+   * Called for each call that is refused as none of Baton's (401, 400), with the reason. By default one line at most every 10 s goes to
+   * `console.warn`: a secret that is not Baton's would else be seen nowhere. `() => {}` says nothing.
+   */
+  readonly onRefused?: OnRefused;
   /** By which time works run: that of a test (`@baton/sdk/testing`) instead of the real one. */
   readonly clock?: Clock;
   /** The largest body, in bytes: 4 MiB by default. */
@@ -58,7 +65,10 @@ export interface Handler {
   readonly take: (call: Call) => Promise<Answer>;
   /** How many works run. */
   readonly running: number;
-  /** Takes no more, waits for what runs, and aborts it after `graceMs`. Tasks that did not end are tried again by Baton. */
+  /**
+   * Takes no more, waits for what runs, and after `graceMs` aborts it, with its reports that wait for Baton. Tasks that did not end are
+   * tried again by Baton. A work that does not listen to `task.signal` is waited for.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -77,32 +87,45 @@ const bodyBytesMaxDefault = 4 * 2 ** 20;
 export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body>): Handler {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, concurrency = Number.POSITIVE_INFINITY } = options;
   const { onNotice = () => {}, onError = () => {}, clock, bodyBytesMax = bodyBytesMaxDefault } = options;
-  for (const secret of secrets === null ? [] : [secrets].flat())
-    if (!isSecret(secret)) throw new TypeError("secrets: each is whsec_ and base64, as in WEBHOOK_SIGNING_SECRET");
+  const heard = heardBy(options.onRefused ?? warnings());
+  if (secrets !== null) checkSecrets(secrets, "null believes every call, for development");
+  checkBaton(options.baton);
   const works = openWorks();
   let starting = 0;
 
   async function take(call: Call): Promise<Answer> {
-    const key = await keyOf(call, secrets);
-    if (typeof key !== "string") return key;
-    const identity = identityOf(key);
-    if (identity === undefined) return { status: 400, body: { error: `"${key.slice(0, 100)}" is no key of Baton's` } };
-    const read = bodyOf(call);
-    if (read === undefined) return { status: 400, body: { error: "the body is no JSON" } };
     const path = new URL(call.url, "http://service").pathname;
-    if (identity.trigger === "start") return begin(call, key, identity, { ...read, path });
+    const refuse = (status: 400 | 401, reason: string): Answer => {
+      heard(refusedOf(reason, path, headerOf(call.headers, "idempotency-key")));
+      return { status, body: { error: reason } };
+    };
+    const key = await keyOf(call, secrets);
+    if (typeof key !== "string") return refuse(401, key.fault);
+    const identity = identityOf(key);
+    if (identity === undefined) return refuse(400, `"${key.slice(0, 100)}" is no key of Baton's`);
+    const read = bodyOf(call);
+    if (read === undefined) return refuse(400, "the body is no JSON");
+    if (identity.trigger === "start") {
+      const handle = handleOf(call, read);
+      if (isHandleOf(handle, options.baton, identity.task)) return begin(key, identity, { ...read, path }, handle);
+      return refuse(
+        401,
+        `the handle is not one of task ${identity.task} at ${options.baton}: is that Baton's HOST_URL?`,
+      );
+    }
     return tell(key, identity, { ...read, path });
   }
 
-  async function begin(call: Call, key: string, { task, attempt }: Begun, { body, baton, path }: Sent) {
-    const handle = typeof baton.handle === "string" ? baton.handle : (searchOf(call.url).get("handle") ?? "");
-    if (!isHandleOf(handle, options.baton, task))
-      return { status: 401, body: { error: `the handle is not one of task ${task} at ${options.baton}` } };
+  async function begin(key: string, { task, attempt }: Begun, { body, baton, path }: Sent, handle: string) {
     if (works.isClosing) return later("the service is closing");
     if (works.size + starting >= concurrency) return later("too much runs");
     starting += 1;
     const isNew = await Promise.resolve(ledger.take(key)).finally(() => (starting -= 1));
     if (!isNew) return { status: 200, body: { repeated: true } };
+    if (works.isClosing) {
+      await ledger.release(key);
+      return later("the service is closing");
+    }
     const name = `${task}:${attempt}`;
     if (works.isCanceled(name)) return { status: 200, body: { canceled: true } };
     const inputs = (baton.inputs ?? {}) as Start["inputs"];
@@ -143,15 +166,17 @@ type Begun = Extract<Identity, { trigger: "start" }>;
 type Sent = CallBody & { readonly path: string };
 
 const later = (error: string): Answer => ({ status: 503, body: { error }, headers: { "retry-after": "1" } });
-const searchOf = (url: string) => new URL(url, "http://service").searchParams;
+const handleOf = ({ url }: Call, { baton }: CallBody): string =>
+  typeof baton.handle === "string" ? baton.handle : (new URL(url, "http://service").searchParams.get("handle") ?? "");
 
-/** The key that is believed; an answer where the call is not. */
-async function keyOf({ headers, body }: Call, secrets: HandlerOptions["secrets"]): Promise<string | Answer> {
+/** The key that is believed; what is wrong where the call is not. */
+async function keyOf({ headers, body }: Call, secrets: HandlerOptions["secrets"]): Promise<string | { fault: string }> {
   if (secrets === null) return headerOf(headers, "idempotency-key");
+  if (isUnsigned(headers)) return { fault: unsigned };
   try {
     return await proven(secrets, headers, body);
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error;
-    return { status: 401, body: { error: error.message } };
+    return { fault: error.message };
   }
 }

@@ -26,14 +26,14 @@ export function httpReporter(handle: string, { token, fetch }: Reach): Reporter 
   };
   const own = new URL(handle);
   return {
-    heartbeat: () => send("PUT", own, {}, once),
-    progress: (succeeded, failed, key) =>
-      send("PUT", own, { new_success: succeeded, new_failures: failed }, persistent, key),
-    end: (change, key) => send("PATCH", own, change, persistent, key),
-    add: async (tasks: AddedInput | readonly TaskInput[], key) => {
+    heartbeat: (signal) => send("PUT", own, {}, { ...once, signal }),
+    progress: (succeeded, failed, key, signal) =>
+      send("PUT", own, { new_success: succeeded, new_failures: failed }, { ...persistent, signal }, key),
+    end: (change, key, signal) => send("PATCH", own, change, { ...persistent, signal }, key),
+    add: async (tasks: AddedInput | readonly TaskInput[], key, signal) => {
       const url = new URL(own);
       url.pathname += "/tasks";
-      return (await send<readonly Task[] | undefined>("POST", url, tasks, persistent, key)) ?? [];
+      return (await send<readonly Task[] | undefined>("POST", url, tasks, { ...persistent, signal }, key)) ?? [];
     },
   };
 }

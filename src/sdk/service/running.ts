@@ -3,12 +3,12 @@
 import type { AddedInput, Task, TaskInput, TaskPatch } from "../types.ts";
 import { type Clock, realClock } from "./clock.ts";
 
-/** How a task is reported on. A report that Baton refuses as too late rejects with `Over`. */
+/** How a task is reported on. A report that Baton refuses as too late rejects with `Over`; `signal` ends one that waits for Baton. */
 export interface Reporter {
-  heartbeat(): Promise<void>;
-  progress(succeeded: number, failed: number, key: string): Promise<void>;
-  end(change: TaskPatch, key: string): Promise<void>;
-  add(tasks: AddedInput | readonly TaskInput[], key: string): Promise<readonly Task[]>;
+  heartbeat(signal: AbortSignal): Promise<void>;
+  progress(succeeded: number, failed: number, key: string, signal: AbortSignal): Promise<void>;
+  end(change: TaskPatch, key: string, signal: AbortSignal): Promise<void>;
+  add(tasks: AddedInput | readonly TaskInput[], key: string, signal: AbortSignal): Promise<readonly Task[]>;
 }
 
 /** The task has ended without this process: by a cancel, a time-out, an operator, or another attempt. */
@@ -64,6 +64,8 @@ export interface RunOptions {
 }
 
 const reasonCharsMax = 1_000;
+/** A work that ends well when its service stops it is still reported, where Baton answers so soon. */
+const lastReportMs = 1_000;
 
 /** Runs the work to its report. `stop` ends it from outside; `done` never rejects. */
 export function run<Body>(
@@ -73,6 +75,7 @@ export function run<Body>(
   { clock = realClock, heartbeatMs, onError, saysBegun = false }: RunOptions,
 ) {
   const over = new AbortController();
+  const { limit, stop } = reportLimitOf(over);
   const ended = clock.begin(over.signal);
   let reports: Promise<void> | undefined;
   let counted = 0;
@@ -97,15 +100,15 @@ export function run<Body>(
   /** A result that Baton cannot keep is a failure that says so: else the task would wait for its time-out. */
   const reported = async (change: TaskPatch): Promise<void> => {
     try {
-      await reporter.end(change, `${start.key}:report`);
+      await reporter.end(change, `${start.key}:report`, limit());
     } catch (error) {
       const { status, message, details } = error as { status?: number; message: string; details?: readonly string[] };
       if (change.status !== "Success" || (status !== 400 && status !== 413)) throw error;
       const reason = cut(`the result was refused: ${[message, ...(details ?? [])].join("; ")}`);
-      await reporter.end({ status: "Failure", failure_reason: reason }, `${start.key}:refused`);
+      await reporter.end({ status: "Failure", failure_reason: reason }, `${start.key}:refused`, limit());
     }
   };
-  const heartbeat = () => heard(reporter.heartbeat());
+  const heartbeat = () => heard(reporter.heartbeat(limit()));
   const beat = oneAtATime(heartbeat);
   const rest = clock.every(heartbeatMs, () => (over.signal.aborted ? rest() : beat()));
 
@@ -114,9 +117,9 @@ export function run<Body>(
     signal: over.signal,
     heartbeat,
     progress: (succeeded, failed = 0) =>
-      heard(reporter.progress(succeeded, failed, `${start.key}:progress:${++counted}`)),
+      heard(reporter.progress(succeeded, failed, `${start.key}:progress:${++counted}`, limit())),
     sleep: (ms) => clock.sleep(ms, over.signal),
-    add: (tasks) => heard(reporter.add(tasks, `${start.key}:add:${++added}`)),
+    add: (tasks) => heard(reporter.add(tasks, `${start.key}:add:${++added}`, limit())),
     succeed: (result) => end({ status: "Success", ...(result === undefined ? {} : { result }) }),
     fail: (reason) => end({ status: "Failure", failure_reason: cut(reason) || "failed" }),
     skip: (reason) => end({ status: "Skipped", ...(reason === undefined ? {} : { failure_reason: cut(reason) }) }),
@@ -137,15 +140,31 @@ export function run<Body>(
   };
   if (saysBegun) heartbeat().catch(() => {});
   const done = perform()
-    .catch((error) => {
+    .catch(async (error) => {
+      const end = await endOf(over.signal, reports);
       if (!over.signal.aborted) onError(error, start);
-      return endOf(over.signal, reports);
+      else if (end === "unsaid")
+        onError(new Error("the service closed before Baton took the report", { cause: error }), start);
+      return end;
     })
     .finally(() => {
       rest();
       ended();
     });
-  return { done, stop: (reason: Error) => over.abort(reason) };
+  return { done, stop };
+}
+
+/** How long reports wait for Baton: until the service closes, and a moment after that. `stop` ends the work, and them. */
+function reportLimitOf(over: AbortController) {
+  const givenUp = new AbortController();
+  return {
+    limit: () => (givenUp.signal.aborted ? AbortSignal.timeout(lastReportMs) : givenUp.signal),
+    stop(reason: Error) {
+      over.abort(reason);
+      // Of a task that is over elsewhere, what is under way is left to be answered: the answer says why.
+      if (!(reason instanceof Over)) givenUp.abort(reason);
+    },
+  };
 }
 
 /** Where Baton is slow to answer, heartbeats do not pile up. */

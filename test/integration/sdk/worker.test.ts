@@ -1,6 +1,7 @@
 // `worker` of @baton/sdk/nats against a real Baton: it does what handlers do, loses no work when it dies, and does none twice.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
+import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
@@ -8,7 +9,7 @@ import { afterAll, beforeAll, expect, inject, it, onTestFinished } from "vitest"
 import { signatureHeaders } from "#domain/calls/signature";
 import { type Cluster, startCluster } from "#test/cluster";
 import { until, within } from "#test/until";
-import { message, type Notice, Over, type RunningTask, task, type Work } from "../../../src/sdk/index.ts";
+import { message, type Notice, Over, type Refused, type RunningTask, task, type Work } from "../../../src/sdk/index.ts";
 import { type WorkerOptions, worker } from "../../../src/sdk/nats.ts";
 
 let cluster: Cluster;
@@ -121,6 +122,51 @@ it("hands back what it aborts when it closes, and another one does it in the sam
   expect(began).toEqual(["first 0", "second 0"]);
 });
 
+/** NATS behind a wire that can be cut: what is sent then arrives nowhere, and nothing new connects. */
+async function wire() {
+  const { hostname, port } = new URL(cluster.nats.url);
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    const there = createConnection(Number(port), hostname);
+    for (const one of [socket, there]) open.add(one.on("error", () => {}));
+    socket.pipe(there).pipe(socket);
+  }).listen(0, "127.0.0.1");
+  await until(() => server.listening);
+  const cut = () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  };
+  const servers = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+  onTestFinished(async () => {
+    cut();
+    await connection.close();
+  });
+  return { connection, cut };
+}
+
+it.each(["report", "progress"] as const)(
+  "closes within its grace while a %s waits for a NATS that is away",
+  async (what) => {
+    const { connection, cut } = await wire();
+    const asked = Promise.withResolvers<void>();
+    const errors: string[] = [];
+    const one = await pull(
+      `away-${what}`,
+      (task) => {
+        cut();
+        asked.resolve();
+        return what === "report" ? "done" : task.progress(1);
+      },
+      { connection, onError: (error) => void errors.push((error as Error).message) },
+    );
+    await cluster.create([job(`away-${what}`, "t", {}, { timeout: 60 })]);
+    await asked.promise;
+    await within(() => one.close(100), 8_000);
+    expect(errors).toEqual(what === "report" ? ["the service closed before Baton took the report"] : []);
+  },
+);
+
 async function startProcess(ledger: string) {
   const program = join(import.meta.dirname, "worker-process.ts");
   const env = { PATH: process.env.PATH ?? "" };
@@ -211,15 +257,22 @@ it("pulls on when its ledger was away, and hands back what closes before it has 
 
 it("refuses a queue that is no name and a secret that is none, and drops what is not signed", async () => {
   await expect(pull("words.>", () => {})).rejects.toThrow('queue: "words.>" is no name');
-  await expect(pull("words", () => {}, { secrets: "hunter2!" })).rejects.toThrow("secrets: each is whsec_");
+  await expect(pull("words", () => {}, { secrets: "hunter2!" })).rejects.toThrow(
+    "secrets: does not begin with whsec_; give",
+  );
+  await expect(pull("words", () => {}, { secrets: [] })).rejects.toThrow("secrets: the list is empty");
   const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
   const done: string[] = [];
-  await pull("signed", (task) => void done.push(task.key), { secrets: secret });
+  const refused: Refused[] = [];
+  const onRefused = (one: Refused) => void refused.push(one);
+  await pull("signed", (task) => void done.push(task.key), { secrets: secret, onRefused });
   const { t = "" } = await cluster.create([job("signed", "t", {}, { timeout: 60 })]);
   await until(async () => (await taskOf(t)).status === "Running");
   await until(async () => (await queued("signed")) === 0);
   expect([done, (await taskOf(t)).status]).toEqual([[], "Running"]);
   const id = `${t}:start`;
+  const reason = "unsigned: does Baton have WEBHOOK_SIGNING_SECRET?";
+  expect(refused).toEqual([{ reason, path: "baton.work.signed.t", key: id }]);
   const payload = JSON.stringify({ task_id: t, attempt: 0, handle: "", trigger: "start", body: null });
   const head = headers();
   // It lay in its queue for a day.
