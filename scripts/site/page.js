@@ -1,6 +1,6 @@
 // What a page of the docs does in the browser: search, and a button that copies code.
 import MiniSearch from "minisearch";
-import { searchOptions } from "./search-options.ts";
+import { countText, searchOptions, shownMax } from "./search-options.ts";
 
 const docs = new URL(document.documentElement.dataset.docs, location.href);
 const box = document.querySelector(".search");
@@ -17,9 +17,9 @@ const loaded = () =>
 async function search() {
   const asked = input.value.trim();
   if (asked === "") return close();
-  const found = (await loaded()).search(asked).slice(0, 12);
+  const found = (await loaded()).search(asked);
   if (input.value.trim() !== asked) return;
-  const list = found.map(({ id, page, heading, shown }) => {
+  const list = found.slice(0, shownMax).map(({ id, page, heading, shown }) => {
     const link = document.createElement("a");
     link.href = new URL(id, docs).href;
     const lines = [["strong", heading], ...(heading === page ? [] : [["em", page]]), ["span", shown]];
@@ -30,7 +30,7 @@ async function search() {
   });
   const said = document.createElement("p");
   said.setAttribute("role", "status");
-  said.textContent = found.length === 0 ? `Nothing about “${asked}”.` : `${found.length} found`;
+  said.textContent = found.length === 0 ? `Nothing about “${asked}”.` : countText(found.length);
   const ul = document.createElement("ul");
   ul.append(...list);
   results.replaceChildren(said, ...(list.length > 0 ? [ul] : []));

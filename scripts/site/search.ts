@@ -2,6 +2,7 @@
 import MiniSearch from "minisearch";
 import type { Section } from "./markdown.ts";
 import { searchOptions } from "./search-options.ts";
+import { otherWords } from "./words.ts";
 
 interface Searched {
   readonly address: string;
@@ -11,10 +12,14 @@ interface Searched {
 
 export function searchIndex(pages: readonly Searched[]): string {
   const index = new MiniSearch(searchOptions);
+  const unused = new Set(Object.keys(otherWords));
   for (const { address, title, sections } of pages) {
     for (const [i, { id, text, body }] of sections.entries()) {
+      const at = i === 0 ? address : `${address}#${id}`;
+      unused.delete(at);
       index.add({
-        id: i === 0 ? address : `${address}#${id}`,
+        id: at,
+        also: otherWords[at] ?? "",
         page: title,
         heading: text,
         body,
@@ -22,5 +27,6 @@ export function searchIndex(pages: readonly Searched[]): string {
       });
     }
   }
+  if (unused.size > 0) throw new Error(`scripts/site/words.ts: there is no heading at ${[...unused].join(", ")}`);
   return JSON.stringify(index);
 }

@@ -1,0 +1,25 @@
+// What people of other systems look for, and Baton calls otherwise: words that the search finds a heading by, beside its own text.
+// A heading that is gone fails the build.
+export const otherWords: Readonly<Record<string, string>> = {
+  "outcomes#gates": "approval approve human in the loop manual step signal",
+  "quick-start#5-wait-for-a-person": "approval human in the loop manual",
+  "console#acting": "approval approve human in the loop",
+  "model-a-pipeline#gates": "approval human in the loop manual step wait for event",
+  rates: "throttle throttling rate limit limiter requests per second quota",
+  "limit-what-runs": "throttle concurrency limit semaphore mutex lock",
+  "limit-what-runs#no-work-twice": "debounce coalesce collapse singleton unique job deduplicate",
+  "sdk#testing": "mock stub fake unit test tests jest vitest simulate",
+  "look-and-mend": "debug troubleshoot stuck",
+  "nats#dead-letters": "dlq dead letter queue poison message",
+  "growing#a-task-that-adds-tasks": "fan-out map reduce dynamic loop child workflow sub workflow subworkflow",
+  "data#a-fan-out-that-a-task-adds-and-a-join-that-reads-it": "map reduce scatter",
+  "model-a-pipeline#when-part-of-it-fails": "saga compensation compensate rollback",
+  "retries-and-time#attempts": "backoff exponential retry policy",
+  "retries-and-time#later": "delay sleep timer eta countdown scheduled",
+  schedules: "cron crontab recurring periodic timer",
+  "write-a-service#signature": "hmac webhook secret verify authentication",
+  "write-a-service#duplicates": "idempotency exactly once at least once",
+  events: "sse stream websocket subscribe pub/sub hooks listener",
+  "quick-start": "install docker getting started hello world tutorial",
+  "operations#deploy": "docker kubernetes production hosting",
+};
