@@ -36,6 +36,8 @@ function listed(folder: string): string[] {
 
 let cluster: Cluster;
 let bin: string;
+/** Gates that no page names, so that each must leave them alone. */
+const others: string[] = [];
 beforeAll(() => bring("curl"), bringLimitMs);
 beforeAll(async () => {
   cluster = await startCluster({ together: true });
@@ -109,6 +111,7 @@ describe.each(
         .replaceAll("--port 9000", `--port ${port}`);
     const folder = mkdtempSync(join(inject("scratchDir"), "page-"));
     for (const { text } of files) writeFileSync(join(folder, /^# ([\w.-]+)/.exec(text)?.[1] ?? ""), here(text));
+    others.push((await known()).TASK);
     const env = {
       ...{ PATH: [bin, process.env.PATH].join(delimiter), NO_COLOR: "1", BATON_URL: cluster.url, BATON: cluster.url },
       ...(await known()),
@@ -131,6 +134,7 @@ describe.each(
       expect({ code, said: said.text }, `${path}:${one.line}`).toEqual({ code: 0, said: expect.any(String) });
       expect(said.text, `${path}:${one.line}`).not.toMatch(notUnderstood);
     }
+    for (const gate of others) expect((await cluster.call("GET", `/task/${gate}`)).body.status, path).toBe("Running");
   });
 });
 

@@ -6,9 +6,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { loadConfig } from "#config";
 import { type Cluster, startCluster } from "#test/cluster";
 import { bring, bringLimitMs } from "#test/programs";
 import { until, within } from "#test/until";
+import { handler } from "../../../src/sdk/index.ts";
 import { callOf } from "../../unit/sdk/service/stage.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -31,6 +33,7 @@ beforeAll(async () => {
   });
   folder = mkdtempSync(join(inject("scratchDir"), "service-"));
   writeFileSync(join(folder, "service.mjs"), block("js", "// service.mjs"));
+  writeFileSync(join(folder, "works.ts"), block("ts", "// works.ts"));
   writeFileSync(join(folder, "service.py"), block("python", "# service.py"));
   copyFileSync(join(root, "examples/python/baton.py"), join(folder, "baton.py"));
   const sdk = join(folder, "node_modules/@baton/sdk");
@@ -71,6 +74,23 @@ const ended = (id: string) =>
     const { ended_at, ...rest } = await taskOf(id);
     return ended_at === null ? undefined : rest;
   }, 20_000);
+
+async function run(...args: string[]) {
+  const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url, NATS_URL: cluster.nats.url };
+  const child = spawn(process.execPath, args, { cwd: folder, env });
+  children.push(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
+  return { code: await within(() => new Promise((resolve) => child.once("close", resolve)), 20_000), said };
+}
+
+/** By the strict compiler of this checkout. */
+function compiled(file: string) {
+  const forms = ["--module", "nodenext", "--target", "esnext", "--allowImportingTsExtensions", "--erasableSyntaxOnly"];
+  const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  return run(tsc, "--ignoreConfig", "--strict", "--noEmit", ...forms, ...types, file);
+}
 
 const services = [
   ["node", process.execPath, "service.mjs"],
@@ -157,30 +177,43 @@ it.each(services)(
   },
 );
 
+it("serves several kinds of work by one handler, in TypeScript that a strict compiler takes", async () => {
+  expect(await compiled("works.ts")).toEqual({ code: 0, said: "" });
+  const service = await start(process.execPath, "works.ts");
+  const to = (path: string) => ({
+    on_start: { kind: "Webhook", params: { url: service.url + path, verb: "Post", body: { words: ["a", "b"] } } },
+  });
+  const {
+    c = "",
+    j = "",
+    x = "",
+  } = await cluster.create([
+    { ...task(service.url, {}), id: "c", ...to("/count") },
+    { ...task(service.url, {}), id: "j", ...to("/join") },
+    { ...task(service.url, {}), id: "x", ...to("/other") },
+  ]);
+  expect(await ended(c)).toMatchObject({ status: "Success", result: { count: 2 } });
+  expect(await ended(j)).toMatchObject({ status: "Success", result: "a b" });
+  const failure_reason = "there is no work at /other, only at /count, /join";
+  expect(await ended(x)).toMatchObject({ status: "Failure", failure_reason });
+});
+
+it("has a recipe for a secret that both sides take", async () => {
+  const [line = ""] = block("sh", "echo").split("\n");
+  const env = { PATH: process.env.PATH ?? "" };
+  const shell = spawn("sh", ["-e", "-c", line], { cwd: folder, env });
+  children.push(shell);
+  expect(await within(() => new Promise((resolve) => shell.once("exit", resolve)), 15_000)).toBe(0);
+  const made = readFileSync(join(folder, "baton-secret"), "utf8").trim();
+  const settings = { DATABASE_URL: "postgres://h/d", NATS_URL: "nats://h", HOST_URL: "http://h" };
+  expect(loadConfig({ ...settings, WEBHOOK_SIGNING_SECRET: made }).webhookSigningSecret).toEqual([made]);
+  expect(() => handler({ secrets: made, baton: "http://h" }, () => {})).not.toThrow();
+});
+
 it("has a page on the SDK whose blocks are a program that compiles and runs", async () => {
   const blocks = readFileSync(join(root, "docs/sdk.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm);
   writeFileSync(join(folder, "sdk.ts"), [...blocks].map(([, text]) => text).join("\n"));
-  const run = async (...args: string[]) => {
-    const env = { PATH: process.env.PATH ?? "", BATON_URL: cluster.url, NATS_URL: cluster.nats.url };
-    const child = spawn(process.execPath, args, { cwd: folder, env });
-    children.push(child);
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
-    return { code: await within(() => new Promise((resolve) => child.once("close", resolve)), 20_000), said };
-  };
-  const flags = [
-    "--ignoreConfig",
-    "--strict",
-    "--noEmit",
-    "--module",
-    "nodenext",
-    "--target",
-    "esnext",
-    "--allowImportingTsExtensions",
-  ];
-  const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  expect(await run(tsc, ...flags, "--erasableSyntaxOnly", ...types, "sdk.ts")).toEqual({ code: 0, said: "" });
+  expect(await compiled("sdk.ts")).toEqual({ code: 0, said: "" });
   const { code, said } = await run("sdk.ts");
   expect({ code, said }).toEqual({
     code: 0,

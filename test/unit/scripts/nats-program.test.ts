@@ -173,3 +173,10 @@ describe("the release archive", () => {
     expect([asked.length, readdirSync(scratch)]).toEqual([1, []]);
   });
 });
+
+it("is explained in the README of the package as it is", () => {
+  const readme = readFileSync(new URL("../../../packages/baton/README.md", import.meta.url), "utf8");
+  expect(readme).toContain(`if it is ${OLDEST.replace(/\.0$/, "")} or newer`);
+  for (const named of ["`PATH`", "`.baton/bin/nats-server`", "`NATS_URL`", "Homebrew", "SHA-256", ":8085/docs"])
+    expect(readme).toContain(named);
+});
