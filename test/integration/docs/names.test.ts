@@ -14,7 +14,15 @@ const textOf = (path: string) => readFileSync(join(root, path), "utf8");
 /** ArcRun's own, which Baton does not read. */
 const others = ["RUST_LOG"];
 /** Of the command line. */
-const commands = ["BATON_URL", "BATON_TOKEN", "BATON_PROFILE", "BATON_MCP_TOKEN", "BATON_POSTGRES_PORT", "BATON_NATS_PORT", "NO_COLOR"];
+const commands = [
+  "BATON_URL",
+  "BATON_TOKEN",
+  "BATON_PROFILE",
+  "BATON_MCP_TOKEN",
+  "BATON_POSTGRES_PORT",
+  "BATON_NATS_PORT",
+  "NO_COLOR",
+];
 const known = new Set([
   ...Object.keys(settings),
   ...Object.values(streams).map(({ name }) => name),
