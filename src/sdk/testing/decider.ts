@@ -41,6 +41,7 @@ export class Decider {
   readonly #hears: Hears;
   #ended: Life[] = [];
   #ends = 0;
+  #ranks = 0;
 
   constructor(batch: BatchFields, hears: Hears) {
     this.batch = batch;
@@ -67,7 +68,8 @@ export class Decider {
         else {
           way.pop();
           if (!open.delete(at)) continue;
-          at.rank = Math.max(-1, ...at.parents.map(({ parent }) => parent.rank)) + 1;
+          // In the order of the engine: behind its parents, otherwise as it was sent. Which of two dead ends comes last goes by it.
+          at.rank = this.#ranks++;
           ranked.push(at);
         }
       }
@@ -205,4 +207,4 @@ export class Decider {
 const by = (isBetter: (a: Life, b: Life) => boolean) => (lives: Iterable<Life>) =>
   [...lives].reduce<Life | undefined>((best, life) => (best && !isBetter(life, best) ? best : life), undefined);
 const first = by((a, b) => a.rank < b.rank);
-const last = by((a, b) => a.rank > b.rank || (a.rank === b.rank && a.place > b.place));
+const last = by((a, b) => a.rank > b.rank);

@@ -59,6 +59,7 @@ interface Setting extends Reach {
 export function callsTo(setting: Setting) {
   const { url: baton, secret, clock, heartbeatMs, services, onError } = setting;
   const works = openWorks();
+  let before: Promise<unknown> = Promise.resolve();
   const handlers = new Map<Service, { fetch(request: Request): Response | Promise<Response> }>();
   const serverOf = (service: Service) => {
     if (typeof service !== "function") return service;
@@ -91,7 +92,10 @@ export function callsTo(setting: Setting) {
       const service = serviceFor(asked.action) as Service;
       if (asked.action.kind === "Nats") return take(asked, service as Work);
       const built = clock.begin(asked.waits.signal);
-      const request = await requestOf(asked, secret).finally(built);
+      // One after the other: signing takes an uncertain time, and calls reach services in the order in which they are made.
+      const building = before.then(() => requestOf(asked, secret));
+      before = building.catch(() => {});
+      const request = await building.finally(built);
       const ended = clock.begin(request.signal);
       try {
         const response = await serverOf(service).fetch(request);

@@ -1,6 +1,6 @@
 // How the fake Baton calls services: what it makes of answers, how it repeats notifications, handlers, clients and messages.
-import { expect, it } from "vitest";
-import { from, handler, message, type RunningTask, task, webhook } from "../../../../src/sdk/index.ts";
+import { expect, it, vi } from "vitest";
+import { batch, from, handler, message, type RunningTask, task, webhook } from "../../../../src/sdk/index.ts";
 import { fakeBaton, type Services } from "../../../../src/sdk/testing.ts";
 
 const at = (path: string) => `https://etl.example.com/${path}`;
@@ -120,4 +120,29 @@ it("gives messages to functions as a worker does", async () => {
     ["baton.work.words.count", { text: "a b" }, {}],
     ["baton.work.words.count", { text: "c" }, { n: 2 }],
   ]);
+});
+
+it("calls services in the order in which calls are made, however long signing takes", async () => {
+  const sign = crypto.subtle.sign.bind(crypto.subtle);
+  let isFirst = true;
+  // The first signature is the slowest.
+  vi.spyOn(crypto.subtle, "sign").mockImplementation(async (...args) => {
+    const delays = isFirst ? 50 : 0;
+    isFirst = false;
+    await Promise.all(Array.from({ length: delays }, () => new Promise((resolve) => setImmediate(resolve))));
+    return sign(...args);
+  });
+  const paths: string[] = [];
+  const services = {
+    "https://s.example.com": {
+      fetch: (request: Request) => {
+        paths.push(new URL(request.url).pathname);
+        return new Response(null, { status: 200 });
+      },
+    },
+  };
+  const notify = (path: string) => webhook(`https://s.example.com/${path}`);
+  await fakeBaton({ services }).run(batch([task("t", { kind: "k", on_success: [notify("first"), notify("second")] })]));
+  expect(paths).toEqual(["/first", "/second"]);
+  vi.restoreAllMocks();
 });
