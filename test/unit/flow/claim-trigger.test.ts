@@ -1,5 +1,5 @@
 // When this worker looks for work, and when it tells others to look: notifications must come to an end.
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { Mailbox } from "#actor/mailbox";
 import { ClaimTrigger } from "#flow/claim-trigger";
 import { until, within } from "#test/until";
@@ -107,4 +107,19 @@ it("is idle only where nothing waits that it knows of, and its lease is good", (
   dispatcher.finish(1, nothing);
   state.may = false;
   expect(dispatcher.idle).toBe(false);
+});
+
+it("looks when a Rate opens, and stands in for the worker that found the time out within 10 ms", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const [finder, other] = [made().dispatcher, made().dispatcher];
+  const at = performance.now() + 50;
+  finder.opens(at, true);
+  other.opens(at, false);
+  vi.advanceTimersByTime(50);
+  expect([finder.pending, other.pending]).toEqual([false, false]);
+  vi.advanceTimersByTime(1);
+  expect([finder.pending, other.pending]).toEqual([true, false]);
+  vi.advanceTimersByTime(9);
+  expect(other.pending).toBe(true);
 });
