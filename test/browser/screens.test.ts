@@ -36,6 +36,7 @@ const screens: readonly (readonly [name: string, path: () => string, shown: stri
   ["events", () => `/batches/${ids.batch}/events`, ".line"],
   ["definition", () => `/batches/${ids.batch}/definition`, ".code"],
   ["task", () => `/tasks/${ids.task}`, "role=table[name='Attempts']"],
+  ["events of a task", () => `/tasks/${ids.task}/events`, "role=table[name='Events']"],
   ["gate", () => `/tasks/${ids.gate}`, "text=It waits for somebody's word."],
   ["tasks", () => "/tasks", "role=table"],
   ["limits", () => "/limits", "role=table"],
@@ -68,9 +69,16 @@ interface Violation {
   readonly nodes: readonly { readonly html: string }[];
 }
 
+/** The tables of which a part is out of sight in a window of 1,280 pixels. */
+const tooWide = () =>
+  [...document.querySelectorAll("table")]
+    .filter(({ parentElement: box }) => box !== null && box.scrollWidth > box.clientWidth)
+    .map((table) => table.getAttribute("aria-label"));
+
 it.each(screens)("%s is sound in both themes and on a phone", async (_name, path, shown) => {
   const page = await stage.open(path());
   await page.locator(shown).first().waitFor();
+  expect(await page.evaluate(tooWide)).toEqual([]);
   const isNarrow = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
   expect(await seriousFaults(page)).toEqual([]);
   // From the beginning, as people see it: colours that are only being changed would be judged by chance.
@@ -80,6 +88,18 @@ it.each(screens)("%s is sound in both themes and on a phone", async (_name, path
   expect(await seriousFaults(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await isNarrow()).toBe(true);
+});
+
+it("has the open tab in sight on a phone", async () => {
+  const page = await stage.open("/");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(new URL(`/view/batches/${ids.batch}/definition`, page.url()).href);
+  const tab = page.locator('nav.tabs [aria-current="page"]');
+  await tab.waitFor();
+  await until(async () => {
+    const box = await tab.boundingBox();
+    return box !== null && box.x >= 0 && box.x + box.width <= 390;
+  });
 });
 
 it("loads less than 250 KB of compressed script for the first screen", async () => {

@@ -69,7 +69,11 @@ async function claims({ sql }: Cluster): Promise<number[]> {
   return rows.map(({ at }) => at.getTime());
 }
 
-/** Notes when this process, which is the receiver, looked for calls: where it had no time to, they came before they were seen. */
+/**
+ * Notes when this process, which is the receiver, looked for calls: where it had no time to, they came before they were seen. One
+ * that came just after a look, on a connection of its own, is handed out two passes of the event loop later: the connection is
+ * taken in one and its bytes are read in the next. So the third look before it counts.
+ */
 function looksOf() {
   const looks: number[] = [];
   const timer = setInterval(() => looks.push(Date.now()), 2);
@@ -79,7 +83,7 @@ function looksOf() {
       let next = 0;
       return at.map((time) => {
         while ((looks[next] ?? Number.POSITIVE_INFINITY) < time) next++;
-        return Math.min(time, looks[next - 1] ?? time);
+        return Math.min(time, looks[next - 3] ?? time);
       });
     },
   };

@@ -170,6 +170,8 @@ export function reports(report: Readonly<Record<string, unknown>>, into: Report[
 const actual = (behaviour: Behaviour, call: Call) => (typeof behaviour === "function" ? behaviour(call) : behaviour);
 
 async function read(request: IncomingMessage, n: number): Promise<Call> {
+  // Before the body is read, which under load takes some passes of the event loop.
+  const at = Date.now();
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const url = new URL(request.url ?? "/", "http://receiver");
@@ -178,7 +180,7 @@ async function read(request: IncomingMessage, n: number): Promise<Call> {
   const text = Buffer.concat(chunks).toString();
   return {
     n,
-    at: Date.now(),
+    at,
     verb: request.method ?? "",
     path: url.pathname,
     key,

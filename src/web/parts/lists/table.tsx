@@ -7,7 +7,8 @@ export interface Column<T> {
   readonly head: string;
   readonly cell: (row: T) => ReactNode;
   readonly isRight?: boolean;
-  readonly isCut?: boolean;
+  /** What is longer than the column is cut. `"rest"`: the column takes what the others leave, and never widens the table. */
+  readonly isCut?: boolean | "rest";
   /** Left out on a phone. */
   readonly isWide?: boolean;
   /** The head is for screen readers only. */
@@ -68,4 +69,6 @@ export function Table<T>({ label, rows, columns, keyOf, under }: Props<T>) {
 }
 
 const classOf = ({ isRight, isCut, isWide }: Pick<Column<never>, "isRight" | "isCut" | "isWide">): string =>
-  [isRight && "right num", isCut && "cut", isWide && "hide-phone"].filter(Boolean).join(" ");
+  [isRight && "right num", isCut && "cut", isCut === "rest" && "rest", isWide && "hide-phone"]
+    .filter(Boolean)
+    .join(" ");

@@ -13,6 +13,7 @@ import { type Act, ActDialog } from "../../parts/act.tsx";
 import { Bar, type Counts } from "../../parts/bar.tsx";
 import { Asked, Failed } from "../../parts/panel.tsx";
 import { Shape } from "../../parts/state.tsx";
+import { TabBar } from "../../parts/tabs.tsx";
 import { usePage } from "../../shell/page.tsx";
 import { nameOf } from "../batches/name.ts";
 import { Definition } from "./definition.tsx";
@@ -110,7 +111,7 @@ function Tabs({ batch }: { readonly batch: Batch }) {
   const isAllowed = mayOperate(useStore(whoami));
   const shown = tabs.filter(([, tab]) => tab !== "definition" || isAllowed);
   return (
-    <nav className="tabs" aria-label="Of this batch">
+    <TabBar label="Of this batch" open={open}>
       {shown.map(([text, tab]) => (
         <Link
           key={text}
@@ -125,7 +126,7 @@ function Tabs({ batch }: { readonly batch: Batch }) {
           {tab === "tasks" && <em className="num">{numberText(batch.total_tasks)}</em>}
         </Link>
       ))}
-    </nav>
+    </TabBar>
   );
 }
 

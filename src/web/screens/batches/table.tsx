@@ -67,7 +67,7 @@ const failureColumns: readonly Column<ListedBatch>[] = [
     isWide: true,
     minWidth: 130,
   },
-  { head: "First failure", cell: (batch) => <FirstFailure batch={batch} />, isCut: true },
+  { head: "First failure", cell: (batch) => <FirstFailure batch={batch} />, isCut: "rest" },
   { head: "When", cell: (batch) => <FirstFailedAt batch={batch} />, isRight: true },
 ];
 

@@ -20,7 +20,7 @@ const columns: readonly Column<BulkOperation>[] = [
   { head: "That match", cell: (operation) => <code>{filterText(operation)}</code>, title: filterText, isCut: true },
   { head: "State", cell: (operation) => <BulkState operation={operation} /> },
   { head: "Progress", cell: (operation) => <BulkBar operation={operation} /> },
-  { head: "Why", cell: ({ reason }) => <span className="soft">{reason}</span>, isCut: true },
+  { head: "Why", cell: ({ reason }) => <span className="soft">{reason}</span>, isCut: "rest" },
   { head: "Who", cell: ({ actor }) => <code className="faint">{actor}</code> },
   { head: "Asked", cell: ({ created_at }) => <Time at={created_at} />, isRight: true },
 ];

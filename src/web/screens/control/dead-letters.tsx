@@ -17,7 +17,7 @@ const columns: readonly Column<DeadLetter>[] = [
   {
     head: "Payload",
     cell: ({ payload }) => <code title={payload ?? ""}>{payload ?? "hidden from your role"}</code>,
-    isCut: true,
+    isCut: "rest",
   },
   { head: "Act", cell: ({ id }) => <Replay id={id} />, isRight: true },
 ];

@@ -124,7 +124,7 @@ const columnsFor = ({ open, toggle, isAllowed }: Given): readonly Column<Deliver
       </span>
     ),
     title: ({ last_error }) => last_error ?? "",
-    isCut: true,
+    isCut: "rest",
   },
   { head: "Created", cell: ({ created_at }) => <Time at={created_at} />, isRight: true },
   {
@@ -158,7 +158,7 @@ const attemptColumns: readonly Column<DeliveryAttempt>[] = [
     head: "What was said",
     cell: ({ error, answer }) => <span className="soft">{error ?? answer ?? ""}</span>,
     title: ({ error, answer }) => error ?? answer ?? "",
-    isCut: true,
+    isCut: "rest",
   },
 ];
 

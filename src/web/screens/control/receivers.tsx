@@ -40,7 +40,7 @@ const columns: readonly Column<Receiver>[] = [
   {
     head: "Last error",
     cell: ({ last_error }) => <span className="soft">{last_error ?? "none lately"}</span>,
-    isCut: true,
+    isCut: "rest",
   },
   {
     head: "Deliveries",

@@ -111,7 +111,7 @@ const batchColumns: readonly Column<ScheduledBatch>[] = [
 
 const skippedColumns: readonly Column<SkippedTime>[] = [
   { head: "Time", cell: ({ at }) => <Time at={at} /> },
-  { head: "Why", cell: ({ reason }) => <span className="soft">{skippedWords[reason]}</span>, isCut: true },
+  { head: "Why", cell: ({ reason }) => <span className="soft">{skippedWords[reason]}</span>, isCut: "rest" },
 ];
 
 const Facts = ({ schedule: { overlap, catch_up, until } }: { readonly schedule: Schedule }) => (

@@ -1,4 +1,5 @@
-// The attempts of a task: a row for each claim, with what came of its start call and how long each phase took.
+// The attempts of a task: a row for each claim, with what came of its start call and how long each phase took, and what went wrong
+// in a row of its own below it.
 import { useQuery } from "@tanstack/react-query";
 import type { TaskAttempt } from "../../../sdk/client.ts";
 import { durationText } from "../../data/format.ts";
@@ -26,12 +27,6 @@ const columns: readonly Column<TaskAttempt>[] = [
     cell: ({ ms }) => (ms.connect === null ? "–" : ms.connect === 0 ? "kept open" : durationText(ms.connect)),
   },
   { head: "Answered in", cell: ({ ms }) => (ms.answer === null ? "–" : durationText(ms.answer)) },
-  {
-    head: "What went wrong",
-    cell: ({ error }) => <span className="soft">{error ?? "nothing"}</span>,
-    title: ({ error }) => error ?? "",
-    isCut: true,
-  },
   { head: "Worker", cell: ({ worker }) => <code className="faint">{worker}</code> },
 ];
 
@@ -44,7 +39,13 @@ export function Attempts({ id }: { readonly id: string }) {
           rows.length === 0 ? (
             <Empty title="No worker has claimed it yet" />
           ) : (
-            <Table label="Attempts" rows={rows} columns={columns} keyOf={({ claimed_at }) => claimed_at} />
+            <Table
+              label="Attempts"
+              rows={rows}
+              columns={columns}
+              keyOf={({ claimed_at }) => claimed_at}
+              under={({ error }) => error !== null && <span className="soft">{error}</span>}
+            />
           )
         }
       </Asked>

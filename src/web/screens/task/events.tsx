@@ -20,7 +20,7 @@ const columns: readonly Column<TaskEvent>[] = [
     head: "Why",
     cell: ({ reason }) => <span className="soft">{reason}</span>,
     title: ({ reason }) => reason ?? "",
-    isCut: true,
+    isCut: "rest",
   },
   { head: "Who", cell: ({ actor }) => <code className="faint">{actor}</code> },
 ];

@@ -11,6 +11,7 @@ import { type Act, ActDialog } from "../../parts/act.tsx";
 import { Code } from "../../parts/code.tsx";
 import { Asked, Panel } from "../../parts/panel.tsx";
 import { State } from "../../parts/state.tsx";
+import { TabBar } from "../../parts/tabs.tsx";
 import { usePage } from "../../shell/page.tsx";
 import { nameOf } from "../batches/name.ts";
 import { DeliveryList } from "../control/delivery-list.tsx";
@@ -104,7 +105,7 @@ const tabs = [
 function Tabs({ task }: { readonly task: Task }) {
   const { tab: open } = route.useParams();
   return (
-    <nav className="tabs" aria-label="Of this task">
+    <TabBar label="Of this task" open={open}>
       {tabs.map(([text, tab]) => (
         <Link
           key={text}
@@ -117,7 +118,7 @@ function Tabs({ task }: { readonly task: Task }) {
           {text}
         </Link>
       ))}
-    </nav>
+    </TabBar>
   );
 }
 

@@ -131,6 +131,6 @@ const columns: readonly Column<ListedTask>[] = [
     head: "Why",
     cell: ({ failure_reason }) => <span className="soft">{failure_reason}</span>,
     title: ({ failure_reason }) => failure_reason ?? "",
-    isCut: true,
+    isCut: "rest",
   },
 ];
