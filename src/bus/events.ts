@@ -64,6 +64,29 @@ export function openEventStream(bus: Bus, source: string): EventStream {
   };
 }
 
+/**
+ * Calls `hear` once, when some process publishes an event. Resolves when every event from then on is heard, with what ends the
+ * waiting; null: NATS is away, so nothing would be heard.
+ */
+export type NextEvent = (hear: () => void) => Promise<(() => void) | null>;
+
+export const nextEvent =
+  (bus: Bus): NextEvent =>
+  async (hear) => {
+    if (!bus.up) return null;
+    try {
+      const one = bus.nc.subscribe(subjects.event, {
+        max: 1,
+        callback: (error) => (error === null ? hear() : undefined),
+      });
+      await bus.nc.flush();
+      return () => one.unsubscribe();
+    } catch {
+      // The connection went meanwhile, and what was asked for with it.
+      return null;
+    }
+  };
+
 /** How many of these go into one batch: as many as it may hold, and one at least. */
 function fitting(messages: readonly Message[]): number {
   let bytes = 0;

@@ -186,6 +186,10 @@ export const limits = {
   eventPageRows: 500,
   /** How often new events are looked for. */
   eventPollMs: 100,
+  /** After so long without one, who follows them waits for NATS to say that there is one, */
+  eventQuietMs: 2_000,
+  /** and looks this often meanwhile: refused reports are events that are not published. */
+  eventRestMs: 1_500,
   /** Streams of events that one process serves. */
   eventStreamsMax: 1_000,
   /** What may wait for one client of a stream. */

@@ -2,6 +2,7 @@
 // its body are read before its handler is called; and how it sends its answer.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CommandPublisher } from "#bus/commands/publisher";
+import type { NextEvent } from "#bus/events";
 import type { Config } from "#config";
 import type { Policy } from "#domain/calls/guard";
 import { Invalid } from "#domain/errors";
@@ -25,6 +26,7 @@ export interface Deps {
   readonly policy: Policy;
   readonly db: Db;
   readonly commands: CommandPublisher;
+  readonly nextEvent: NextEvent;
   /** Deals with bodies that would hold up all other calls. */
   readonly large: LargeCalls;
   readonly console: Console;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Bus } from "#bus/client";
 import { answerBatches } from "#bus/commands/create";
 import { openPublisher } from "#bus/commands/publisher";
+import { nextEvent } from "#bus/events";
 import type { Config } from "#config";
 import { makePolicy } from "#domain/calls/guard";
 import { loadConsole } from "#http/console/files";
@@ -29,7 +30,7 @@ export async function serve(config: Config, db: Db, bus: Bus, log: Logger): Prom
   const commands = openPublisher(bus, { channelCapacity: config.batchChannelCapacity, decidable: () => db.up });
   const answering = inTime(db, config.poolTimeoutSecs * 1000);
   const large = new LargeCalls({ config, db: answering, commands, log });
-  const deps = { config, policy: makePolicy(config), db: answering, commands, large, log };
+  const deps = { config, policy: makePolicy(config), db: answering, commands, nextEvent: nextEvent(bus), large, log };
   const isApi = config.roles.has("api");
   const server = isApi
     ? await makeServer({ ...deps, console: loadConsole(consoleDir), site: loadSite(siteDir) })

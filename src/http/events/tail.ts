@@ -1,5 +1,7 @@
 // Follows the end of the log of events for all streams of this process: one read, handed to each. Nothing is handed on while
 // an event with a smaller id may still appear. It looks only while a client listens, and goes on looking while Postgres is away.
+// When nothing has happened for a while it hears from NATS that something has, so that a console that is left open costs nothing.
+import type { NextEvent } from "#bus/events";
 import { limits } from "#config";
 import { Unavailable } from "#domain/errors";
 import { eventsUpTo, type ListedEvent, type Place, placeAfter } from "#store/events/log";
@@ -25,6 +27,7 @@ export interface Listener {
 
 export class Tail {
   readonly #db: Db;
+  readonly #nextEvent: NextEvent;
   readonly #log: Logger;
   readonly #listeners = new Set<Listener>();
   #reader: LogReader | null = null;
@@ -32,9 +35,16 @@ export class Tail {
   #running = false;
   #closed = false;
   #reading: Promise<unknown> = Promise.resolve();
+  /** Since when there has been no event. */
+  #quietSince = performance.now();
+  /** Ends the waiting for the next event on NATS, while there is some. */
+  #unlisten: (() => void) | null = null;
+  /** Ends the present rest. */
+  #wake = (): void => {};
 
-  constructor(db: Db, log: Logger) {
+  constructor(db: Db, nextEvent: NextEvent, log: Logger) {
     this.#db = db;
+    this.#nextEvent = nextEvent;
     this.#log = log;
   }
 
@@ -47,6 +57,7 @@ export class Tail {
 
   join(listener: Listener): void {
     this.#listeners.add(listener);
+    this.#wake();
     if (this.#running) return;
     this.#running = true;
     this.#beating = setInterval(() => {
@@ -84,8 +95,12 @@ export class Tail {
       } catch (error) {
         if (!(error instanceof Unavailable)) this.#log.warn({ err: error }, "the log of events could not be read");
       }
-      await new Promise((resolve) => (more ? setImmediate(resolve) : setTimeout(resolve, limits.eventPollMs)));
+      if (more) await new Promise((resolve) => setImmediate(resolve));
+      else if (this.#isQuiet()) await this.#rest();
+      else await this.#pause(limits.eventPollMs);
     }
+    this.#unlisten?.();
+    this.#unlisten = null;
     clearInterval(this.#beating);
     this.#running = false;
     this.#reader = null;
@@ -96,9 +111,42 @@ export class Tail {
     this.#reader ??= new LogReader(this.#db, null);
     const read = await this.#reader.read(limits.eventPageRows);
     if (read === null) return false;
+    if (read.events.length > 0) this.#stir();
     const lines = read.events.map(lineOf);
     for (const listener of this.#listeners) listener.take(lines, read.from, read.to);
     return read.more;
+  }
+
+  #isQuiet(): boolean {
+    return this.#reader?.isWaiting === false && performance.now() - this.#quietSince > limits.eventQuietMs;
+  }
+
+  /** Once it listens it looks again at once: an event may have been published just before. */
+  async #rest(): Promise<void> {
+    if (this.#unlisten !== null) return this.#pause(limits.eventRestMs);
+    const since = this.#quietSince;
+    const unlisten = await this.#nextEvent(() => this.#stir());
+    if (unlisten === null) await this.#pause(limits.eventPollMs);
+    else if (since === this.#quietSince) this.#unlisten = unlisten;
+    else unlisten();
+  }
+
+  /** Something happens: it looks at short intervals for a while. */
+  #stir(): void {
+    this.#quietSince = performance.now();
+    this.#unlisten?.();
+    this.#unlisten = null;
+    this.#wake();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 

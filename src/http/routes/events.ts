@@ -8,8 +8,8 @@ import { operations } from "#http/operations/table";
 import { type Deps, route } from "#http/route";
 import { endOfLog, hasBatch, resumeAfter, settled } from "#store/events/log";
 
-export function eventRoutes(app: FastifyInstance, { db, log }: Deps): void {
-  const tail = new Tail(db, log);
+export function eventRoutes(app: FastifyInstance, { db, nextEvent, log }: Deps): void {
+  const tail = new Tail(db, nextEvent, log);
   app.addHook("preClose", async () => tail.close());
 
   route(app, operations.followEvents, async ({ query, headers, request }, out) => {

@@ -34,6 +34,11 @@ export class LogReader {
     this.#place = place;
   }
 
+  /** Events were seen that may not be handed on yet, or it has not begun. */
+  get isWaiting(): boolean {
+    return this.#hole !== null || this.#place === null;
+  }
+
   /** The next events, `limit` at most; null: it has not begun yet. */
   async read(limit: number): Promise<Read | null> {
     const decided = await this.#decided();

@@ -6,6 +6,14 @@ import { isFinal, stateIndex, states } from "./states.ts";
 /** What an edge asks of the parent, as the graph draws it. */
 const edgeKinds = ["requires_success", "on_success", "none_failed", "on_failure", "always"] as const;
 
+/** Fills a store from answers that may be older than events that have come, or newer. */
+export interface Filling {
+  full(dag: Dag): void;
+  compact(pages: readonly Pick<CompactDag, "tasks" | "links">[]): void;
+  /** All answers are there, or will not come. */
+  end(): void;
+}
+
 export class BatchStore {
   ids: string[] = [];
   localIds: string[] = [];
@@ -31,6 +39,8 @@ export class BatchStore {
   /** Whether events came for tasks that it does not know: more tasks were added. */
   hasGrown = false;
   readonly #places = new Map<string, number>();
+  /** The events that came since the present filling began. */
+  #since: TaskEvent[] | null = null;
   readonly #listeners = new Set<() => void>();
   #isAnnounced = true;
 
@@ -43,6 +53,29 @@ export class BatchStore {
 
   getVersion = (): number => this.version;
   getShape = (): number => this.shape;
+
+  /**
+   * To be called before the first question. An answer tells how a task stood at some moment since, so the events that came since are
+   * applied to each once more: what an answer knows already, they or later ones bring it to again. Only the newest filling has an effect.
+   */
+  beginFilling(): Filling {
+    const since: TaskEvent[] = [];
+    this.#since = since;
+    const answered = (fill: () => void) => {
+      if (this.#since !== since) return;
+      fill();
+      this.#applyAll(since);
+    };
+    return {
+      full: (dag) => answered(() => this.fillFull(dag)),
+      compact: (pages) => answered(() => this.fillCompact(pages)),
+      end: () => {
+        if (this.#since !== since) return;
+        this.#since = null;
+        this.hasGrown ||= since.some(({ task_id }) => this.place(task_id) < 0);
+      },
+    };
+  }
 
   /** Of a batch that is small enough to be asked for in full. */
   fillFull({ tasks, links }: Dag): void {
@@ -63,11 +96,10 @@ export class BatchStore {
   }
 
   apply(events: readonly TaskEvent[]): void {
-    for (const event of events) {
-      const at = this.place(event.task_id);
-      if (at < 0) this.hasGrown = true;
-      else this.#applyOne(event, at);
-    }
+    this.#since?.push(...events);
+    const isUnknown = this.#applyAll(events);
+    // While it is being filled, and before, tasks are unknown that are not new.
+    if (isUnknown && this.#since === null && this.ids.length > 0) this.hasGrown = true;
     this.#changed(false);
   }
 
@@ -91,6 +123,17 @@ export class BatchStore {
     this.counts = new Int32Array(states.length);
     for (const state of next) this.counts[state] = (this.counts[state] ?? 0) + 1;
     this.#changed(false);
+  }
+
+  /** Whether there was one of a task that is not known. */
+  #applyAll(events: readonly TaskEvent[]): boolean {
+    let isUnknown = false;
+    for (const event of events) {
+      const at = this.place(event.task_id);
+      if (at < 0) isUnknown = true;
+      else this.#applyOne(event, at);
+    }
+    return isUnknown;
   }
 
   #applyOne({ to, at, attempt, reason }: TaskEvent, place: number): void {

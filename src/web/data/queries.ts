@@ -1,6 +1,7 @@
 // What is asked of the server, once for all who want it, and how long an answer is good for.
 import { QueryCache, QueryClient, useQuery } from "@tanstack/react-query";
 import { BatonRefused } from "../../sdk/client.ts";
+import { paceOf } from "./pace.ts";
 import { baton, noteRefusal } from "./session.ts";
 
 export const queries = new QueryClient({
@@ -15,6 +16,10 @@ export const queries = new QueryClient({
   },
 });
 
-/** The figures of the cluster: the one thing that an idle console asks for, each 5 s while it is visible. */
+/** The figures of the cluster. */
 export const useOverview = () =>
-  useQuery({ queryKey: ["overview"], queryFn: () => baton().overview(), refetchInterval: 5_000 });
+  useQuery({
+    queryKey: ["overview"],
+    queryFn: () => baton().overview(),
+    refetchInterval: ({ state }) => paceOf(state.data),
+  });

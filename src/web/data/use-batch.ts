@@ -47,7 +47,7 @@ export function useBatch(id: string): FollowedBatch {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   useLive(id, (events) => {
-    if (store.ids.length > 0) store.apply(events);
+    store.apply(events);
     timer.current ??= setTimeout(() => {
       timer.current = undefined;
       void batch.refetch();
@@ -59,14 +59,19 @@ export function useBatch(id: string): FollowedBatch {
 }
 
 async function fill(store: BatchStore, id: string, isFull: boolean): Promise<void> {
-  if (isFull) return store.fillFull(await baton().dag(id));
-  const pages: CompactDag[] = [];
-  let next: Readonly<Record<string, string>> | undefined = {};
-  while (next !== undefined) {
-    const page: CompactDag = await baton().compactDag(id, next);
-    pages.push(page);
-    next = page.next;
-    // The first page is drawn while the others come.
-    if (pages.length === 1 || next === undefined) store.fillCompact(pages);
+  const filling = store.beginFilling();
+  try {
+    if (isFull) return filling.full(await baton().dag(id));
+    const pages: CompactDag[] = [];
+    let next: Readonly<Record<string, string>> | undefined = {};
+    while (next !== undefined) {
+      const page: CompactDag = await baton().compactDag(id, next);
+      pages.push(page);
+      next = page.next;
+      // The first page is drawn while the others come.
+      if (pages.length === 1 || next === undefined) filling.compact(pages);
+    }
+  } finally {
+    filling.end();
   }
 }

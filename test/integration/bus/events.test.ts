@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { JsMsg } from "@nats-io/jetstream";
 import { describe, expect, it } from "vitest";
-import { openEventStream, type PublishedEvent } from "#bus/events";
+import { nextEvent, openEventStream, type PublishedEvent } from "#bus/events";
 import { limits } from "#config";
 import { until } from "#test/until";
 import { openStand, type Stand } from "./stand.ts";
@@ -54,6 +54,26 @@ describe("an event", () => {
     const [message] = await stored(stand);
     expect(message?.subject).toBe(`baton.event.${moved.batch_id}.${moved.task_id}.Retrying`);
     expect(message?.string()).toBe(JSON.stringify(moved));
+  });
+});
+
+describe("the next event", () => {
+  it("is heard once, by whoever asked before it was published and has not stopped", async () => {
+    const { stand, stream } = await open();
+    let [heard, stopped] = [0, 0];
+    await nextEvent(stand.bus)(() => void heard++);
+    const stop = await nextEvent(stand.bus)(() => void stopped++);
+    stop?.();
+    await stream.publish([event()]);
+    await stream.publish([event()]);
+    await stand.bus.nc.flush();
+    expect([heard, stopped]).toEqual([1, 0]);
+  });
+
+  it("is not waited for while NATS is away", async () => {
+    const stand = await openStand();
+    await stand.bus.close();
+    expect(await nextEvent(stand.bus)(() => {})).toBe(null);
   });
 });
 

@@ -36,7 +36,18 @@ export async function openApi(env: Record<string, string> = {}, does: Partial<Co
     ...does,
   };
   const large = new LargeCalls({ config, db, commands, log });
-  const deps = { config, policy: makePolicy(config), db, commands, large, console: noConsole, site: noSite, log };
+  const nextEvent = async () => null;
+  const deps = {
+    config,
+    policy: makePolicy(config),
+    db,
+    commands,
+    nextEvent,
+    large,
+    console: noConsole,
+    site: noSite,
+    log,
+  };
   const app = await makeServer(deps);
   return {
     app,

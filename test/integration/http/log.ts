@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { onTestFinished } from "vitest";
+import type { NextEvent } from "#bus/events";
 import { loadConfig } from "#config";
 import { loadConsole } from "#http/console/files";
 import { loadSite } from "#http/docs/site";
@@ -26,7 +27,13 @@ export interface Api {
   close(): Promise<void>;
 }
 
-export async function listen(databaseUrl: string, env: Record<string, string> = {}, port = 0): Promise<Api> {
+/** `nextEvent` left out: as without NATS. */
+export async function listen(
+  databaseUrl: string,
+  env: Record<string, string> = {},
+  port = 0,
+  nextEvent: NextEvent = async () => null,
+): Promise<Api> {
   const required = { DATABASE_URL: databaseUrl, NATS_URL: "nats://localhost", HOST_URL: "http://localhost:8085" };
   const config = loadConfig({ ...required, LOG_LEVEL: "silent", POOL_MAX_SIZE: "4", POOL_TIMEOUT_SECS: "1", ...env });
   const log = makeLogger(config, "test");
@@ -44,7 +51,17 @@ export async function listen(databaseUrl: string, env: Record<string, string> = 
     resend: unused,
   };
   const large = new LargeCalls({ config, db, commands, log });
-  const app = await makeServer({ config, policy: strict, db, commands, large, console: noConsole, site: noSite, log });
+  const app = await makeServer({
+    config,
+    policy: strict,
+    db,
+    commands,
+    nextEvent,
+    large,
+    console: noConsole,
+    site: noSite,
+    log,
+  });
   const url = await app.listen({ port, host: "127.0.0.1" });
   return {
     ...{ url, db },

@@ -70,7 +70,8 @@ export async function fakeServer(env: Record<string, string> = {}, logs?: Destin
     notifySchedule: () => {},
     resend: async () => true,
   };
-  const given = { config, db: db as never, commands, log: makeLogger(config, "test", logs) };
+  const nextEvent = async () => null;
+  const given = { config, db: db as never, commands, nextEvent, log: makeLogger(config, "test", logs) };
   const page = { type: "text/html; charset=utf-8", etag: '"1"', forms: { identity: Buffer.from("the console") } };
   const console = { isBuilt: true, files: new Map(), page: () => page };
   const site = loadSite(import.meta.dirname);

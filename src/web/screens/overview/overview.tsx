@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Overview as Figures } from "../../../sdk/client.ts";
+import { paceOf } from "../../data/pace.ts";
 import { useOverview } from "../../data/queries.ts";
 import { baton } from "../../data/session.ts";
 import { Asked, Empty, Panel } from "../../parts/panel.tsx";
@@ -11,8 +12,6 @@ import { BatchTable, FailureTable } from "../batches/table.tsx";
 import { Rates, Tiles, Waits } from "./figures.tsx";
 import { Start } from "./start.tsx";
 import { Watched } from "./watched.tsx";
-
-const newest = { refetchInterval: 5_000 } as const;
 
 export function Overview() {
   const overview = useOverview();
@@ -42,12 +41,13 @@ export function Overview() {
 }
 
 function Lists({ figures }: { readonly figures: Figures }) {
+  const refetchInterval = paceOf(figures);
   const running = useQuery({
-    ...{ ...newest, queryKey: ["batches", "newest running"] },
+    ...{ refetchInterval, queryKey: ["batches", "newest running"] },
     queryFn: () => baton().batchPage({ status: "running", page_size: "6" }),
   });
   const failed = useQuery({
-    ...{ ...newest, queryKey: ["batches", "newest failed"] },
+    ...{ refetchInterval, queryKey: ["batches", "newest failed"] },
     queryFn: () => baton().batchPage({ status: "failure", page_size: "6" }),
   });
   return (
