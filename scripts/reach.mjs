@@ -1,5 +1,5 @@
 // Owns what of `npm start` can be reached from where: on which address it listens, which receivers its actions may call, and
-// the lines of the banner that say so. It is for development: this machine alone, unless LISTEN_HOST says otherwise.
+// the lines of the banner that say so, and whether the calls are signed. It is for development: this machine alone, unless LISTEN_HOST says otherwise.
 
 /** The environment of Baton's processes, with what is said of this machine where the user says nothing himself. */
 export function reachable(env, port) {
@@ -32,7 +32,15 @@ export function reachLines(env) {
   return [
     ["The API and the workers answer", who],
     ["Actions may call", called],
+    ["Calls to services are", signed(env)],
   ];
+}
+
+/** A service that checks signatures refuses all calls without, so what is not set is named as well. */
+function signed({ WEBHOOK_SIGNING_SECRET: calls, HANDLE_SECRET: handles }) {
+  const own = calls ? "signed (WEBHOOK_SIGNING_SECRET)" : "not signed (no WEBHOOK_SIGNING_SECRET)";
+  if (!handles) return `${own}; ${calls ? "their handles are not" : "nor are their handles"} (no HANDLE_SECRET)`;
+  return `${own}${calls ? ", and so are their handles" : "; their handles are"} (HANDLE_SECRET)`;
 }
 
 const guards = ({ SKIP_SSRF_VALIDATION: skip }) => skip !== "1" && skip !== "true";

@@ -12,13 +12,14 @@
 
 What `work` returns is the result of its task, what it raises fails it. Each call is done once by the ledger of keys.
 """
-import base64, hashlib, hmac, json, re, threading, time
+import base64, hashlib, hmac, json, re, sys, threading, time
 import urllib.error, urllib.parse, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOLERANCE_SECS = 300
 REPORT_SECS = 600
 BODY_BYTES_MAX = 4 * 2**20
+WARNING_SECS = 10
 
 
 class Over(Exception):
@@ -27,16 +28,48 @@ class Over(Exception):
 
 def verify(secrets, headers, body):
     """The key of a call that Baton made in the last five minutes; None for any other. `body`: the bytes as they came."""
-    key, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    return None if fault(secrets, headers, body) else headers["webhook-id"]
+
+
+def fault(secrets, headers, body):
+    """What is wrong with a call that Baton did not make in the last five minutes; None for one that it did."""
+    names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+    key, at, signatures = (headers.get(name) or "" for name in names)
+    if not (key or at or signatures):
+        return "unsigned: does Baton have WEBHOOK_SIGNING_SECRET?"
+    for name, value in zip(names, (key, at, signatures)):
+        if not value:
+            return f"the header {name} is missing"
     if not re.fullmatch(r"[0-9]{1,12}", at) or abs(time.time() - int(at)) > TOLERANCE_SECS:
-        return None
+        return "the call is over five minutes old, or from the future"
     signed = f"{key}.{at}.".encode() + body
-    sent = [one.encode() for one in headers.get("webhook-signature", "").split(" ")[:10]]
+    sent = [one.encode() for one in signatures.split(" ")[:10]]
     for secret in secrets:
         digest = hmac.digest(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256)
         if any(hmac.compare_digest(b"v1," + base64.b64encode(digest), one) for one in sent):
-            return key
-    return None
+            return None
+    return "no signature fits"
+
+
+def warnings():
+    """An `on_refused` that writes a line on stderr, at most one in ten seconds: strangers cannot fill a log."""
+    lock, last, unwritten = threading.Lock(), -WARNING_SECS, 0
+
+    def warn(reason, path, key):
+        nonlocal last, unwritten
+        with lock:
+            if time.monotonic() - last < WARNING_SECS:
+                unwritten += 1
+                return
+            before = f" (and {unwritten} more since the last such line)" if unwritten else ""
+            last, unwritten = time.monotonic(), 0
+        print(f"baton.py: refused a call to {path}: {reason}{before}", file=sys.stderr, flush=True)
+
+    return warn
+
+
+def say(error, task):
+    print(f"baton.py: task {task.task_id}: {error}", file=sys.stderr, flush=True)
 
 
 class FileLedger:
@@ -127,20 +160,28 @@ class Task:
 
 
 class Service:
-    """Takes calls: `take(headers, path, body)` gives the HTTP status to answer. `serve` puts it behind a server."""
+    """Takes calls: `take(headers, path, body)` gives the HTTP status to answer. `serve` puts it behind a server.
 
-    def __init__(self, work, baton, secrets, ledger, heartbeat_secs=15, on_notice=lambda trigger, body: None):
+    `on_refused(reason, path, key)` hears of each call that is refused (401, 400): nothing of it is proven.
+    `on_error(error, task)` hears of what `work` raised, and of reports that Baton did not take, such as those that it answers 401.
+    Each writes on stderr where it is left out.
+    """
+
+    def __init__(self, work, baton, secrets, ledger, heartbeat_secs=15, on_notice=lambda trigger, body: None,
+                 on_refused=None, on_error=say):
         self.work, self.baton, self.secrets, self.ledger = work, baton.rstrip("/"), secrets, ledger
         self.heartbeat_secs, self.on_notice, self.running = heartbeat_secs, on_notice, {}
+        self.on_refused, self.on_error = on_refused or warnings(), on_error
 
     def take(self, headers, path, body):
-        key = verify(self.secrets, headers, body)
-        if key is None:
-            return 401
+        wrong = fault(self.secrets, headers, body)
+        if wrong:
+            return self._refuse(401, wrong, headers, path)
+        key = headers["webhook-id"]
         try:
             read = json.loads(body) if body else {}
         except ValueError:
-            return 400
+            return self._refuse(400, "the body is no JSON", headers, path)
         found = re.fullmatch(r"([0-9a-f-]{36}):(start|cancel)(?::(\d+))?(?:#\d+)?", key)
         if found is None or found[2] == "cancel":
             return self._tell(key, found, read)
@@ -150,11 +191,21 @@ class Service:
         handle = added.get("handle") or urllib.parse.parse_qs(url.query).get("handle", [""])[0]
         # The URL is not signed: a handle counts if it leads to this task at our own Baton.
         if handle.split("?")[0] != f"{self.baton}/task/{task_id}":
-            return 401
+            reason = f"the handle is not one of task {task_id} at {self.baton}: is that Baton's HOST_URL?"
+            return self._refuse(401, reason, headers, path)
         if self.ledger.take(key):
             task = Task(key, task_id, attempt, handle, read, added.get("inputs", {}), url.path)
             threading.Thread(target=self._run, args=(task,), daemon=True).start()
         return 202
+
+    def _refuse(self, status, reason, headers, path):
+        """A log that fails changes no answer."""
+        try:
+            key = headers.get("idempotency-key") or ""
+            self.on_refused(reason=reason, path=urllib.parse.urlsplit(path).path[:200], key=key[:200])
+        except Exception:
+            pass
+        return status
 
     def _tell(self, key, cancel, body):
         """A notice is written down only when its function has ended well: Baton repeats it until then."""
@@ -170,18 +221,32 @@ class Service:
         self.running[task.task_id, task.attempt] = task
         threading.Thread(target=self._beat, args=(task,), daemon=True).start()
         try:
-            result = self.work(task)
-            task.check()
-            task.succeed(result)
+            self._perform(task)
         except Over:
             pass
         except Exception as error:
-            if not task.signal.is_set():
-                task.fail(str(error))
+            self.on_error(error, task)
         finally:
             task.has_ended = True
             task.signal.set()
             self.running.pop((task.task_id, task.attempt), None)
+
+    def _perform(self, task):
+        """Raises what kept a report from Baton."""
+        try:
+            result = self.work(task)
+            task.check()
+        except Over:
+            raise
+        except Exception as error:
+            # A work that fails because its task is over has nothing to say.
+            if not task.signal.is_set():
+                try:
+                    self.on_error(error, task)
+                finally:
+                    task.fail(str(error))
+            return
+        task.succeed(result)
 
     def _beat(self, task):
         while not task.signal.wait(self.heartbeat_secs) and not task.has_ended:

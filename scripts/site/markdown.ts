@@ -26,7 +26,7 @@ export interface Rendered {
 /** Of a link or image of the page that is rendered: where it leads on the site. */
 export type Resolve = (href: string) => string;
 
-const languages = ["bash", "js", "json", "python", "sh", "ts", "yaml"];
+const languages = ["bash", "go", "js", "json", "python", "sh", "ts", "yaml"];
 
 export class Renderer {
   readonly #md: Parser;

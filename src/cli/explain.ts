@@ -19,11 +19,11 @@ function refused({ status, message, code, details }: BatonRefused): string {
   const lines = [`Baton refused it (${code || `HTTP ${status}`}): ${message}`];
   lines.push(...details.slice(0, detailsMax).map((detail) => `  ${detail}`));
   if (details.length > detailsMax) lines.push(`  and ${details.length - detailsMax} more`);
-  const next = nextOf(code, details);
+  const next = nextOf(code);
   return next ? [...lines, next].join("\n") : lines.join("\n");
 }
 
-function nextOf(code: string, details: readonly string[]): string | undefined {
+function nextOf(code: string): string | undefined {
   if (code === "unauthorized") return "Try: give a token: --token or BATON_TOKEN";
   if (code === "forbidden") return "Try: a token with more rights; baton doctor says what this one may do";
   if (code === "unavailable" || code === "busy") return "Try: baton doctor";
@@ -32,9 +32,5 @@ function nextOf(code: string, details: readonly string[]): string | undefined {
   if (code === "unknown_schedule") return "Try: baton schedule list";
   if (code === "unknown_delivery") return "Try: baton list deliveries";
   if (code === "unknown_bulk") return "Try: baton bulk list";
-  if (code.startsWith("unknown_")) return "Try: baton list";
-  const guarded = details.some((detail) => /loopback|private|blocked|not allowed/i.test(detail));
-  return guarded
-    ? "Try: ALLOWED_CIDRS or ALLOWED_HOSTNAMES for Baton, with the range or the name that is meant (baton dev allows 127.0.0.0/8)"
-    : undefined;
+  return code.startsWith("unknown_") ? "Try: baton list" : undefined;
 }

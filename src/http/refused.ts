@@ -1,9 +1,11 @@
 // A report that is refused for what it says, or for its handle, changes nothing and is no event: its task times out later, and nobody
-// would see why. One line of the log says what was wrong with it. The lines are bounded, however many such reports come.
+// would see why. One line of the log says what was wrong with it, and a metric when the last one came. The lines are bounded, however
+// many such reports come.
 import type { FastifyReply } from "fastify";
 import type { ErrorCode } from "#domain/errors";
 import { isUuid } from "#domain/schema/text";
 import type { Reply } from "#intake/reply";
+import { metrics } from "#telemetry/metrics";
 
 /** Of what the state of the task refuses, the event says it. */
 const noted: readonly (ErrorCode | undefined)[] = [
@@ -27,6 +29,7 @@ export function noteRefused({ request, server, log }: FastifyReply, { status, bo
   const { operation } = request.routeOptions.config;
   const { code, error, details = [] } = (body ?? {}) as Partial<Said>;
   if (operation?.byHandle !== true || !noted.includes(code)) return;
+  metrics.reportRefused.set(Date.now() / 1e3, String(status));
   const window = windowAt(server);
   if (++window.lines > linesMax) return;
   const { id = "" } = (request.params ?? {}) as { readonly id?: string };

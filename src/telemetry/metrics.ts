@@ -91,6 +91,7 @@ export const metrics = {
   busReconnects: counter("baton_bus_reconnects_total", [], "Times the connection to NATS came back."),
   clockSkewSeconds: gauge("baton_clock_skew_seconds", [], "How far the clock of NATS is ahead of that of Postgres, as this worker measured it last; negative: behind. Above 1 s it is logged."),
   httpRequests: counter("baton_http_requests_total", ["method", "route", "status"], "Requests answered, by method, route pattern and status."),
+  reportRefused: gauge("baton_report_refused_timestamp_seconds", ["status"], "When this process last refused a report, in seconds since 1970, by HTTP status: for its handle or token (401, 403), or for what it said. The log has a line for each; `baton_http_requests_total` counts them."),
   portions: counter("baton_portions_total", [], "Portions of work that is too large for one transaction."),
   portionSeconds: histogram("baton_portion_seconds", [], "How long a portion held the lock of its batch."),
   eventsPublished: counter("baton_events_published_total", [], "Transitions that this process published to BATON_EVENTS, those that it repeated included."),

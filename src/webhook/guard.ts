@@ -4,7 +4,7 @@
 import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
-import { addressFault, type Block, hostFault, isAllowedHost, type Policy, type Rule } from "#domain/calls/guard";
+import { addressFault, type Block, hostFault, type Policy, type Rule } from "#domain/calls/guard";
 
 export class Blocked extends Error {
   readonly rule: Rule;
@@ -39,9 +39,8 @@ export function guarded(policy: Policy, timeout: number, resolve: Resolve = byDn
 function checkedLookup(policy: Policy, resolve: Resolve): LookupFunction {
   const check = async (host: string) => {
     const found = await resolve(host);
-    const hostAllowed = isAllowedHost(host, policy);
     for (const { address } of found) {
-      const block = addressFault(address, policy, hostAllowed);
+      const block = addressFault(address, policy, host);
       if (block !== undefined) throw new Blocked(block);
     }
     return found;

@@ -14,7 +14,7 @@ import { deleteOld, firstPlace } from "#store/maintenance/retention";
 import type { Db } from "#store/pg/pool";
 import { receiverLoad } from "#store/read/blocked";
 import * as read from "#store/read/tasks";
-import { lacking } from "#store/rules/lacking";
+import { lacking, rulesOfTask } from "#store/rules/lacking";
 import * as bulk from "#test/bulk-plans";
 import { rareKind } from "#test/fill";
 import * as operators from "#test/operator-plans";
@@ -228,10 +228,10 @@ const creating: Record<string, Plan> = {
 };
 
 const ruling: Record<string, Plan> = {
-  "what tasks lack of what new rules ask for": {
-    verbs: ["lacking"],
-    run: (db, { batch }) => lacking(db, batch.fan, "deploy", ["tenant", "size"]),
-  },
+  "what tasks lack of what new rules ask for": reads("lacking", (db, { batch }) =>
+    lacking(db, batch.fan, "deploy", ["tenant", "size"]),
+  ),
+  "the rules of a task": reads("rulesOfTask", (db, { waiting }) => rulesOfTask(db, waiting)),
 };
 
 const events: Record<string, Plan> = {

@@ -6,7 +6,7 @@ import { placed, readBatchFile, valuesOf } from "../batch-file.ts";
 import { type Context, contextOf, exits, idOf, type Settings, shortId } from "../context.ts";
 import { interruption } from "../interrupt.ts";
 import { fan } from "../screen/fan.ts";
-import { journal } from "../screen/journal.ts";
+import { history } from "../screen/journal.ts";
 import { type DemoView, headline, looks } from "../screen/picture.ts";
 import { table } from "../screen/table.ts";
 import { thousands } from "../screen/terminal.ts";
@@ -63,6 +63,8 @@ const rowsMax = 40;
 /** What stands around a table, and the line of the shell below. */
 const rowsAround = 5;
 const pollMs = 150;
+/** So long a stream of events may take to open, and its last events to come. */
+const streamMs = 2_000;
 
 interface Look {
   readonly batch: Batch;
@@ -72,35 +74,81 @@ interface Look {
 /** Shows the batch until it is complete. */
 export async function follow(context: Context, id: string): Promise<number> {
   const interrupt = interruption();
+  const over = new AbortController();
+  try {
+    const code = await shown(context, id, AbortSignal.any([interrupt, over.signal]));
+    if (code !== undefined) return code;
+  } finally {
+    over.abort();
+  }
+  if (!context.json) context.terminal.print(`The batch goes on. Try: baton watch ${id}, or baton cancel ${id}`);
+  return exits.interrupted;
+}
+
+/** Resolves with the exit code of its verdict; undefined: aborted before. */
+async function shown(context: Context, id: string, signal: AbortSignal): Promise<number | undefined> {
   const { terminal } = context;
-  let log: ReturnType<typeof journal> | undefined;
+  let log: ReturnType<typeof printing> | undefined;
   let last: Look | undefined;
-  for (let frame = 0; !interrupt.aborted; frame += 1) {
+  for (let frame = 0; !signal.aborted; frame += 1) {
     const beganMs = performance.now();
     const seen = await look(context, id);
     if (typeof seen === "string") {
       if (last && terminal.live) terminal.draw(pictured(context, last, frame, seen));
     } else {
       last = seen;
-      if (log === undefined) {
-        log = journal(terminal, Date.parse(seen.batch.created_at));
-        const { scope, total_tasks: count } = seen.batch;
-        const tasks = count === 1 ? "1 task" : `${thousands(count)} tasks`;
-        if (!terminal.live && !context.json) terminal.print(`${scope ?? "batch"} ${id}: ${tasks}`);
-      }
       if (terminal.live) terminal.draw(pictured(context, seen, frame));
-      else if (!context.json) log({ dag: seen.dag, frame });
+      else if (!context.json) {
+        log ??= printing(context, seen.batch, signal);
+        log.look(seen.dag);
+      }
       const code = verdicts[seen.batch.status];
       if (code !== undefined) {
+        await log?.end(seen.dag);
         context.show(seen.batch, () => ended(context, seen.batch));
         return code;
       }
     }
     // A large batch is not asked for more often than it takes to answer.
-    await sleep(Math.max(pollMs, 2 * (performance.now() - beganMs)), undefined, { signal: interrupt }).catch(() => {});
+    await sleep(Math.max(pollMs, 2 * (performance.now() - beganMs)), undefined, { signal }).catch(() => {});
   }
-  if (!context.json) terminal.print(`The batch goes on. Try: baton watch ${id}, or baton cancel ${id}`);
-  return exits.interrupted;
+  return undefined;
+}
+
+/** Where nothing can be redrawn: a line for each transition, from the stream of events, or from the looks where there is none. */
+function printing({ baton, terminal }: Context, batch: Batch, signal: AbortSignal) {
+  const { batch_id: id, total_tasks: count, scope, created_at: at } = batch;
+  terminal.print(`${scope ?? "batch"} ${id}: ${count === 1 ? "1 task" : `${thousands(count)} tasks`}`);
+  const { event, named, hasAll, seen } = history(terminal, Date.parse(at));
+  let stream: "awaited" | "open" | "none" = count > tasksShownMax ? "none" : "awaited";
+  const given = new AbortController();
+  const onState = () => {
+    stream = "open";
+  };
+  const read = async () => {
+    const asked = { batchId: id, lastEventId: 0, signal: AbortSignal.any([signal, given.signal]), onState };
+    for await (const one of baton.follow(asked)) event(one);
+  };
+  const giveUp = () => {
+    stream = "none";
+    given.abort();
+  };
+  // It is refused, or the events are gone that retention deletes.
+  if (stream === "awaited") read().catch(giveUp);
+  const awaitedMs = performance.now() + streamMs;
+  return {
+    look(dag: Dag): void {
+      named(dag);
+      if (stream === "awaited" && performance.now() > awaitedMs) giveUp();
+      if (stream === "none") seen(dag);
+    },
+    /** After the last look, whose events may still be on their way. */
+    async end(dag: Dag): Promise<void> {
+      const endMs = performance.now() + streamMs;
+      while (stream !== "none" && !hasAll(dag) && performance.now() < endMs && !signal.aborted) await sleep(pollMs / 3);
+      seen(dag);
+    },
+  };
 }
 
 /** A text says why there is no answer just now. */

@@ -1,6 +1,7 @@
 // What Baton says of itself over its API: whether it answers, what it lacks, whom the token is, and what holds up its work.
 import { BatonRefused, type Client, type WorkerProcess } from "../../sdk/client.ts";
 import { check, clock, type Finding } from "./finding.ts";
+import { ofReports, unseenReports } from "./reports.ts";
 
 const lagMaxMs = 1_000;
 const skewMaxMs = 1_000;
@@ -39,7 +40,13 @@ function ofDate(date: string | null, sentMs: number): Finding[] {
 
 async function ofWork(baton: Client): Promise<Finding[]> {
   try {
-    const [who, overview, workers] = await Promise.all([baton.whoami(), baton.overview(), everyWorker(baton)]);
+    const [who, overview, workers, metrics] = await Promise.all([
+      baton.whoami(),
+      baton.overview(),
+      everyWorker(baton),
+      baton.call("getMetrics").catch((error: Error) => error),
+    ]);
+    const apis = workers.filter(({ roles }) => roles.includes("api")).length;
     const { exhausted, dead_letters: dead, receivers_unhealthy: unhealthy } = overview;
     const some = (what: string, well: string, count: number, says: string, mend: string) =>
       check(what, well, count > 0 ? { says, mend } : undefined);
@@ -67,12 +74,19 @@ async function ofWork(baton: Client): Promise<Finding[]> {
         `${dead} messages could not be read`,
         "baton list dead-letters says which, and why",
       ),
+      ...(metrics instanceof Error ? [unseenReports] : ofReports(metrics.body, timeOf(metrics.headers), apis)),
     ];
   } catch (error) {
     if (!(error instanceof BatonRefused)) throw error;
     const mend = error.status === 401 ? "Give one: --token, BATON_TOKEN or --profile" : "See the log of Baton";
     return [{ what: "token", state: "wrong", says: error.message, mend }];
   }
+}
+
+/** By the clock of Baton, where no proxy takes it away. */
+function timeOf(headers: Headers): number {
+  const date = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) ? Date.now() : date;
 }
 
 async function everyWorker(baton: Client): Promise<WorkerProcess[]> {

@@ -21,7 +21,10 @@ export interface Policy {
   readonly allowedNets: Nets;
 }
 
-/** Why a receiver may not be called: the rule's short name, and what the error says. It never repeats what was sent. */
+/**
+ * Why a receiver may not be called: the rule's short name, and what the error says, with the setting that would allow it. Of what was sent
+ * it repeats the host alone.
+ */
 export interface Block {
   readonly rule: Rule;
   readonly says: string;
@@ -64,22 +67,26 @@ export function urlFault(url: string, policy: Policy): Block | undefined {
 export function hostFault(hostname: string, policy: Policy): Block | undefined {
   if (policy.skip) return undefined;
   const host = bare(hostname);
-  if (isIP(host) !== 0) return addressFault(host, policy, isAllowedHost(host, policy));
-  if (metadataNames.has(host)) return { rule: "metadata", says: `host is blocked: ${host}` };
+  if (isIP(host) !== 0) return addressFault(host, policy);
+  if (metadataNames.has(host)) return { rule: "metadata", says: `host is blocked: ${host}${closed}` };
   if (isAllowedHost(host, policy)) return undefined;
   const suffix = policy.blockedSuffixes.find((end) => host.endsWith(end) || host === end.slice(1));
   if (suffix === undefined && !policy.blockedHosts.has(host)) return undefined;
-  return { rule: "host", says: `host is blocked: ${suffix === undefined || suffix === `.${host}` ? host : suffix}` };
+  const what = suffix === undefined || suffix === `.${host}` ? host : suffix;
+  // What the operator blocked himself is meant to be.
+  const opens = policy.blockedHosts.has(host) || !builtInSuffixes.includes(suffix ?? "") ? "" : allowedBy(host);
+  return { rule: "host", says: `host is blocked: ${what}${opens}` };
 }
 
 /** Whether the operator made an exception for this name, so that its addresses may be private. */
-export function isAllowedHost(hostname: string, policy: Policy): boolean {
+function isAllowedHost(hostname: string, policy: Policy): boolean {
   return policy.allowedHosts.has(asHostname(bare(hostname)));
 }
 
-/** Judges an address to be connected to. `hostAllowed`: its name is an exception, see `isAllowedHost`. */
-export function addressFault(address: string, policy: Policy, hostAllowed: boolean): Block | undefined {
+/** Judges an address to be connected to. `name`: the one that led to it; undefined where the URL has the address itself. */
+export function addressFault(address: string, policy: Policy, name?: string): Block | undefined {
   if (policy.skip) return undefined;
+  const hostAllowed = isAllowedHost(name ?? address, policy);
   const ip = address.replace(/%.*$/s, "");
   const family = isIP(ip);
   if (family === 0) return { rule: "spelling", says: "is not an address" };
@@ -88,7 +95,18 @@ export function addressFault(address: string, policy: Policy, hostAllowed: boole
   if (!isIn(notGlobal, ip) && (isIPv4(ip) || isIn(globalV6, ip))) return undefined;
   if ((hostAllowed || isIn(policy.allowedNets, ip)) && !isUntouchable(ip)) return undefined;
   const { rule, what, cidr } = ranges.find(({ nets }) => isIn(nets, ip)) ?? outside;
-  return { rule, says: `must not point to ${what} (${cidr})` };
+  const leads = name === undefined ? "" : `: ${name} leads to ${ip}`;
+  const opens = isUntouchable(ip) ? closed : allowedBy(name, ip);
+  return { rule, says: `must not point to ${what} (${cidr})${leads}${opens}` };
+}
+
+const closed = "; no setting allows it";
+
+/** The settings that would, each by itself, with their values. */
+function allowedBy(name: string | undefined, ip?: string): string {
+  const byName = name === undefined ? [] : [`ALLOWED_HOSTNAMES=${name}`];
+  const byAddress = ip === undefined ? [] : [`ALLOWED_CIDRS=${ip}/${isIPv4(ip) ? 32 : 128}`];
+  return `; to allow it, give Baton ${[...byName, ...byAddress].join(" or ")}`;
 }
 
 const misspelt: Block = { rule: "spelling", says: "must write an IPv4 address as four decimal numbers" };

@@ -1,6 +1,7 @@
 // What is sound and surely not meant: the caller hears of it beside the answer. Pure.
 
 import { quoted } from "#domain/faults";
+import type { Rule } from "#domain/rules/rule";
 import type { NewBatch } from "#domain/schema/batch";
 import type { RulesPatch } from "#domain/schema/rules";
 import { didYouMean } from "#domain/values/nearest";
@@ -25,19 +26,29 @@ export function warningsOf(
       else if (known.last !== n) Object.assign(known, { last: n, tasks: known.tasks + 1 });
     };
     for (const [r, { matcher }] of rules.entries()) {
-      const { kind, fields } = matcher;
+      const { kind } = matcher;
       if (!kinds.has(kind))
         note(`rules[${r}].matcher.kind`, `no task of this call has the kind ${quoted(kind)}${didYouMean(kind, kinds)}`);
-      const names = Object.keys(metadata ?? {});
-      for (const [f, name] of fields.entries())
-        if (!Object.hasOwn(metadata ?? {}, name))
-          note(
-            `rules[${r}].matcher.fields[${f}]`,
-            `the metadata of the task has no ${quoted(name)}, so this rule never lets it start${didYouMean(name, names)}`,
-          );
+      for (const { at, text } of lackedOf(r, matcher, metadata ?? {})) note(at, text);
     }
   }
   return [...found.values()].map(({ at, text, tasks }) => `${at}: ${text}${more(tasks - 1)}`);
+}
+
+/** The same of metadata that a task with these rules gets. */
+export const metadataWarnings = (metadata: Metadata, rules: readonly Rule[]): string[] =>
+  rules.flatMap(({ matcher }, r) => lackedOf(r, matcher, metadata).map(({ at, text }) => `${at}: ${text}`));
+
+type Metadata = Readonly<Record<string, unknown>>;
+
+/** The fields of the rule at place `r` that the metadata of its task lacks. */
+function lackedOf(r: number, { fields }: Rule["matcher"], metadata: Metadata): { at: string; text: string }[] {
+  const names = Object.keys(metadata);
+  return fields.flatMap((name, f) => {
+    if (Object.hasOwn(metadata, name)) return [];
+    const text = `the metadata of the task has no ${quoted(name)}, so this rule never lets it start${didYouMean(name, names)}`;
+    return [{ at: `rules[${r}].matcher.fields[${f}]`, text }];
+  });
 }
 
 /** What is known of the tasks that get new rules. */

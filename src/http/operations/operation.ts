@@ -67,7 +67,7 @@ export interface Operation<P extends Params = Params, T = unknown> {
   readonly refusalSchemas?: Readonly<Record<number, Schema.Top>>;
 }
 
-/** Of calls that give rules to tasks. */
+/** Of calls that give tasks their rules, or other metadata. */
 export const warningHeader = {
   "Baton-Warning": "What is sound and surely not meant, percent-encoded; one line each, at most 10.",
 };

@@ -127,7 +127,10 @@ export const taskOperations = {
     query: handle,
     body: { schema: Patch, read: readPatch, example: { status: "Success", result: { rows: 1000 } } },
     keyed: true,
-    answers: { 200: changed, 202: propagating("TaskState", TaskState) },
+    answers: {
+      200: { ...changed, headers: warningHeader },
+      202: propagating("TaskState", TaskState, warningHeader),
+    },
     refusals: [
       {
         code: "forbidden",

@@ -1,23 +1,42 @@
 // What services and operators say about one task: validated here, decided by the actor, whose answer is sent.
-// No database on the way of PATCH. A 503 means that nothing was done or that it is not known; repeating is safe.
+// No database on the way of PATCH, but for what to warn of where a task that waits gets other metadata. A 503 means that nothing
+// was done or that it is not known; repeating is safe.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { reasonIn } from "#domain/actor";
-import type { ClientCommand, Override, TaskVerb } from "#domain/command";
+import type { ClientCommand, Fields, Override, TaskVerb } from "#domain/command";
+import { metadataWarnings } from "#domain/create/warnings";
+import type { TaskState } from "#domain/state";
 import { uuidv7 } from "#domain/values/uuid";
 import { operations } from "#http/operations/table";
 import { type Deps, route, send } from "#http/route";
 import { Counting } from "#intake/counting";
+import { warned } from "#intake/created";
 import { refusal, replyTo } from "#intake/reply";
+import { rulesOfTask } from "#store/rules/lacking";
 
 export function reportRoutes(app: FastifyInstance, deps: Deps): void {
-  const { commands } = deps;
+  const { commands, db, log } = deps;
   const counting = new Counting(deps);
 
   route(app, operations.patchTask, async (call, out) => {
     const { verb, fields } = call.body;
     if (call.request.signedAttempt !== null && fields.priority !== undefined) return send(out, notByHandle);
-    return send(out, replyTo(await commands.ask(commandOf(call, verb, { fields })), "task"));
+    const answer = await commands.ask(commandOf(call, verb, { fields }));
+    const said = replyTo(answer, "task");
+    const { metadata } = fields;
+    if (said.status >= 300 || metadata === undefined || !waits.has(answer.state)) return send(out, said);
+    return send(out, { ...said, headers: { ...said.headers, ...warned(await warningsOf(call.id, metadata)) } });
   });
+
+  /** The metadata is changed: what cannot be looked at now is not warned of. */
+  const warningsOf = async (task: string, metadata: NonNullable<Fields["metadata"]>): Promise<readonly string[]> => {
+    try {
+      return metadataWarnings(metadata, await rulesOfTask(db, task));
+    } catch (error) {
+      log.warn({ err: error, task }, "what new metadata lacks of its rules could not be looked at");
+      return [];
+    }
+  };
 
   route(app, operations.addProgress, async ({ id, body, key, query, request }, out) =>
     send(out, await counting.accept(id, body, key, request.signedAttempt ?? query.attempt)),
@@ -32,6 +51,9 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
     route(app, operation, async (call, out) => send(out, replyTo(await commands.ask(commandOf(call, verb)), "task")));
   }
 }
+
+/** The states of tasks that rules may still hold up. */
+const waits = new Set<string | undefined>(["Waiting", "Pending", "Retrying", "Paused"] satisfies TaskState[]);
 
 /** What comes first is for operators to say, not for the service that does the work. */
 const notByHandle = refusal("forbidden", "A signed handle may not change the priority");

@@ -10,7 +10,7 @@ import type { HandlerOptions, Notice } from "../service/handler.ts";
 import { type Identity, identityOf } from "../service/identity.ts";
 import { memoryLedger } from "../service/ledger.ts";
 import { checkSecrets } from "../service/options.ts";
-import { heardBy, isUnsigned, refusedOf, unsigned, warnings } from "../service/refused.ts";
+import { heardBy, isUnsigned, refusedOf, sayRefusal, unsigned, warnings } from "../service/refused.ts";
 import { run, type Start, type Work } from "../service/running.ts";
 import { openWorks } from "../service/works.ts";
 import { type CallHeaders, proven } from "../verify.ts";
@@ -112,7 +112,7 @@ interface Message {
 
 function takerOf<Body>(options: WorkerOptions, commands: Commands, works: Works, work: Work<Body>) {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, ackWaitMs = 30_000 } = options;
-  const { onNotice = () => {}, onError = () => {} } = options;
+  const { onNotice = () => {}, onError = sayRefusal } = options;
   const heard = heardBy(options.onRefused ?? warnings());
 
   async function begin(message: JsMsg, key: string, { task, attempt }: Begun, sent: Message): Promise<void> {

@@ -8,7 +8,7 @@ import type { Clock } from "./clock.ts";
 import { type Identity, identityOf, isHandleOf } from "./identity.ts";
 import { type Ledger, memoryLedger } from "./ledger.ts";
 import { checkBaton, checkSecrets } from "./options.ts";
-import { heardBy, isUnsigned, type OnRefused, refusedOf, unsigned, warnings } from "./refused.ts";
+import { heardBy, isUnsigned, type OnRefused, refusedOf, sayRefusal, unsigned, warnings } from "./refused.ts";
 import { httpReporter, type Reach } from "./reporter.ts";
 import { run, type Start, type Work } from "./running.ts";
 import { type Fastify, type NodeRequest, type NodeResponse, serveFastify, serveFetch, serveNode } from "./servers.ts";
@@ -41,7 +41,7 @@ export interface HandlerOptions extends Reach {
   readonly concurrency?: number;
   /** Called for end, cancel and batch-complete calls. One that throws is answered 500, and Baton makes the call again. */
   readonly onNotice?: (notice: Notice) => unknown;
-  /** What a work threw, and reports that could not be made. */
+  /** What a work threw, and reports that could not be made. By default one line for each that Baton refused goes to `console.warn`. */
   readonly onError?: (error: unknown, start: Start) => void;
   /**
    * Called for each call that is refused as none of Baton's (401, 400), with the reason. By default one line at most every 10 s goes to
@@ -86,7 +86,7 @@ const bodyBytesMaxDefault = 4 * 2 ** 20;
  */
 export function handler<Body = unknown>(options: HandlerOptions, work: Work<Body>): Handler {
   const { secrets, ledger = memoryLedger(), heartbeatMs = 15_000, concurrency = Number.POSITIVE_INFINITY } = options;
-  const { onNotice = () => {}, onError = () => {}, clock, bodyBytesMax = bodyBytesMaxDefault } = options;
+  const { onNotice = () => {}, onError = sayRefusal, clock, bodyBytesMax = bodyBytesMaxDefault } = options;
   const heard = heardBy(options.onRefused ?? warnings());
   if (secrets !== null) checkSecrets(secrets, "null believes every call, for development");
   checkBaton(options.baton);

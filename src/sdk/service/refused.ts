@@ -1,5 +1,6 @@
-// What becomes known of calls that a service refuses: their sender sees the answer alone, so without this nobody at the service hears that,
-// say, its secret is not Baton's.
+// What becomes known of calls that a service refuses, and of reports that Baton refuses. Their sender sees the answer alone, so without this
+// nobody at the service hears that, say, its secret is not Baton's, or that its handles lost their signature.
+import { BatonRefused } from "../exchange.ts";
 import { type CallHeaders, headerOf } from "../verify.ts";
 
 /** A call or message that was refused. Nothing of it is proven: its path and key may be anything. */
@@ -50,4 +51,10 @@ export function warnings(now: () => number = Date.now, write: (line: string) => 
     last = now();
     unwritten = 0;
   };
+}
+
+/** What is said of errors where `onError` is left out: a refused report, after which its task only times out. What a work throws Baton says. */
+export function sayRefusal(error: unknown, { taskId }: { readonly taskId: string }): void {
+  if (!(error instanceof BatonRefused)) return;
+  console.warn(`@baton/sdk: task ${taskId}: Baton refused (${error.status} ${error.code}): ${error.message}`);
 }

@@ -1,4 +1,5 @@
-// What unfinished tasks of a batch lack of what rules ask for: said to whoever sends these rules. Bounded, whatever the batch is.
+// What unfinished tasks lack of what rules ask for: said to whoever sends these rules, or new metadata. Bounded, whatever the batch is.
+import type { Rule } from "#domain/rules/rule";
 import type { Db } from "#store/pg/pool";
 import { array } from "#store/pg/unnest";
 
@@ -51,4 +52,12 @@ export async function lacking(
     const { tasks = 0, uncounted = 0 } = counted ?? {};
     return { ...found, tasks, uncounted, fields: new Map(lacked.map(({ name, ...rest }) => [name, rest])) };
   });
+}
+
+/** The rules of one task; none where there is no such task. */
+export async function rulesOfTask(db: Db, task: string): Promise<readonly Rule[]> {
+  const [found] = await db.use(
+    (sql) => sql<{ rules: readonly Rule[] }[]>`select rules from task_spec where id = ${task}`,
+  );
+  return found?.rules ?? [];
 }

@@ -37,6 +37,28 @@ it("shows a batch to its verdict, which is the exit code", async () => {
   );
 });
 
+it("prints each state of each task where there is no terminal, also those that last shorter than a look", async () => {
+  service.answer("/extract", reports({ status: "Success" }));
+  service.answer("/load", reports({ status: "Failure", failure_reason: "no such table" }));
+  const { out } = await submit("--watch");
+  const printed = (text: string) => text.split("\n").filter((line) => /^ +[\d.]+ s {2}/.test(line));
+  const [id = ""] = /\S{36}/.exec(out) ?? [];
+  const { tasks } = (await cluster.call("GET", `/dag/${id}`)).body;
+  for (const task of tasks) {
+    const events: { to: string }[] = (await cluster.call("GET", `/task/${task.id}/events`)).body;
+    const states = printed(out)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , name]) => name === task.local_id);
+    expect(states.map(([, , , state]) => state)).toEqual(events.map(({ to }) => to));
+    expect(states.length).toBeGreaterThan(1);
+  }
+  const times = printed(out).map(Number.parseFloat);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(out).toMatch(/ load +Failure +no such table\nfailure after [\d.]+ s: /);
+  // One that is over has the same lines.
+  expect(printed((await baton("watch", id)).out)).toEqual(printed(out));
+});
+
 it("checks without creating, and says where in the file Baton finds a fault", async () => {
   const count = async () => (await cluster.sql`select count(*)::int as n from task`)[0]?.n;
   const before = await count();

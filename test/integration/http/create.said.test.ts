@@ -144,6 +144,47 @@ it("warns of the same in rules that tasks of a batch get, and of a kind that it 
   await ruled.close();
 });
 
+it("warns of the same in metadata that a task gets, while it waits to start", async () => {
+  let state = "Waiting";
+  const ask: CommandPublisher["ask"] = async ({ target: id }) => ({ status: 200, id, state, attempt: 0 });
+  const ruled = await openApi({}, { ask });
+  const metadata = { tenant: 1, size: 2 };
+  const rules = [rule("k", "tenant"), rule("k", "size", "tenant")];
+  const [a, b] = (await ruled.post([task("a", { metadata, rules }), task("b", { metadata })])).json();
+  const said = async ({ id }: { id: string }, body: object) => {
+    const answer = await call(ruled, "PATCH", `/task/${id}`, body);
+    return [answer.statusCode, ...warningsIn(answer)];
+  };
+  const never = "so this rule never lets it start";
+  const [first, size, second] = [
+    `rules[0].matcher.fields[0]: the metadata of the task has no "tenant", ${never}; did you mean "tennant"?`,
+    `rules[1].matcher.fields[0]: the metadata of the task has no "size", ${never}`,
+    `rules[1].matcher.fields[1]: the metadata of the task has no "tenant", ${never}; did you mean "tennant"?`,
+  ];
+  expect(await said(a, { metadata: { tennant: 1 } })).toEqual([200, first, size, second]);
+  expect(await said(a, { metadata: { size: 1, tenant: null } })).toEqual([200]);
+  expect(await said(a, { priority: 1 })).toEqual([200]);
+  expect(await said(b, { metadata: {} })).toEqual([200]);
+  state = "Retrying";
+  const failed = { status: "Failure", failure_reason: "x", metadata: { tenant: 1 } };
+  expect(await said(a, failed)).toEqual([200, size]);
+  // What has started or ended is not held up by it.
+  for (state of ["Claimed", "Running", "Success"]) expect(await said(a, { metadata: {} })).toEqual([200]);
+  await ruled.close();
+});
+
+it("changes metadata, and is silent of what cannot be looked at, while Postgres is away", async () => {
+  const ask: CommandPublisher["ask"] = async ({ target: id }) => ({ status: 200, id, state: "Pending", attempt: 0 });
+  const ruled = await openApi({}, { ask });
+  const [a] = (await ruled.post([task("a", { metadata: { x: 1 }, rules: [rule("k", "x")] })])).json();
+  await ruled.db.close();
+  const answer = await call(ruled, "PATCH", `/task/${a.id}`, { metadata: {} });
+  expect([answer.statusCode, answer.json(), warningsIn(answer)]).toEqual([
+    ...[200, { id: a.id, status: "Pending", attempt: 0 }, []],
+  ]);
+  await ruled.close();
+});
+
 it("names at most 100 deduplicated tasks, and ten warnings", async () => {
   const dedupe_strategy = [{ kind: "many", status: "Pending", fields: ["n"] }];
   const matcher = (field: number) => ({ kind: "many", status: "Running", fields: [`lacks ${field}`] });

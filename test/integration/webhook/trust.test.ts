@@ -154,13 +154,17 @@ it("does not call what is blocked, and says why", async () => {
     task("a", hook("/answers")),
   ]);
   expect(await ended(s)).toBe("Failure");
-  expect((await cluster.row(s)).failure_reason).toBe("on_start failed: blocked: host is blocked: localhost");
+  expect((await cluster.row(s)).failure_reason).toBe(
+    "on_start failed: blocked: host is blocked: localhost; to allow it, give Baton ALLOWED_HOSTNAMES=localhost",
+  );
   const done = await until(async () => {
     const [one] = await deliveries(d);
     return one?.status === "exhausted" ? one : null;
   }, 20_000);
   expect(done).toMatchObject({ attempts: 2, last_status: null });
-  expect(done.last_error).toBe("blocked: must not point to a private address (10.0.0.0/8)");
+  expect(done.last_error).toBe(
+    "blocked: must not point to a private address (10.0.0.0/8); to allow it, give Baton ALLOWED_CIDRS=10.0.0.1/32",
+  );
   const ignored = await until(async () =>
     (await call("GET", `/task/${a}/events`)).body.find(({ reason }: { reason: string | null }) =>
       reason?.includes("link-local"),

@@ -1,5 +1,6 @@
 // What an operator sees of a report that was refused: one line with the task and the faults, and not so many that they hide others.
 import { expect, it } from "vitest";
+import { renderMetrics } from "#telemetry/metrics";
 import { fakeServer } from "./fakes.ts";
 
 const id = "019b0000-0000-7000-8000-00000000000a";
@@ -46,6 +47,21 @@ it("so is one without a good signature", async () => {
   await json("PATCH", `/task/${id}?sig=secret`, { status: "Success" });
   expect(lines).toMatchObject([{ task: id, status: 401, code: "unauthorized", faults: [] }]);
   expect(JSON.stringify(lines)).not.toContain("secret");
+});
+
+it("when the last one was is in the metrics, by status", async () => {
+  const last = (status: number) =>
+    Number(
+      new RegExp(`baton_report_refused_timestamp_seconds\\{status="${status}"\\} (\\S+)`).exec(renderMetrics())?.[1],
+    );
+  const { json } = await stage({ HANDLE_SECRET: "a-secret-of-32-characters-or-more" });
+  const before = Date.now();
+  await json("PUT", `/task/${id}`, {});
+  const secs = last(401);
+  expect(secs).toBeGreaterThanOrEqual(before / 1e3);
+  expect(secs).toBeLessThanOrEqual(Date.now() / 1e3);
+  await json("PUT", "/unknown", {});
+  expect(last(401)).toBe(secs);
 });
 
 it("what its state refuses, what operators ask and what is taken is none", async () => {

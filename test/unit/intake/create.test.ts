@@ -21,11 +21,11 @@ const batch = {
   on_batch_complete: [hook("http://10.0.0.1/")],
 };
 const faults = [
-  "on_batch_complete[0].params.url: must not point to a private address (10.0.0.0/8)",
+  "on_batch_complete[0].params.url: must not point to a private address (10.0.0.0/8); to allow it, give Baton ALLOWED_CIDRS=10.0.0.1/32",
   "tasks[0].on_cancel[0].params.url: must write an IPv4 address as four decimal numbers",
-  "tasks[0].on_failure[0].params.url: must not point to a loopback address (::1/128)",
-  "tasks[0].on_start.params.url: must not point to a loopback address (127.0.0.0/8)",
-  "tasks[0].on_success[1].params.url: host is blocked: localhost",
+  "tasks[0].on_failure[0].params.url: must not point to a loopback address (::1/128); to allow it, give Baton ALLOWED_CIDRS=::1/128",
+  "tasks[0].on_start.params.url: must not point to a loopback address (127.0.0.0/8); to allow it, give Baton ALLOWED_CIDRS=127.0.0.1/32",
+  "tasks[0].on_success[1].params.url: host is blocked: localhost; to allow it, give Baton ALLOWED_HOSTNAMES=localhost",
   "tasks[0].timeout: must be an integer from 1 to 31536000, not 0",
 ];
 

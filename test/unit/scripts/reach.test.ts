@@ -36,11 +36,28 @@ it.each<[string, Record<string, string>]>([
 });
 
 it("says from where it is reached, whether a token is needed, and what actions may call", () => {
-  expect(says({})).toEqual([
+  expect(says({}).slice(0, 2)).toEqual([
     "this machine alone, without a token (LISTEN_HOST=0.0.0.0: others, too)",
     "public addresses, and this machine: localhost and 127.0.0.0/8 (npm run serve does not allow these)",
   ]);
   expect(says({ LISTEN_HOST: "0.0.0.0" })[0]).toBe("whoever reaches any address of this machine, without a token");
   expect(says({ LISTEN_HOST: "10.1.2.3", AUTH_TOKEN: "x" })[0]).toBe("whoever reaches 10.1.2.3, with a token");
   expect(says({ SKIP_SSRF_VALIDATION: "1" })[1]).toBe("every address (SKIP_SSRF_VALIDATION)");
+});
+
+it("says whether its calls and their handles are signed, and by which setting", () => {
+  const WEBHOOK_SIGNING_SECRET = `whsec_${Buffer.alloc(24).toString("base64")}`;
+  const HANDLE_SECRET = "for handles";
+  expect(says({})[2]).toBe("not signed (no WEBHOOK_SIGNING_SECRET); nor are their handles (no HANDLE_SECRET)");
+  expect(says({ WEBHOOK_SIGNING_SECRET: "", HANDLE_SECRET: "" })[2]).toBe(says({})[2]);
+  expect(says({ WEBHOOK_SIGNING_SECRET })[2]).toBe(
+    "signed (WEBHOOK_SIGNING_SECRET); their handles are not (no HANDLE_SECRET)",
+  );
+  expect(says({ HANDLE_SECRET })[2]).toBe("not signed (no WEBHOOK_SIGNING_SECRET); their handles are (HANDLE_SECRET)");
+  expect(says({ WEBHOOK_SIGNING_SECRET, HANDLE_SECRET })[2]).toBe(
+    "signed (WEBHOOK_SIGNING_SECRET), and so are their handles (HANDLE_SECRET)",
+  );
+  // As Baton itself reads them.
+  const read = config({ WEBHOOK_SIGNING_SECRET: "", HANDLE_SECRET: "" });
+  expect([read.webhookSigningSecret, read.handleSecret]).toEqual([[], undefined]);
 });

@@ -1,6 +1,6 @@
 // The demo's lines where nothing can be redrawn: one for each change that was seen, in the order of time.
-import { expect, it } from "vitest";
-import { journal } from "../../../../src/cli/screen/journal.ts";
+import { describe, expect, it } from "vitest";
+import { history, journal } from "../../../../src/cli/screen/journal.ts";
 
 const beganMs = Date.parse("2026-01-01T00:00:00.000Z");
 const task = (local_id: string, status: string, afterMs: number) => ({
@@ -51,4 +51,50 @@ it("says nothing of what waits from its creation on, but of what waits again", (
     "first Success",
     "later Waiting",
   ]);
+});
+
+describe("by events", () => {
+  const open = () => {
+    const printed: string[] = [];
+    const { event, ...rest } = history({ print: (line: string) => void printed.push(line) }, beganMs);
+    const happens = (id: string, from: string, to: string, afterMs: number, reason: string | null = null) =>
+      event({ task_id: id, from, to, reason, at: new Date(beganMs + afterMs).toISOString() } as never);
+    const said = () => printed.map((line) => line.trim().split(/\s+/).slice(2).join(" "));
+    return { ...rest, happens, said, printed };
+  };
+  const dag = (...tasks: object[]) => ({ tasks, links: [] }) as never;
+
+  it("prints each state in the order of the events, and why", () => {
+    const { happens, named, said, printed } = open();
+    named(dag(task("a", "Pending", 0), task("b", "Waiting", 0)));
+    happens("a", "Pending", "Claimed", 100);
+    happens("a", "Claimed", "Running", 110);
+    happens("a", "Running", "Running", 115, "a report that was refused");
+    happens("b", "Waiting", "Pending", 120);
+    happens("a", "Running", "Failure", 119, "no such table");
+    expect(said()).toEqual(["a Claimed", "a Running", "b Pending", "a Failure no such table"]);
+    expect(printed.at(-1)?.trim()).toMatch(/^0\.12 s /);
+  });
+
+  it("waits for the name of a task that was added meanwhile, and keeps the order", () => {
+    const { happens, named, said } = open();
+    named(dag(task("a", "Claimed", 0)));
+    happens("late", "Pending", "Claimed", 100);
+    happens("a", "Claimed", "Success", 110);
+    expect(said()).toEqual([]);
+    named(dag(task("a", "Success", 110), task("late", "Claimed", 100)));
+    expect(said()).toEqual(["late Claimed", "a Success"]);
+  });
+
+  it("prints from a look what no event says, once", () => {
+    const { happens, named, seen, hasAll, said } = open();
+    const last = dag(task("a", "Success", 200), task("b", "Skipped", 300));
+    named(last);
+    happens("a", "Pending", "Success", 200);
+    expect(hasAll(last)).toBe(false);
+    seen(last);
+    seen(last);
+    expect(hasAll(last)).toBe(true);
+    expect(said()).toEqual(["a Success", "b Skipped its condition could not be met"]);
+  });
 });

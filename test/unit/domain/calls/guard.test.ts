@@ -1,6 +1,7 @@
 // The SSRF guard as tables: every way to write a receiver that must not be called, what may be, and what no setting opens.
 import { describe, expect, it } from "vitest";
-import { addressFault, hostFault, urlFault } from "#domain/calls/guard";
+import { loadConfig } from "#config";
+import { addressFault, hostFault, makePolicy, urlFault } from "#domain/calls/guard";
 import { Faults } from "#domain/faults";
 import { readAction } from "#domain/schema/action";
 import { policyWith, strict } from "#test/policy";
@@ -65,17 +66,17 @@ describe("a URL is refused", () => {
     ["http://[3fff::1]/", /reserved/],
     ["http://[100::1]/", /not global unicast/],
     ["http://[5f00::1]/", /not global unicast/],
-    ["http://LOCALHOST/", /params\.url: host is blocked: localhost$/],
-    ["http://localhost./", /host is blocked: localhost$/],
-    ["http://foo.localhost/", /host is blocked: \.localhost$/],
-    ["http://loc%61lhost/", /host is blocked: localhost$/],
-    ["http://ｌocalhost/", /host is blocked: localhost$/],
-    ["http://local/", /host is blocked: local$/],
-    ["http://internal/", /host is blocked: internal$/],
-    ["http://printer.local:631/", /host is blocked: \.local$/],
-    ["http://db.corp.internal/", /host is blocked: \.internal$/],
-    ["http://x.localdomain/", /host is blocked: \.localdomain$/],
-    ["http://metadata.google.internal/", /host is blocked: metadata\.google\.internal$/],
+    ["http://LOCALHOST/", /params\.url: host is blocked: localhost;/],
+    ["http://localhost./", /host is blocked: localhost;/],
+    ["http://foo.localhost/", /host is blocked: \.localhost;/],
+    ["http://loc%61lhost/", /host is blocked: localhost;/],
+    ["http://ｌocalhost/", /host is blocked: localhost;/],
+    ["http://local/", /host is blocked: local;/],
+    ["http://internal/", /host is blocked: internal;/],
+    ["http://printer.local:631/", /host is blocked: \.local;/],
+    ["http://db.corp.internal/", /host is blocked: \.internal;/],
+    ["http://x.localdomain/", /host is blocked: \.localdomain;/],
+    ["http://metadata.google.internal/", /host is blocked: metadata\.google\.internal;/],
     ["http://example.com@127.0.0.1/", /user name/],
     ["http://example.com\\@127.0.0.1/", /backslashes/],
     ["http:\\\\127.0.0.1/", /backslashes/],
@@ -112,7 +113,7 @@ describe("exceptions of the operator", () => {
   const loopback = policyWith({ allowedCidrs: ["127.0.0.0/8"] });
   it("open a range for addresses as they are, and not for other ways to write or reach them", () => {
     expect(refusal("http://127.0.0.1:9000/", loopback)).toBeUndefined();
-    expect(addressFault("127.8.8.8", loopback, false)).toBeUndefined();
+    expect(addressFault("127.8.8.8", loopback)).toBeUndefined();
     for (const url of [
       "http://127.1/",
       "http://2130706433/",
@@ -123,16 +124,18 @@ describe("exceptions of the operator", () => {
       "http://10.0.0.1/",
     ])
       expect(refusal(url, loopback), url).toBeDefined();
-    expect(addressFault("::ffff:127.0.0.1", loopback, false)?.rule).toBe("embedded");
+    expect(addressFault("::ffff:127.0.0.1", loopback)?.rule).toBe("embedded");
   });
 
   it("open a name, whatever suffix it has and wherever it leads", () => {
     const policy = policyWith({ allowedHostnames: ["api.corp.internal", "localhost", "10.1.1.1", "[fd12::1]"] });
     for (const host of ["api.corp.internal", "localhost", "localhost.", "10.1.1.1", "[fd12::1]", "fd12::1"])
       expect(hostFault(host, policy), host).toBeUndefined();
-    expect(hostFault("db.corp.internal", policy)?.says).toBe("host is blocked: .internal");
+    expect(hostFault("db.corp.internal", policy)?.says).toBe(
+      "host is blocked: .internal; to allow it, give Baton ALLOWED_HOSTNAMES=db.corp.internal",
+    );
     expect(hostFault("10.1.1.2", policy)?.rule).toBe("private");
-    expect(addressFault("10.9.9.9", policy, true)).toBeUndefined();
+    expect(addressFault("10.9.9.9", policy, "api.corp.internal")).toBeUndefined();
   });
 
   it.each([
@@ -154,8 +157,8 @@ describe("exceptions of the operator", () => {
     "2001:0:808:808:0:0:5601:5601",
   ])("never open %s", (address) => {
     const open = policyWith({ allowedCidrs: ["0.0.0.0/0", "::/0"], allowedHostnames: ["x"] });
-    expect(addressFault(address, open, true)).toBeDefined();
-    expect(addressFault("::ffff:10.0.0.1", open, false)).toBeUndefined();
+    expect(addressFault(address, open, "x")).toBeDefined();
+    expect(addressFault("::ffff:10.0.0.1", open)).toBeUndefined();
   });
 
   it("never open the names of metadata services", () => {
@@ -176,18 +179,55 @@ describe("exceptions of the operator", () => {
     expect(hostFault("corp", policy)?.says).toBe("host is blocked: corp");
     expect(hostFault("good.corp", policy)).toBeUndefined();
     // Also where a name leads to it.
-    for (const address of ["8.8.8.8", "2606:4700:0::1"])
-      expect(addressFault(address, policy, false)?.rule).toBe("host");
+    for (const address of ["8.8.8.8", "2606:4700:0::1"]) expect(addressFault(address, policy)?.rule).toBe("host");
   });
 
   it("switch all of it off", () => {
     const policy = policyWith({ skipSsrfValidation: true });
     expect(urlFault("http://0x7f.1/", policy)).toBeUndefined();
     expect(hostFault("localhost", policy)).toBeUndefined();
-    expect(addressFault("169.254.169.254", policy, false)).toBeUndefined();
+    expect(addressFault("169.254.169.254", policy)).toBeUndefined();
   });
 });
 
 it("what is no address is blocked", () => {
-  for (const text of ["", "x", "1.2.3", "::g"]) expect(addressFault(text, strict, true)?.rule).toBe("spelling");
+  for (const text of ["", "x", "1.2.3", "::g"]) expect(addressFault(text, strict)?.rule).toBe("spelling");
+});
+
+/** A policy with what the text says to set: one of the settings, by its number. */
+function asSaid(says: string | undefined, n: number) {
+  const [, sets = ""] = /; to allow it, give Baton (.+)$/.exec(says ?? "") ?? [];
+  const [name, value] = sets.split(" or ")[n]?.split("=") ?? [];
+  const required = { DATABASE_URL: "postgres://h/d", NATS_URL: "nats://h", HOST_URL: "http://h" };
+  return makePolicy(loadConfig({ ...required, ...(name === undefined ? {} : { [name]: value }) }));
+}
+
+it.each(["127.0.0.1", "10.2.3.4", "192.168.0.9", "100.64.0.1", "[::1]", "[fd12::1]", "[::ffff:7f00:1]", "localhost"])(
+  "says of %s with which setting it would be called",
+  (host) => {
+    const { says } = hostFault(host, strict) ?? {};
+    expect(says).toMatch(/give Baton ALLOWED_(CIDRS|HOSTNAMES)=\S+$/);
+    expect(hostFault(host, asSaid(says, 0))).toBeUndefined();
+    expect(hostFault(host, asSaid(says, 1))).toBeDefined();
+  },
+);
+
+it.each(["10.2.3.4", "127.0.0.1", "fd12::1", "::ffff:10.0.0.1"])(
+  "says that a name leads to %s, and what would allow it",
+  (ip) => {
+    const { says } = addressFault(ip, strict, "db.example.org") ?? {};
+    expect(says).toContain(
+      `: db.example.org leads to ${ip}; to allow it, give Baton ALLOWED_HOSTNAMES=db.example.org or`,
+    );
+    for (const n of [0, 1]) expect(addressFault(ip, asSaid(says, n), "db.example.org")).toBeUndefined();
+    expect(addressFault("10.99.99.99", asSaid(says, 1), "db.example.org")).toBeDefined();
+  },
+);
+
+it("offers no setting where none opens, nor against what the operator blocked", () => {
+  const policy = policyWith({ blockedHostnames: ["10.2.3.4", "a.internal"], blockedHostnameSuffixes: [".corp"] });
+  for (const host of ["169.254.169.254", "[fd00:ec2::254]", "metadata.google.internal"])
+    expect(hostFault(host, strict)?.says).toMatch(/; no setting allows it$/);
+  for (const host of ["10.2.3.4", "a.internal", "x.corp"])
+    expect(hostFault(host, policy)?.says).not.toContain("ALLOWED");
 });

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type HandlerOptions, handler, type Refused } from "../../../../src/sdk/index.ts";
 import { refusedOf, warnings } from "../../../../src/sdk/service/refused.ts";
-import { callOf, type Sent, secret } from "./stage.ts";
+import { callOf, type Sent, secret, startBaton } from "./stage.ts";
 
 const baton = "http://127.0.0.1:8085";
 let refused: Refused[];
@@ -74,4 +74,24 @@ it("writes a line at most every 10 s, says how many had none, and cuts what stra
   ]);
   const long = refusedOf("old", `/${"x".repeat(5_000)}`, "k".repeat(5_000));
   expect([long.path.length, long.key.length]).toEqual([200, 200]);
+});
+
+it("writes a line for a report that Baton refused, where it is not said otherwise, and none for what a work throws", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const other = await startBaton();
+  other.answer = ({ body }) => (body.status === "Success" ? [401, "unauthorized"] : undefined);
+  const service = handler<{ fails: boolean }>({ secrets: secret, baton: other.url }, ({ body }) => {
+    if (body.fails) throw new Error("no such table");
+  });
+  const started = async (fails: boolean) => {
+    const { headers, url, bytes: body, task } = callOf(other.url, { body: { fails } });
+    await service.take({ headers, url, body });
+    return task;
+  };
+  const task = await started(false);
+  await vi.waitFor(() => expect(warn.mock.calls).toHaveLength(1));
+  await started(true);
+  await service.close(5_000);
+  expect(warn.mock.calls).toEqual([[`@baton/sdk: task ${task}: Baton refused (401 unauthorized): unauthorized`]]);
+  other.close();
 });
