@@ -122,7 +122,7 @@ export const faultWords: Record<FaultCode, FaultWords> = {
     says: 'tasks[0].on_start.params.inputs.rows.task: must name a task that this one depends on, directly or through others, not "b"',
   },
   receiver_blocked: {
-    todo: "Baton calls no private addresses, so that a batch cannot reach what lies behind the firewall. Ask the operator to open what your service needs, by the setting that the error names; where a name leads to a private address, the error names that, too ([security](../security.md#addresses-that-baton-does-not-call)).",
+    todo: "Baton calls no private addresses, so that a batch cannot reach what lies behind the firewall. Ask the operator to open what your service needs, by the setting that the error names; where a name leads to a private address, the error names the name, too ([security](../security.md#addresses-that-baton-does-not-call)).",
     sent: [calling({ url: "http://10.2.3.4/latest" })],
     says: "tasks[0].on_start.params.url: must not point to a private address (10.0.0.0/8); to allow it, give Baton ALLOWED_CIDRS=10.2.3.4/32",
   },

@@ -74,7 +74,7 @@ export function hostFault(hostname: string, policy: Policy): Block | undefined {
   if (suffix === undefined && !policy.blockedHosts.has(host)) return undefined;
   const what = suffix === undefined || suffix === `.${host}` ? host : suffix;
   // What the operator blocked himself is meant to be.
-  const opens = policy.blockedHosts.has(host) || !builtInSuffixes.includes(suffix ?? "") ? "" : allowedBy(host);
+  const opens = policy.blockedHosts.has(host) || !builtInSuffixes.includes(suffix ?? "") ? "" : byName(host);
   return { rule: "host", says: `host is blocked: ${what}${opens}` };
 }
 
@@ -95,19 +95,18 @@ export function addressFault(address: string, policy: Policy, name?: string): Bl
   if (!isIn(notGlobal, ip) && (isIPv4(ip) || isIn(globalV6, ip))) return undefined;
   if ((hostAllowed || isIn(policy.allowedNets, ip)) && !isUntouchable(ip)) return undefined;
   const { rule, what, cidr } = ranges.find(({ nets }) => isIn(nets, ip)) ?? outside;
-  const leads = name === undefined ? "" : `: ${name} leads to ${ip}`;
-  const opens = isUntouchable(ip) ? closed : allowedBy(name, ip);
+  // Who may create batches need not know which of our addresses a name has.
+  const leads = name === undefined ? "" : `: ${name} leads to one`;
+  const opens = isUntouchable(ip) ? closed : name === undefined ? allowedBy("ALLOWED_CIDRS", only(ip)) : byName(name);
   return { rule, says: `must not point to ${what} (${cidr})${leads}${opens}` };
 }
 
 const closed = "; no setting allows it";
 
-/** The settings that would, each by itself, with their values. */
-function allowedBy(name: string | undefined, ip?: string): string {
-  const byName = name === undefined ? [] : [`ALLOWED_HOSTNAMES=${name}`];
-  const byAddress = ip === undefined ? [] : [`ALLOWED_CIDRS=${ip}/${isIPv4(ip) ? 32 : 128}`];
-  return `; to allow it, give Baton ${[...byName, ...byAddress].join(" or ")}`;
-}
+const allowedBy = (setting: string, value: string) => `; to allow it, give Baton ${setting}=${value}`;
+const byName = (name: string) => allowedBy("ALLOWED_HOSTNAMES", name);
+/** This address alone. */
+const only = (ip: string) => `${ip}/${isIPv4(ip) ? 32 : 128}`;
 
 const misspelt: Block = { rule: "spelling", says: "must write an IPv4 address as four decimal numbers" };
 /** The names without the dot are blocked with them: `local`, `internal`, `localhost`. */

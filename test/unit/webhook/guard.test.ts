@@ -75,7 +75,7 @@ it("says which rule it was, to the caller and in the metrics", async () => {
   const results = await Promise.all([result, send(), send()]);
   expect(results.map(({ error }) => error)).toEqual(
     Array(3).fill(
-      "blocked: must not point to a private address (10.0.0.0/8): service.example.org leads to 10.0.0.1; to allow it, give Baton ALLOWED_HOSTNAMES=service.example.org or ALLOWED_CIDRS=10.0.0.1/32",
+      "blocked: must not point to a private address (10.0.0.0/8): service.example.org leads to one; to allow it, give Baton ALLOWED_HOSTNAMES=service.example.org",
     ),
   );
   expect(blockedCalls("private") - before).toBe(3);
