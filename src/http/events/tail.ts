@@ -39,8 +39,8 @@ export class Tail {
   #quietSince = performance.now();
   /** Ends the waiting for the next event on NATS, while there is some. */
   #unlisten: (() => void) | null = null;
-  /** Ends the present rest. */
-  #wake = (): void => {};
+  /** Ends the present pause between two looks. */
+  #endPause = (): void => {};
 
   constructor(db: Db, nextEvent: NextEvent, log: Logger) {
     this.#db = db;
@@ -57,7 +57,7 @@ export class Tail {
 
   join(listener: Listener): void {
     this.#listeners.add(listener);
-    this.#wake();
+    this.#endPause();
     if (this.#running) return;
     this.#running = true;
     this.#beating = setInterval(() => {
@@ -136,13 +136,13 @@ export class Tail {
     this.#quietSince = performance.now();
     this.#unlisten?.();
     this.#unlisten = null;
-    this.#wake();
+    this.#endPause();
   }
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };

@@ -1,7 +1,7 @@
 // What is asked of the server, once for all who want it, and how long an answer is good for.
 import { QueryCache, QueryClient, useQuery } from "@tanstack/react-query";
 import { BatonRefused } from "../../sdk/client.ts";
-import { paceOf } from "./pace.ts";
+import { paceOf } from "./live/pace.ts";
 import { baton, noteRefusal } from "./session.ts";
 
 export const queries = new QueryClient({

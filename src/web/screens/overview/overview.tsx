@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Overview as Figures } from "../../../sdk/client.ts";
-import { paceOf } from "../../data/pace.ts";
+import { paceOf } from "../../data/live/pace.ts";
 import { useOverview } from "../../data/queries.ts";
 import { baton } from "../../data/session.ts";
 import { Asked, Empty, Panel } from "../../parts/panel.tsx";

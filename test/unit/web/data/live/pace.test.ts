@@ -1,7 +1,7 @@
 // How often an open console asks.
 import { expect, it } from "vitest";
-import type { Overview } from "../../../../src/sdk/client.ts";
-import { paceOf } from "../../../../src/web/data/pace.ts";
+import type { Overview } from "../../../../../src/sdk/client.ts";
+import { paceOf } from "../../../../../src/web/data/live/pace.ts";
 
 const nothing = { starts: 0, successes: 0, failures: 0 };
 const figures = (running: number, last_minute = nothing) => ({ running, last_minute }) as Overview;

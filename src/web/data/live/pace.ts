@@ -1,5 +1,5 @@
-// How often an open console asks for what it is not told of.
-import type { Overview } from "../../sdk/client.ts";
+// How often an open console asks for what does not come by itself.
+import type { Overview } from "../../../sdk/client.ts";
 
 /** How often the overview is asked for, in ms, while it is visible: less often where nothing runs, starts or ends. */
 export const paceOf = (figures: Overview | undefined): number => {
