@@ -26,3 +26,15 @@ export const filterOf = (search: Readonly<Record<string, unknown>>): Record<stri
       typeof value === "string" && value !== "" ? [[name, value]] : [],
     ),
   );
+
+/** What a list shows, and whether all of it is selected; both stand in the address. `go`: to another address of the same list. */
+export function selectionOf<Search extends { readonly sel?: string | undefined }>(
+  search: Search,
+  go: (to: { readonly search: Search; readonly replace: true }) => unknown,
+) {
+  const { sel, ...wanted } = search;
+  return {
+    ...{ isOn: sel === "all", filter: filterOf(wanted) },
+    onSelect: (isOn: boolean) => void go({ search: { ...search, sel: isOn ? "all" : undefined }, replace: true }),
+  };
+}

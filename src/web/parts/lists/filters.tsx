@@ -1,6 +1,36 @@
-// What lists share: filters as chips, a form that adds one, and the button for what comes next.
+// What lists share: the choice of a state, filters as chips, a form that adds one, and the button for what comes next.
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { type FormEvent, useState } from "react";
+
+interface ChoiceProps {
+  readonly to: "/batches" | "/tasks" | "/deliveries";
+  readonly search: { readonly status?: string | undefined };
+  /** What each is called, and the `status` of the address that it stands for. */
+  readonly choices: readonly (readonly [text: string, status: string | undefined])[];
+}
+
+/** One of some states, as links. A status of the address that is none of them stands beside them. */
+export function StateChoice({ to, search, choices }: ChoiceProps) {
+  const isKnown = choices.some(([, status]) => status === search.status);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own.
+    <span className="seg" role="group" aria-label="State">
+      {choices.map(([text, status]) => (
+        <Link
+          key={text}
+          to={to}
+          search={{ ...search, status } as never}
+          className={search.status === status ? "on" : undefined}
+          activeProps={{}}
+        >
+          {text}
+        </Link>
+      ))}
+      {!isKnown && <span className="on">{search.status}</span>}
+    </span>
+  );
+}
 
 interface ChipsProps<Field extends string> {
   readonly fields: readonly Field[];

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import type { ListedBatch } from "../../../sdk/client.ts";
 import { countText } from "../../data/format.ts";
 import { useLive } from "../../data/live/live.ts";
-import { filterOf } from "../../data/search.ts";
+import { selectionOf } from "../../data/search.ts";
 import { baton } from "../../data/session.ts";
 import { NextPage } from "../../parts/lists/filters.tsx";
 import { Asked, Empty } from "../../parts/panel.tsx";
@@ -23,12 +23,8 @@ export function Batches() {
   usePage([{ text: "Batches" }]);
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { sel, ...wanted } = search;
-  const filter = filterOf(wanted);
-  const selection = {
-    ...{ isOn: sel === "all", filter },
-    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
-  };
+  const selection = selectionOf(search, navigate);
+  const { filter } = selection;
   const query = useInfiniteQuery({
     queryKey: ["batches", filter],
     queryFn: ({ pageParam }) => baton().batchPage({ ...filter, page_size: pageSize, ...pageParam }),

@@ -4,20 +4,20 @@ import { BookmarkPlus, X } from "lucide-react";
 import { savedViews } from "../../data/prefs.ts";
 import { parseSearch, stringifySearch } from "../../data/search.ts";
 import { useStore } from "../../data/store.ts";
-import { AddFilter, FilterChips } from "../../parts/lists/filters.tsx";
+import { AddFilter, FilterChips, StateChoice } from "../../parts/lists/filters.tsx";
 
 const route = getRouteApi("/batches");
 
-const stateChoices: readonly (readonly [string, string])[] = [
+const choices = [
   ...([
-    ["", "All"],
-    ["running", "Running"],
-    ["paused", "Paused"],
+    ["All", undefined],
+    ["Running", "running"],
+    ["Paused", "paused"],
   ] as const),
   ...([
-    ["failure", "Failed"],
-    ["success", "Succeeded"],
-    ["canceled", "Canceled"],
+    ["Failed", "failure"],
+    ["Succeeded", "success"],
+    ["Canceled", "canceled"],
   ] as const),
 ];
 const fields = ["scope", "name", "kind", "metadata"] as const;
@@ -30,20 +30,7 @@ export function Filters() {
   const navigate = route.useNavigate();
   return (
     <div className="row wrap">
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own. */}
-      <span className="seg" role="group" aria-label="State">
-        {stateChoices.map(([status, text]) => (
-          <Link
-            key={text}
-            to="/batches"
-            search={{ ...search, status: status || undefined }}
-            className={(search.status ?? "") === status ? "on" : undefined}
-            activeProps={{}}
-          >
-            {text}
-          </Link>
-        ))}
-      </span>
+      <StateChoice to="/batches" search={search} choices={choices} />
       <FilterChips
         fields={fields}
         search={search}

@@ -1,7 +1,7 @@
 // Notifications of all batches: those that were given up are what a person looks for.
-import { getRouteApi, Link } from "@tanstack/react-router";
-import { filterOf } from "../../data/search.ts";
-import { FilterChips } from "../../parts/lists/filters.tsx";
+import { getRouteApi } from "@tanstack/react-router";
+import { selectionOf } from "../../data/search.ts";
+import { FilterChips, StateChoice } from "../../parts/lists/filters.tsx";
 import { Intro } from "../../parts/lists/listing.tsx";
 import { usePage } from "../../shell/page.tsx";
 import { ActOnAll, SelectAll } from "../bulk/act-on-all.tsx";
@@ -22,12 +22,8 @@ export function Deliveries() {
   usePage([{ text: "Deliveries" }]);
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { sel, ...wanted } = search;
-  const filter = filterOf(wanted);
-  const selection = {
-    ...{ isOn: sel === "all", filter },
-    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
-  };
+  const selection = selectionOf(search, navigate);
+  const { filter } = selection;
   return (
     <>
       <Intro title="Deliveries">
@@ -35,20 +31,7 @@ export function Deliveries() {
         sent again under the same key.
       </Intro>
       <div className="row wrap">
-        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own. */}
-        <span className="seg" role="group" aria-label="State">
-          {choices.map(([text, status]) => (
-            <Link
-              key={text}
-              to="/deliveries"
-              search={{ ...search, status }}
-              className={search.status === status ? "on" : undefined}
-              activeProps={{}}
-            >
-              {text}
-            </Link>
-          ))}
-        </span>
+        <StateChoice to="/deliveries" search={search} choices={choices} />
         <FilterChips
           fields={fields}
           search={search}

@@ -2,9 +2,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ListedTask } from "../../../sdk/client.ts";
-import { filterOf } from "../../data/search.ts";
+import { selectionOf } from "../../data/search.ts";
 import { baton } from "../../data/session.ts";
-import { AddFilter, FilterChips, NextPage } from "../../parts/lists/filters.tsx";
+import { AddFilter, FilterChips, NextPage, StateChoice } from "../../parts/lists/filters.tsx";
 import { type Column, Table } from "../../parts/lists/table.tsx";
 import { Asked, Empty } from "../../parts/panel.tsx";
 import { State } from "../../parts/state.tsx";
@@ -32,12 +32,8 @@ export function Tasks() {
   usePage([{ text: "Tasks" }]);
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { sel, ...wanted } = search;
-  const filter = filterOf(wanted);
-  const selection = {
-    ...{ isOn: sel === "all", filter },
-    onSelect: (isOn: boolean) => void navigate({ search: { ...wanted, sel: isOn ? "all" : undefined }, replace: true }),
-  };
+  const selection = selectionOf(search, navigate);
+  const { filter } = selection;
   const query = useInfiniteQuery({
     queryKey: ["tasks", filter],
     queryFn: ({ pageParam }) => baton().taskPage({ ...filter, page_size: "50", ...pageParam }),
@@ -81,24 +77,9 @@ export function Tasks() {
 function Filters() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const isKnown = choices.some(([, status]) => status === search.status);
   return (
     <div className="row wrap">
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a border and a layout of its own. */}
-      <span className="seg" role="group" aria-label="State">
-        {choices.map(([name, status]) => (
-          <Link
-            key={name}
-            to="/tasks"
-            search={{ ...search, status }}
-            className={search.status === status ? "on" : undefined}
-            activeProps={{}}
-          >
-            {name}
-          </Link>
-        ))}
-        {!isKnown && <span className="on">{search.status}</span>}
-      </span>
+      <StateChoice to="/tasks" search={search} choices={choices} />
       <FilterChips
         fields={fields}
         search={search}
