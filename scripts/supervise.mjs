@@ -12,7 +12,7 @@ const PAUSE_FIRST_MS = 500;
 const PAUSE_MAX_MS = 10_000;
 const HEALTHY_AFTER_MS = 30_000;
 const REPEAT_AFTER_MS = 10_000;
-const PINO_ERROR = 50;
+const SHOWN = new Set(["error", "fatal"]);
 
 /**
  * Starts a program by `start`, which resolves with `{pid, exited, stop, kill}`, and starts it again whenever it ends, until
@@ -104,7 +104,7 @@ function worthSeeing(line) {
   try {
     const { level, msg, err } = JSON.parse(line);
     if (level === undefined) return line;
-    return level >= PINO_ERROR ? [msg, err?.message].filter(Boolean).join(": ") || line : undefined;
+    return SHOWN.has(level) ? [msg, err?.message].filter(Boolean).join(": ") || line : undefined;
   } catch {
     return line;
   }

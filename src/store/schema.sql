@@ -190,9 +190,9 @@ create table batch (
   last_was_sweep boolean default false not null,
   created_at timestamp with time zone default now() not null,
   deadline_at timestamp(3) with time zone,
-  completed_at timestamp(3) with time zone,
   schedule text,
   schedule_at timestamp(3) with time zone,
+  completed_at timestamp(3) with time zone,
   constraint batch_pkey PRIMARY KEY (id),
   constraint batch_canceled_check CHECK ((canceled >= 0)),
   constraint batch_check CHECK (((unfinished >= 0) AND (unfinished <= total))),
@@ -695,8 +695,8 @@ create table task_spec (
   added_by uuid,
   actions jsonb default '[]'::jsonb not null,
   result jsonb,
-  sources jsonb,
   result_bytes integer,
+  sources jsonb,
   constraint task_spec_pkey PRIMARY KEY (id)
 );
 

@@ -33,6 +33,8 @@ export async function migrate(db: Db): Promise<string[]> {
     const tooNew = needs.find((oldest) => isOlder(version, oldest));
     if (tooNew !== undefined)
       throw new ForeignSchema(`the database needs Baton ${tooNew} or newer, and this is ${version}`);
+    const stray = strayOf(names, done);
+    if (stray !== undefined) throw new ForeignSchema(beforeRelease(stray));
     const applied: string[] = [];
     for (const { name, text } of files) {
       if (done.has(name)) continue;
@@ -53,6 +55,16 @@ export async function missingMigrations(sql: Sql): Promise<string[] | null> {
   const done = new Set((await sql<{ name: string }[]>`select name from migration`).map((row) => row.name));
   return names.filter((name) => !done.has(name));
 }
+
+/**
+ * A migration that was applied and is none of ours, though it would come before our last: the database was made before migrations
+ * were folded. Those that come after our last are of a newer Baton.
+ */
+const strayOf = (names: readonly string[], done: ReadonlySet<string>): string | undefined =>
+  [...done].find((name) => name.endsWith(".sql") && name < (names.at(-1) ?? "") && !names.includes(name));
+
+const beforeRelease = (stray: string): string =>
+  `the database was made by a Baton before its first release (migration ${stray}): give Baton a new one, or for npm start remove the folder .baton`;
 
 const namesOfAll = async () => (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
 

@@ -48,10 +48,14 @@ create table batch (
   created_at timestamptz not null default now(),
   -- stopped then, if it is not complete
   deadline_at timestamptz(3),
+  -- the name of the schedule that made it, and for which time
+  schedule text,
+  schedule_at timestamptz(3),
   completed_at timestamptz(3),
   check ((completed_at is not null) = (unfinished = 0 and not open)),
   check (completed_at is null or works = 0),
-  check (succeeded + failed + canceled + skipped = total - unfinished)
+  check (succeeded + failed + canceled + skipped = total - unfinished),
+  check ((schedule is null) = (schedule_at is null))
 ) with (fillfactor = 50);
 create index batch_newest on batch (created_at desc, id desc);
 -- `unfinished` stays out of these, and so does a predicate on it: all updates of a batch but its last stay HOT.
@@ -59,6 +63,8 @@ create index batch_completed on batch (completed_at, id) where completed_at is n
 -- Retention keeps what a rerun that is not complete began from.
 create index batch_rerun on batch (rerun_of) where rerun_of is not null and completed_at is null;
 create index batch_open on batch (created_at desc, id desc) where completed_at is null;
+create index batch_schedule on batch (schedule collate "C", schedule_at desc, id desc) where schedule is not null;
+create index batch_schedule_open on batch (schedule collate "C") where schedule is not null and completed_at is null;
 create index batch_deadline on batch (deadline_at, id) where deadline_at is not null and completed_at is null;
 
 -- Which kinds there are, and the batches of each in the order in which they are listed. `created_at` is that of the tasks.
@@ -210,7 +216,12 @@ create table task_spec (
   added_by uuid,
   -- what is delivered later: [{trigger: "End", on: "success" | "failure", kind, params} | {trigger: "Cancel", …}]
   actions jsonb not null default '[]',
-  result jsonb
+  result jsonb,
+  -- of `result` in compact form, so that a claim knows how much it would read
+  result_bytes int,
+  -- Of the tasks that `inputs` name, and of the parents where they ask for "parents", those that are not in the batch: by local id
+  -- the id of a task of an earlier batch, which a rerun left out, or null, which was deduplicated. Null: there are none.
+  sources jsonb
 );
 create index task_spec_rank on task_spec (batch_id, rank);
 -- Ids are unique in a batch: what is added is looked for by them, and so are its parents. Only a query that asks for

@@ -142,6 +142,10 @@ describe("migrating", () => {
       "create table migration (name text primary key, at timestamptz not null default now()); insert into migration values ('oldest program 99.1.0')",
       /needs Baton 99\.1\.0 or newer/,
     ],
+    [
+      "create table migration (name text primary key, at timestamptz not null default now()); insert into migration values ('0001_tasks.sql'), ('0001_old.sql')",
+      /before its first release \(migration 0001_old\.sql\): .* remove the folder \.baton$/,
+    ],
   ])("refuses a database that is not for it: %s", async (statement, why) => {
     const db = open(await freshDatabase());
     await db.use((sql) => sql.unsafe(statement));

@@ -43,7 +43,3 @@ create table schedule_alive (
   upto timestamptz(3) not null
 );
 create index schedule_alive_upto on schedule_alive (upto);
-
-alter table batch add schedule text, add schedule_at timestamptz(3), add check ((schedule is null) = (schedule_at is null));
-create index batch_schedule on batch (schedule collate "C", schedule_at desc, id desc) where schedule is not null;
-create index batch_schedule_open on batch (schedule collate "C") where schedule is not null and completed_at is null;
