@@ -1,16 +1,13 @@
 // Wires bulk operations into a worker: commands go to its own actor, and reruns are made as the API makes them.
 import type { ReplayItem } from "#actor/deliveries/replays";
 import type { Mailbox } from "#actor/mailbox";
-import type { Bus } from "#bus/client";
 import { onBulk } from "#bus/notifications/bulk";
-import type { Config } from "#config";
 import type { BulkCommand } from "#domain/bulk";
 import { makePolicy } from "#domain/calls/guard";
 import type { Answer } from "#domain/command";
 import { rerunFor } from "#intake/bulk/rerun";
 import type { LargeCalls } from "#intake/large/calls";
-import type { Db } from "#store/pg/pool";
-import type { Logger } from "#telemetry/log";
+import type { Basics } from "#roles/scope";
 import { bulkLoop } from "#timers/bulk/bulk";
 
 interface Actors {
@@ -21,7 +18,7 @@ interface Actors {
   readonly large: LargeCalls;
 }
 
-export function openBulk(config: Config, db: Db, bus: Bus, actors: Actors, log: Logger): { stop(): Promise<void> } {
+export function openBulk({ config, db, bus, log }: Basics, actors: Actors): { stop(): Promise<void> } {
   const { created, large } = actors;
   const deps = { config, policy: makePolicy(config), db, commands: { notifyWork: created }, large, log };
   const work = bulkLoop({

@@ -1,14 +1,11 @@
 // Wires the circuits of receivers into a worker: what calls end in goes to the actor, what the table says to the breaker.
 import { CircuitActor } from "#actor/circuits/circuits";
-import type { Bus } from "#bus/client";
 import { onCircuits, tellCircuits } from "#bus/notifications/circuits";
-import type { Config } from "#config";
 import { gaveUp, type ProbeWish } from "#domain/calls/circuit";
 import { policyOf } from "#domain/calls/circuit-step";
 import type { ReceiverCapacity } from "#flow/receiver-capacity";
-import type { Db } from "#store/pg/pool";
+import type { Basics } from "#roles/scope";
 import { forgetCircuits, knownCircuits } from "#store/turn/circuits";
-import type { Logger } from "#telemetry/log";
 import { loop } from "#timers/loop";
 import { Breaker } from "#webhook/breaker";
 import type { Send } from "#webhook/send";
@@ -26,21 +23,18 @@ export interface Circuits {
   readonly stop: () => Promise<void>;
 }
 
+interface Parts {
+  readonly send: Send;
+  readonly callSlots: ReceiverCapacity;
+  /** Other receivers may be called now than before. */
+  readonly onGates: () => void;
+}
+
 /** Many changes in so short a time are read once. */
 const soonMs = 10;
 
-/** `onGates`: other receivers may be called now than before. With CIRCUIT_BREAKER_ENABLED=0 calls are just made. */
-export function openCircuits(
-  config: Config,
-  db: Db,
-  bus: Bus,
-  {
-    send,
-    callSlots,
-    onGates,
-  }: { readonly send: Send; readonly callSlots: ReceiverCapacity; readonly onGates: () => void },
-  log: Logger,
-): Circuits {
+/** With CIRCUIT_BREAKER_ENABLED=0 calls are just made. */
+export function openCircuits({ config, db, bus, log }: Basics, { send, callSlots, onGates }: Parts): Circuits {
   if (!config.circuitBreakerEnabled)
     return {
       ...{ send, probe: async () => new Set<string>(), giveUp() {} },

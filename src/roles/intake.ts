@@ -3,14 +3,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Counters } from "#actor/counters/counters";
 import { type ReplayItem, Replays } from "#actor/deliveries/replays";
 import type { Mailbox } from "#actor/mailbox";
-import type { Bus } from "#bus/client";
 import { type CommandSource, takeCommands } from "#bus/commands/commands";
 import { type Stored, setAsideProgress, takeProgress } from "#bus/counters/progress";
 import { takeDeadLetters } from "#bus/dead";
-import { type Config, limits } from "#config";
+import { limits } from "#config";
+import type { Basics } from "#roles/scope";
 import { keepDeadLetters } from "#store/maintenance/dead-letters";
-import type { Db } from "#store/pg/pool";
-import type { Logger } from "#telemetry/log";
 import type { ClockSkew } from "#timers/skew";
 
 /** Where commands go, whose times are corrected; and what follows: tasks with rules may start, timers are armed, deliveries are due. */
@@ -23,13 +21,7 @@ interface Follow {
 }
 
 /** What clients ask, as JetStream hands it out; taken only while Postgres answers and the mailbox is not full. */
-export function openIntake(
-  config: Config,
-  db: Db,
-  bus: Bus,
-  { mailbox, skew, signaled, armed, due }: Follow,
-  log: Logger,
-) {
+export function openIntake({ config, db, bus, log }: Basics, { mailbox, skew, signaled, armed, due }: Follow) {
   const counters = new Counters({
     ...{ db, flushMs: config.batchFlushIntervalMs, signaled, armed, log },
     deadLetter: (item, reason) => setAsideProgress(bus, item, reason, log),
@@ -65,15 +57,19 @@ export function openIntake(
     () => whenFree(() => false),
     log,
   );
+  const stop = () => {
+    stopping = true;
+    return Promise.all([commands.stop(), progress.stop(), dead.stop()]);
+  };
   return {
     commands,
     replay: (item: ReplayItem) => replays.put(item),
     idle: () => Promise.all([counters.idle(), replays.idle()]),
-    stop() {
-      stopping = true;
-      return Promise.all([commands.stop(), progress.stop(), dead.stop()]);
-    },
+    stop,
+    /** Gives back what is not settled. */
     close() {
+      // Where the worker did not open whole, it still takes.
+      if (!stopping) void stop();
       commands.flush();
       commands.close();
       progress.close();

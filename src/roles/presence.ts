@@ -1,13 +1,28 @@
-// Wires what a process needs that is no worker: to say that it is alive.
+// What a process says of itself in the table of processes; and the role that does nothing else, of a process that is no worker.
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
 import type { Config } from "#config";
-import { selfOf } from "#roles/self";
-import type { Db } from "#store/pg/pool";
-import type { Logger } from "#telemetry/log";
+import { version } from "#domain/values/version";
+import { basics, held } from "#roles/scope";
+import { type ProcessSelf, processName } from "#store/maintenance/process";
 import { lagMeter } from "#telemetry/metrics";
-import { presence } from "#timers/presence";
+import { presence as keepPresent } from "#timers/presence";
 
-export function startPresence(config: Config, db: Db, log: Logger): { stop(): Promise<void> } {
-  const lag = lagMeter();
-  const figures = () => ({ callsOpen: 0, lagMs: lag(), skewMs: 0 });
-  return presence({ db, self: selfOf(config), figures, leaseSecs: config.workerClaimTimeoutSecs, log });
-}
+export const selfOf = ({ roles }: Pick<Config, "roles">): ProcessSelf => ({
+  name: processName,
+  roles: [...roles],
+  version,
+});
+
+export const presence = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { config, log, db } = yield* basics;
+    const lag = lagMeter();
+    const figures = () => ({ callsOpen: 0, lagMs: lag(), skewMs: 0 });
+    const self = selfOf(config);
+    yield* held(
+      () => keepPresent({ db, self, figures, leaseSecs: config.workerClaimTimeoutSecs, log }),
+      (it) => it.stop(),
+    );
+  }),
+);

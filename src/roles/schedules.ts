@@ -1,14 +1,11 @@
 // Wires what makes batches at the times of schedules into a worker.
 import type { Mailbox } from "#actor/mailbox";
-import type { Bus } from "#bus/client";
 import { onSchedule } from "#bus/notifications/timers";
-import type { Config } from "#config";
 import { scheduleActor } from "#domain/actor";
 import { makePolicy } from "#domain/calls/guard";
 import type { Item } from "#domain/turn/items";
 import type { LargeCalls } from "#intake/large/calls";
-import type { Db } from "#store/pg/pool";
-import type { Logger } from "#telemetry/log";
+import type { Basics } from "#roles/scope";
 import { scheduleLoops } from "#timers/schedules/schedules";
 
 interface Parts {
@@ -18,7 +15,7 @@ interface Parts {
   readonly created: (firstDelayMs: number | undefined) => void;
 }
 
-export function openSchedules(config: Config, db: Db, bus: Bus, { mailbox, large, created }: Parts, log: Logger) {
+export function openSchedules({ config, db, bus, log }: Basics, { mailbox, large, created }: Parts) {
   const loops = scheduleLoops({
     ...{ config, db, log, large, created, policy: makePolicy(config), sweepMs: config.workerLoopIntervalMs },
     stop: (batch, schedule) => mailbox.put(stopFor(batch, schedule)),

@@ -4,9 +4,7 @@ import type { Bus } from "#bus/client";
 import { appliedUntil } from "#bus/counters/applied";
 import { onTimerArmed } from "#bus/notifications/timers";
 import { unsettled } from "#bus/unsettled";
-import type { Config } from "#config";
-import type { Db } from "#store/pg/pool";
-import type { Logger } from "#telemetry/log";
+import type { Basics } from "#roles/scope";
 import { DueTimers } from "#timers/due/due";
 import { loop } from "#timers/loop";
 import { eventPartitions } from "#timers/partitions";
@@ -22,7 +20,7 @@ interface Timing {
   readonly look: () => void;
 }
 
-export function openTimers(config: Config, db: Db, bus: Bus, { mailbox, skew, look }: Timing, log: Logger) {
+export function openTimers({ config, db, bus, log }: Basics, { mailbox, skew, look }: Timing) {
   const applied = async () => {
     const until = skew.isKnown ? await appliedUntil(bus) : null;
     return until && new Date(skew.toPostgresMs(until.getTime()));
@@ -50,7 +48,7 @@ export function openTimers(config: Config, db: Db, bus: Bus, { mailbox, skew, lo
     armed: (at: Date) => due.armed(at),
     async stop() {
       unlisten();
-      await Promise.all([due, sweep, rules, stalled, forget, old, days, skew].map((timer) => timer?.stop()));
+      await Promise.all([due, sweep, rules, stalled, forget, old, days].map((timer) => timer?.stop()));
     },
   };
 }
