@@ -10,6 +10,8 @@ const configFault = 78;
 
 const program = (config: Config) => {
   const log = makeLogger(config, "baton");
+  // From here on, so that one that comes while the roles are opened finds them drained.
+  const stop = stopSignal();
   log.info({ settings: describeConfig(config) }, "starting");
   const onForeign = ({ message }: Error) => {
     log.fatal(message);
@@ -18,7 +20,7 @@ const program = (config: Config) => {
   return Effect.gen(function* () {
     const { url } = yield* Http;
     log.info({ url, roles: [...config.roles] }, "serving");
-    const signal = yield* stopSignal;
+    const signal = yield* Effect.promise(() => stop);
     log.info({ signal }, "stopping");
     setTimeout(() => process.exit(1), config.shutdownTimeoutSecs * 1000).unref();
   }).pipe(
@@ -28,9 +30,10 @@ const program = (config: Config) => {
   );
 };
 
-const stopSignal = Effect.callback<string>((resume) => {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resume(Effect.succeed(signal)));
-});
+const stopSignal = () =>
+  new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
+  });
 
 try {
   await Effect.runPromise(program(loadConfig(process.env)));
