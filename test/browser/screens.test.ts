@@ -1,16 +1,13 @@
 // Every screen, in both themes and on a phone: axe finds nothing serious, nothing is blocked by the policy, nothing is wider than
 // the window; and the first screen costs less than its budget.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
-import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { until } from "#test/until";
 import { examples } from "../../src/web/screens/playground/examples.ts";
+import { seriousFaults } from "./axe.ts";
 import { startStage } from "./stage.ts";
 
 const stage = startStage();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ids = { batch: "", task: "", gate: "", bulk: "" };
 
 beforeAll(async () => {
@@ -51,23 +48,6 @@ const screens: readonly (readonly [name: string, path: () => string, shown: stri
   ["dead letters", () => "/dead-letters", "text=No dead letters"],
   ["playground", () => "/playground", "text=9 tasks on 5 levels"],
 ];
-
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe;
-    return (await run.run()).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
 
 /** The tables of which a part is out of sight in a window of 1,280 pixels. */
 const tooWide = () =>
