@@ -82,6 +82,22 @@ it("has the open tab in sight on a phone", async () => {
   });
 });
 
+it("shows the events of a batch on a phone with nothing of a row out of sight", async () => {
+  const page = await stage.open(`/batches/${ids.batch}/events`, { phone: true });
+  const failed = page.getByRole("option", { name: /unit-tests.*Failure.*HTTP 404/ });
+  await failed.waitFor();
+  const cut = await failed.evaluate((row) => {
+    const { right, bottom } = row.getBoundingClientRect();
+    const cells = [...row.children].map((cell) => cell.getBoundingClientRect());
+    return right > innerWidth || cells.some((cell) => cell.right > right || cell.bottom > bottom || cell.width < 40);
+  });
+  expect(cut).toBe(false);
+  // The name of the task can be read, and a row is one line again when the phone is turned.
+  expect(await failed.evaluate((row) => row.children[0]?.getBoundingClientRect().width ?? 0)).toBeGreaterThan(180);
+  await page.setViewportSize({ width: 844, height: 390 });
+  await until(async () => (await failed.boundingBox())?.height === 32, 5_000, "a row is one line on a wide screen");
+});
+
 it("loads less than 250 KB of compressed script for the first screen", async () => {
   const page = await stage.open("/");
   await page.locator("text=Batches that failed").waitFor();
