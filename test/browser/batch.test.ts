@@ -68,6 +68,20 @@ it("shows the critical path, groups by kind and level, and hides what succeeded"
   await page.waitForURL(/hide=success/);
 });
 
+it("tells in a timeline what is ready from what was put back", async () => {
+  const params = { url: "http://127.0.0.1:1/", verb: "Post" };
+  const matcher = { kind: "gate", status: "Running", fields: [] };
+  const rules = [{ type: "Concurrency", max_concurrency: 1, matcher }];
+  const gate = (id: string) => ({ id, name: id, kind: "gate", on_start: { kind: "Wait" }, rules });
+  const call = { id: "call", name: "call", kind: "call", on_start: { kind: "Webhook", params } };
+  const id = await post({ tasks: [call, gate("open"), gate("held")] });
+  const page = await stage.open(`/batches/${id}/timeline`);
+  await page.locator("#row-0 .track i[title^='Pending, put back']").waitFor();
+  await page.locator("#row-2 .track i[title^='Pending']").waitFor();
+  expect(await page.locator("#row-2 .track i[title*='put back']").count()).toBe(0);
+  await page.getByText("ready: held by a rule or a time, or not claimed yet").waitFor();
+});
+
 it("draws a timeline of 10,000 tasks, rows in sight only, and comes nearer by keys", async () => {
   const tasks = Array.from({ length: 10_000 }, (_, i) => ({ id: `${i}`, name: `task ${i}`, kind: "many" }));
   const id = await post({ scope: "long", tasks });

@@ -47,6 +47,48 @@ it("selects 5,000 tasks by a filter and cancels them, with a preview, a reason a
   await page.getByRole("link", { name: "Cancel tasks" }).waitFor();
 }, 90_000);
 
+it("stops a bulk operation that runs: what was done stays, and the page says how much that was", async () => {
+  const tasks = Array.from({ length: 5_000 }, (_, i) => ({ id: `${i}`, name: `task ${i}`, kind: "bulk.stopped" }));
+  const id = await post({ paused: true, tasks });
+  const { sql } = stage.cluster;
+  const [middle] = await sql`select id from task where batch_id = ${id} order by id offset 2500 limit 1`;
+  // Whoever asks for this one waits, so that the operation is under way for as long as the test wants.
+  const lock = await sql.reserve();
+  try {
+    await lock`begin`;
+    await lock`select 1 from task where id = ${middle?.id} for update`;
+    const page = await stage.open("/tasks?kind=bulk.stopped&sel=all");
+    await page.getByRole("button", { name: "Cancel all…" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel 5,000 tasks" }).click();
+    await page.getByRole("region", { name: "What is selected" }).getByRole("link", { name: "Open" }).click();
+    await page.getByRole("heading", { name: "Cancel tasks" }).waitFor();
+    await page.getByRole("img", { name: /^[1-9][\d,]* taken, 0 skipped, 0 failed of 5,000$/ }).waitFor();
+    await page.locator(".state.big", { hasText: "Running" }).waitFor();
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    const asked = page.waitForRequest((request) => request.method() === "DELETE");
+    await page.getByRole("dialog").getByRole("button", { name: "Stop it" }).click();
+    // The portion that is under way is finished first.
+    await asked;
+    await lock`commit`;
+
+    await page.locator(".state.big", { hasText: "Stopped" }).waitFor();
+    expect(await page.getByRole("button", { name: "Stop", exact: true }).count()).toBe(0);
+    const bulk = (await stage.cluster.call("GET", page.url().replace(/.*\/bulk/, "/bulk"))).body;
+    expect(bulk).toMatchObject({ state: "stopped", matched: 5_000, skipped: 0, failed: 0 });
+    expect(bulk.done).toBeGreaterThan(0);
+    expect(bulk.done).toBeLessThan(5_000);
+    const done = bulk.done.toLocaleString("en");
+    await page.getByRole("img", { name: `${done} taken, 0 skipped, 0 failed of 5,000` }).waitFor();
+    const { body } = await stage.cluster.call("GET", `/batch/${id}`);
+    expect(body.status_counts).toMatchObject({ canceled: bulk.done, paused: 5_000 - bulk.done });
+    await page.getByRole("link", { name: "Bulk", exact: true }).last().click();
+    await page.getByRole("row", { name: /bulk\.stopped Stopped/ }).waitFor();
+  } finally {
+    await lock`rollback`;
+    lock.release();
+  }
+}, 90_000);
+
 it("pauses all batches that match, and asks for a filter before it offers anything", async () => {
   const task = { id: "a", name: "a", kind: "k", delay_secs: 3_600 };
   const first = await post({ scope: "hold", tasks: [task] });

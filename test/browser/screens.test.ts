@@ -1,16 +1,13 @@
 // Every screen, in both themes and on a phone: axe finds nothing serious, nothing is blocked by the policy, nothing is wider than
 // the window; and the first screen costs less than its budget.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
-import type { Page } from "playwright-core";
 import { beforeAll, expect, it } from "vitest";
 import { until } from "#test/until";
 import { examples } from "../../src/web/screens/playground/examples.ts";
+import { seriousFaults } from "./axe.ts";
 import { startStage } from "./stage.ts";
 
 const stage = startStage();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ids = { batch: "", task: "", gate: "", bulk: "" };
 
 beforeAll(async () => {
@@ -52,23 +49,6 @@ const screens: readonly (readonly [name: string, path: () => string, shown: stri
   ["playground", () => "/playground", "text=9 tasks on 5 levels"],
 ];
 
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe;
-    return (await run.run()).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
 /** The tables of which a part is out of sight in a window of 1,280 pixels. */
 const tooWide = () =>
   [...document.querySelectorAll("table")]
@@ -100,6 +80,22 @@ it("has the open tab in sight on a phone", async () => {
     const box = await tab.boundingBox();
     return box !== null && box.x >= 0 && box.x + box.width <= 390;
   });
+});
+
+it("shows the events of a batch on a phone with nothing of a row out of sight", async () => {
+  const page = await stage.open(`/batches/${ids.batch}/events`, { phone: true });
+  const failed = page.getByRole("option", { name: /unit-tests.*Failure.*HTTP 404/ });
+  await failed.waitFor();
+  const cut = await failed.evaluate((row) => {
+    const { right, bottom } = row.getBoundingClientRect();
+    const cells = [...row.children].map((cell) => cell.getBoundingClientRect());
+    return right > innerWidth || cells.some((cell) => cell.right > right || cell.bottom > bottom || cell.width < 40);
+  });
+  expect(cut).toBe(false);
+  // The name of the task can be read, and a row is one line again when the phone is turned.
+  expect(await failed.evaluate((row) => row.children[0]?.getBoundingClientRect().width ?? 0)).toBeGreaterThan(180);
+  await page.setViewportSize({ width: 844, height: 390 });
+  await until(async () => (await failed.boundingBox())?.height === 32, 5_000, "a row is one line on a wide screen");
 });
 
 it("loads less than 250 KB of compressed script for the first screen", async () => {

@@ -11,9 +11,13 @@ import { stateIndex } from "./states.ts";
 export interface Moments {
   readonly at: number[];
   readonly state: number[];
+  /** Whether it is Pending again because its start could not be sent, or was asked for later. */
+  readonly isPutBack: boolean[];
   /** The state before the first of them. */
   readonly first: number;
 }
+
+const putBacks: ReadonlySet<string> = new Set(["start_unsent", "start_deferred"]);
 
 export class History {
   readonly #moments: (Moments | undefined)[] = [];
@@ -28,9 +32,10 @@ export class History {
       const place = store.place(event.task_id);
       this.#last = Math.max(this.#last, event.id);
       if (place < 0 || event.from === event.to) continue;
-      this.#moments[place] ??= { at: [], state: [], first: stateIndex(event.from) };
+      this.#moments[place] ??= { at: [], state: [], isPutBack: [], first: stateIndex(event.from) };
       this.#moments[place]?.at.push(Date.parse(event.at));
       this.#moments[place]?.state.push(stateIndex(event.to));
+      this.#moments[place]?.isPutBack.push(event.to === "Pending" && putBacks.has(event.event));
     }
     store.noteTimes(fresh);
   }

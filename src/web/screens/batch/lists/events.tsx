@@ -1,7 +1,7 @@
 // What happened in a batch, from its beginning and then as it goes on. The stream itself is read: it begins with the first event.
 
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Batch, TaskEvent } from "../../../../sdk/client.ts";
 import type { BatchStore } from "../../../data/batch-store.ts";
 import { numberText, shortId } from "../../../data/format.ts";
@@ -12,6 +12,17 @@ import { Time } from "../../../parts/time.tsx";
 import { Rows } from "./rows.tsx";
 
 const columns = "130px minmax(110px, 1fr) minmax(150px, 220px) minmax(100px, 1fr) minmax(90px, 170px)";
+/** On a phone: the task and its state, and under them why and when. */
+const narrowColumns = "minmax(0, 1fr) auto";
+const narrow = matchMedia("(max-width: 700px)");
+const useNarrow = () =>
+  useSyncExternalStore(
+    (changed) => {
+      narrow.addEventListener("change", changed);
+      return () => narrow.removeEventListener("change", changed);
+    },
+    () => narrow.matches,
+  );
 const bundleMs = 150;
 
 /** Steps on the way, which nobody looks for in a long list. */
@@ -46,6 +57,8 @@ export function Events({ batch, store }: { readonly batch: Batch; readonly store
   const { events, error } = useEvents(batch.batch_id);
   const navigate = useNavigate();
   const open = (id: string) => void navigate({ to: "/tasks/$id/{-$tab}", params: { id, tab: undefined } });
+  const isNarrow = useNarrow();
+  const Cells = isNarrow ? NarrowCells : EventCells;
   const [isCompact, setCompact] = useState(true);
   const [selected, setSelected] = useState(-1);
   const places = useMemo(
@@ -78,33 +91,59 @@ export function Events({ batch, store }: { readonly batch: Batch; readonly store
         <Rows
           label="Events"
           places={places}
-          columns={columns}
+          columns={isNarrow ? narrowColumns : columns}
+          lines={isNarrow ? 2 : 1}
           selected={selected}
           onSelect={setSelected}
           onOpen={(at) => open(events[at]!.task_id)}
-          row={(at) => <EventCells event={events[at]!} name={nameOf.current(events[at]!.task_id)} />}
+          row={(at) => <Cells event={events[at]!} name={nameOf.current(events[at]!.task_id)} />}
         />
       )}
     </section>
   );
 }
 
-function EventCells({ event, name }: { readonly event: TaskEvent; readonly name: string }) {
-  const { at, from, to, event: what, reason, actor } = event;
+interface CellsProps {
+  readonly event: TaskEvent;
+  readonly name: string;
+}
+
+function EventCells({ event, name }: CellsProps) {
   return (
     <>
       <span className="soft">
-        <Time at={at} />
+        <Time at={event.at} />
       </span>
       <span className="cut strong">{name}</span>
-      <span className="row" style={{ gap: 6 }} title={`${from} to ${to}`}>
-        <Shape state={to} />
-        {from === to ? `${what.replaceAll("_", " ")}, refused` : to}
+      <Came event={event} />
+      <span className="cut soft" title={whyOf(event)}>
+        {whyOf(event)}
       </span>
-      <span className="cut soft" title={reason ?? what}>
-        {reason ?? what.replaceAll("_", " ")}
-      </span>
-      <code className="cut faint">{actor}</code>
+      <code className="cut faint">{event.actor}</code>
     </>
   );
 }
+
+function NarrowCells({ event, name }: CellsProps) {
+  return (
+    <>
+      <span className="cut strong">{name}</span>
+      <Came event={event} />
+      <span className="cut soft">
+        {whyOf(event)} <code className="faint">{event.actor}</code>
+      </span>
+      <span className="soft right">
+        <Time at={event.at} />
+      </span>
+    </>
+  );
+}
+
+const Came = ({ event: { from, to, event } }: Pick<CellsProps, "event">) => (
+  <span className="row" style={{ gap: 6 }} title={`${from} to ${to}`}>
+    <Shape state={to} />
+    {from === to ? `${event.replaceAll("_", " ")}, refused` : to}
+  </span>
+);
+
+const whyOf = ({ reason, event }: TaskEvent): string => reason ?? event.replaceAll("_", " ");

@@ -8,6 +8,8 @@ interface Props {
   readonly places: readonly number[];
   /** Of `grid-template-columns`. */
   readonly columns: string;
+  /** How many lines of text a row has: its cells flow into the next one when the columns are full. */
+  readonly lines?: 1 | 2;
   readonly selected: number;
   readonly onSelect: (place: number) => void;
   readonly onOpen: (place: number) => void;
@@ -16,14 +18,17 @@ interface Props {
   readonly keys?: Readonly<Record<string, () => void>>;
 }
 
-const rowHeight = 32;
+const heights = { 1: 32, 2: 56 } as const;
 
-export function Rows({ label, places, columns, selected, onSelect, onOpen, row, keys = {} }: Props) {
+export function Rows({ label, places, columns, lines = 1, selected, onSelect, onOpen, row, keys = {} }: Props) {
+  const rowHeight = heights[lines];
   const frame = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     ...{ count: places.length, overscan: 12, estimateSize: () => rowHeight },
     getScrollElement: () => frame.current,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: places of rows are kept until this is called, also where the height changes.
+  useEffect(() => virtual.measure(), [rowHeight, virtual]);
   const at = places.indexOf(selected);
   useEffect(() => {
     if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
@@ -79,7 +84,7 @@ export function Rows({ label, places, columns, selected, onSelect, onOpen, row, 
               aria-selected={place === selected}
               aria-posinset={index + 1}
               aria-setsize={places.length}
-              style={{ transform: `translateY(${start}px)`, gridTemplateColumns: columns }}
+              style={{ transform: `translateY(${start}px)`, height: rowHeight, gridTemplateColumns: columns }}
               onClick={() => onSelect(place)}
               onDoubleClick={() => onOpen(place)}
             >

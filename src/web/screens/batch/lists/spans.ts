@@ -4,7 +4,10 @@ import type { Moments } from "../../../data/history.ts";
 import { isFinal, stateIndex } from "../../../data/states.ts";
 
 export interface Span {
+  /** The state whose look it has. */
   readonly state: number;
+  /** What it was, where that is not its state alone. */
+  readonly words?: string;
   readonly from: number;
   readonly to: number;
 }
@@ -17,21 +20,23 @@ interface Known {
   readonly ended: number;
 }
 
-const [waiting, running] = [stateIndex("Waiting"), stateIndex("Running")];
+const [waiting, running, retrying] = [stateIndex("Waiting"), stateIndex("Running"), stateIndex("Retrying")];
+/** Events do not say whether a rule or a time held a task that was ready, but that it was put back they do. */
+const putBack = { state: retrying, words: "Pending, put back" };
 
 /** `now`: where what goes on ends. */
 export function spansOf(moments: Moments | undefined, known: Known, now: number): Span[] {
   if (moments === undefined) return fewSpans(known, now);
   const spans: Span[] = [];
-  const put = (state: number, from: number, to: number) => {
-    if (to > from && !isFinal(state)) spans.push({ state, from, to });
+  let [state, from, isPutBack] = [moments.first, known.created, false];
+  const put = (to: number) => {
+    if (to > from && !isFinal(state)) spans.push({ ...(isPutBack ? putBack : { state }), from, to });
   };
-  let [state, from] = [moments.first, known.created];
   for (const [i, at] of moments.at.entries()) {
-    put(state, from, at);
-    [state, from] = [moments.state[i] ?? state, at];
+    put(at);
+    [state, from, isPutBack] = [moments.state[i] ?? state, at, moments.isPutBack[i] ?? false];
   }
-  put(state, from, now);
+  put(now);
   return spans;
 }
 
@@ -39,8 +44,12 @@ function fewSpans({ state, created, started, ended }: Known, now: number): Span[
   const waitedTo = started || ended || now;
   return [
     ...(waitedTo > created
-      ? [{ state: isFinal(state) || started > 0 ? waiting : state, from: created, to: waitedTo }]
+      ? [
+          isFinal(state) || started > 0
+            ? { state: waiting, words: "Before its start", from: created, to: waitedTo }
+            : { state, from: created, to: waitedTo },
+        ]
       : []),
-    ...(started > 0 ? [{ state: running, from: started, to: ended || now }] : []),
+    ...(started > 0 ? [{ state: running, words: "From its start on", from: started, to: ended || now }] : []),
   ];
 }

@@ -1,4 +1,4 @@
-// When each task waited for parents, could not start, was started, ran and backed off, in one bar. The axis is the time of the batch,
+// When each task waited for parents, was ready, was started, ran and waited to be tried again, in one bar. The axis is the time of the batch,
 // or the part of it that one has come nearer to; rows in sight only are drawn.
 import { getRouteApi } from "@tanstack/react-router";
 import { Expand, Minus, Plus } from "lucide-react";
@@ -64,7 +64,9 @@ export function Timeline({ batch, store, ask }: TabProps) {
         )}
         <div className="legend">
           <Legend />
-          {state === "dropped" && <span>The beginning of its events was deleted: there only the parts are known.</span>}
+          {state === "dropped" && (
+            <span>The beginning of its events was deleted: what is known is when each task started.</span>
+          )}
           <span className="grow" />
           <ZoomButtons zoom={zoom} put={put} />
         </div>
@@ -139,13 +141,15 @@ function ZoomButtons({ zoom, put }: { readonly zoom: Zoom; readonly put: Put }) 
 /** How a part of the bar is drawn: dashed where only time passes. */
 const looks: readonly (readonly [state: (typeof states)[number], words: string, isDashed: boolean])[] = [
   ["Waiting", "waits for parents", true],
-  ["Pending", "ready, held by a rule or a time", true],
+  ["Pending", "ready: held by a rule or a time, or not claimed yet", true],
   ["Paused", "paused", true],
-  ["Claimed", "starts", false],
-  ["Retrying", "backs off", true],
+  ["Claimed", "claimed: its start call is made", false],
+  ["Retrying", "waits to be tried again: an attempt failed, or its start was put back", true],
   ["Running", "runs", false],
-  ["Success", "ran, succeeded", false],
-  ["Failure", "ran, failed", false],
+  ["Success", "its last work: succeeded", false],
+  ["Failure", "failed", false],
+  ["Canceled", "canceled", false],
+  ["Skipped", "skipped", false],
 ];
 const dashed = new Set(looks.filter(([, , isDashed]) => isDashed).map(([state]) => stateIndex(state)));
 const works = new Set([stateIndex("Claimed"), stateIndex("Running")]);
@@ -213,7 +217,7 @@ function Cells({ store, at, shown, begin, end, history }: CellsProps) {
           <i
             key={`${span.state} ${span.from}`}
             className={dashed.has(span.state) ? "dash" : ""}
-            title={`${states[span.state]} ${durationText(span.to - span.from)}`}
+            title={`${span.words ?? states[span.state]} ${durationText(span.to - span.from)}`}
             style={
               {
                 "--c": colourOf(span === last ? state : states[span.state]!),
