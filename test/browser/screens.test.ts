@@ -73,7 +73,15 @@ it.each(screens)("%s is sound in both themes and on a phone", async (_name, path
 it("has the open tab in sight on a phone", async () => {
   const page = await stage.open("/");
   await page.setViewportSize({ width: 390, height: 844 });
+  // Who asks is known only once the other tabs are there, and so is the tab of the definition.
+  const { promise: others, resolve: known } = Promise.withResolvers<void>();
+  await page.route("**/whoami", async (call) => {
+    await others;
+    await call.continue();
+  });
   await page.goto(new URL(`/view/batches/${ids.batch}/definition`, page.url()).href);
+  await page.locator("nav.tabs").getByText("Deliveries").waitFor();
+  known();
   const tab = page.locator('nav.tabs [aria-current="page"]');
   await tab.waitFor();
   await until(async () => {
