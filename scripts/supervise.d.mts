@@ -1,4 +1,4 @@
-// For tests.
+// Owns the types of what TypeScript callers take of supervise.mjs.
 export function startProcess(options: {
   readonly name: string;
   readonly entry: string;

@@ -83,8 +83,8 @@ export function ofPostgres(look: PostgresLook, nowMs: number): Finding[] {
 
 function ofSchema(missing: PostgresLook["missing"]): Finding {
   if (missing === null) {
-    const mend = "Give Baton a database of its own: it has a table task that is not Baton's";
-    return check("schema", "", { isWrong: true, says: "of another program", mend });
+    const says = "of another program, or of a Baton before its first release";
+    return check("schema", "", { isWrong: true, says, mend: "Give Baton a new database of its own" });
   }
   const mend = "baton migrate applies them, and so does the start of baton serve";
   return check(

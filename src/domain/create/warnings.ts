@@ -1,9 +1,11 @@
 // What is sound and surely not meant: the caller hears of it beside the answer. Pure.
 
 import { quoted } from "#domain/faults";
+import { holdsSlots, isFinal } from "#domain/row";
 import type { Rule } from "#domain/rules/rule";
 import type { NewBatch } from "#domain/schema/batch";
 import type { RulesPatch } from "#domain/schema/rules";
+import { taskStates } from "#domain/state";
 import { didYouMean } from "#domain/values/nearest";
 
 /**
@@ -34,6 +36,10 @@ export function warningsOf(
   }
   return [...found.values()].map(({ at, text, tasks }) => `${at}: ${text}${more(tasks - 1)}`);
 }
+
+/** Whether rules may still hold up a task that an answer says is in this state. */
+export const isBeforeStart = (state: string | undefined): boolean =>
+  taskStates.some((one) => one === state && !isFinal(one) && !holdsSlots({ status: one, inDoubt: false }));
 
 /** The same of metadata that a task with these rules gets. */
 export const metadataWarnings = (metadata: Metadata, rules: readonly Rule[]): string[] =>

@@ -4,8 +4,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { reasonIn } from "#domain/actor";
 import type { ClientCommand, Fields, Override, TaskVerb } from "#domain/command";
-import { metadataWarnings } from "#domain/create/warnings";
-import type { TaskState } from "#domain/state";
+import { isBeforeStart, metadataWarnings } from "#domain/create/warnings";
 import { uuidv7 } from "#domain/values/uuid";
 import { operations } from "#http/operations/table";
 import { type Deps, route, send } from "#http/route";
@@ -24,7 +23,7 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
     const answer = await commands.ask(commandOf(call, verb, { fields }));
     const said = replyTo(answer, "task");
     const { metadata } = fields;
-    if (said.status >= 300 || metadata === undefined || !waits.has(answer.state)) return send(out, said);
+    if (said.status >= 300 || metadata === undefined || !isBeforeStart(answer.state)) return send(out, said);
     return send(out, { ...said, headers: { ...said.headers, ...warned(await warningsOf(call.id, metadata)) } });
   });
 
@@ -51,9 +50,6 @@ export function reportRoutes(app: FastifyInstance, deps: Deps): void {
     route(app, operation, async (call, out) => send(out, replyTo(await commands.ask(commandOf(call, verb)), "task")));
   }
 }
-
-/** The states of tasks that rules may still hold up. */
-const waits = new Set<string | undefined>(["Waiting", "Pending", "Retrying", "Paused"] satisfies TaskState[]);
 
 /** What comes first is for operators to say, not for the service that does the work. */
 const notByHandle = refusal("forbidden", "A signed handle may not change the priority");

@@ -46,14 +46,14 @@ export async function migrate(db: Db): Promise<string[]> {
   }, migrationTimeoutMs);
 }
 
-/** The names of the migrations that are still to be applied; null: the database is not Baton's. */
+/** The names of the migrations that are still to be applied; null: the database is another program's, or a Baton's before its first release. */
 export async function missingMigrations(sql: Sql): Promise<string[] | null> {
   if (await isForeign(sql)) return null;
   const names = await namesOfAll();
   const [found] = await sql<{ there: boolean }[]>`select to_regclass('public.migration') is not null as there`;
   if (!found?.there) return names;
   const done = new Set((await sql<{ name: string }[]>`select name from migration`).map((row) => row.name));
-  return names.filter((name) => !done.has(name));
+  return strayOf(names, done) === undefined ? names.filter((name) => !done.has(name)) : null;
 }
 
 /**

@@ -72,7 +72,8 @@ export class BatchStore {
       end: () => {
         if (this.#since !== since) return;
         this.#since = null;
-        this.hasGrown ||= since.some(({ task_id }) => this.place(task_id) < 0);
+        // Nothing was filled, where the question failed: then nothing is known to be new.
+        if (this.ids.length > 0) this.hasGrown ||= since.some(({ task_id }) => this.place(task_id) < 0);
       },
     };
   }
@@ -96,7 +97,7 @@ export class BatchStore {
   }
 
   apply(events: readonly TaskEvent[]): void {
-    this.#since?.push(...events);
+    for (const event of events) this.#since?.push(event);
     const isUnknown = this.#applyAll(events);
     // While it is being filled, and before, tasks are unknown that are not new.
     if (isUnknown && this.#since === null && this.ids.length > 0) this.hasGrown = true;

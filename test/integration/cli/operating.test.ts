@@ -70,13 +70,25 @@ it("sees a schema that is not there yet, applies the migrations once, and needs 
   expect(await json("migrate")).toEqual({ applied: [] });
 });
 
+it("says of a database that was made before the migrations were folded that a new one is needed", async () => {
+  const url = await freshDatabase();
+  const sql = postgres(url, { max: 1 });
+  await sql`create table migration (name text primary key, at timestamptz not null default now())`;
+  await sql`insert into migration (name) values ('0001_house.sql')`;
+  await sql.end();
+  stub({ DATABASE_URL: url });
+  expect((await baton("doctor")).out).toMatch(/^wrong +schema +.* or of a Baton before its first release$/m);
+});
+
 it("does not touch the database of another program, and says what to try without one", async () => {
   const url = await freshDatabase();
   const sql = postgres(url, { max: 1 });
   await sql`create table task (id int)`;
   await sql.end();
   stub({ DATABASE_URL: url });
-  expect((await baton("doctor")).out).toMatch(/^wrong +schema +of another program$/m);
+  expect((await baton("doctor")).out).toMatch(
+    /^wrong +schema +of another program, or of a Baton before its first release$/m,
+  );
   expect(await baton("migrate")).toMatchObject({
     code: 2,
     error: expect.stringContaining("give Baton one of its own"),

@@ -10,6 +10,7 @@ import { migrate } from "#store/maintenance/migrate";
 import { openDb } from "#store/pg/pool";
 import { makeLogger } from "#telemetry/log";
 import { freshDatabase } from "#test/services";
+import { noActor, noNextEvent } from "./stubs.ts";
 
 const noConsole = loadConsole(import.meta.dirname);
 const noSite = loadSite(import.meta.dirname);
@@ -23,26 +24,15 @@ export async function openApi(env: Record<string, string> = {}, does: Partial<Co
   const db = openDb(config, log);
   await migrate(db);
   let rings = 0;
-  const unused = () => Promise.reject(new Error("no actor in this test"));
-  const commands = {
-    up: true,
-    notifyWork: () => void rings++,
-    notifyBulk: () => void rings++,
-    notifySchedule: () => {},
-    ask: unused,
-    progress: unused,
-    counted: unused,
-    resend: unused,
-    ...does,
-  };
+  const ring = () => void rings++;
+  const commands = { ...noActor, notifyWork: ring, notifyBulk: ring, ...does };
   const large = new LargeCalls({ config, db, commands, log });
-  const nextEvent = async () => null;
   const deps = {
     config,
     policy: makePolicy(config),
     db,
     commands,
-    nextEvent,
+    nextEvent: noNextEvent,
     large,
     console: noConsole,
     site: noSite,

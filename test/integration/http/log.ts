@@ -15,6 +15,7 @@ import { makeLogger } from "#telemetry/log";
 import { strict } from "#test/policy";
 import { type Heard, hear } from "#test/sse";
 import { until } from "#test/until";
+import { noActor, noNextEvent } from "./stubs.ts";
 
 const noConsole = loadConsole(import.meta.dirname);
 const noSite = loadSite(import.meta.dirname);
@@ -32,30 +33,19 @@ export async function listen(
   databaseUrl: string,
   env: Record<string, string> = {},
   port = 0,
-  nextEvent: NextEvent = async () => null,
+  nextEvent: NextEvent = noNextEvent,
 ): Promise<Api> {
   const required = { DATABASE_URL: databaseUrl, NATS_URL: "nats://localhost", HOST_URL: "http://localhost:8085" };
   const config = loadConfig({ ...required, LOG_LEVEL: "silent", POOL_MAX_SIZE: "4", POOL_TIMEOUT_SECS: "1", ...env });
   const log = makeLogger(config, "test");
   const db = openDb(config, log);
   await migrate(db);
-  const unused = () => Promise.reject(new Error("no actor in this test"));
-  const commands = {
-    up: true,
-    notifyWork: () => {},
-    notifyBulk: () => {},
-    notifySchedule: () => {},
-    ask: unused,
-    progress: unused,
-    counted: unused,
-    resend: unused,
-  };
-  const large = new LargeCalls({ config, db, commands, log });
+  const large = new LargeCalls({ config, db, commands: noActor, log });
   const app = await makeServer({
     config,
     policy: strict,
     db,
-    commands,
+    commands: noActor,
     nextEvent,
     large,
     console: noConsole,

@@ -34,7 +34,13 @@ it.each([
   ],
   [{ connections: { used: 95, max: 100 } }, "connections", "warning", "95 of 100 used", /max_connections/],
   [{ missing: ["0001.sql"] }, "schema", "warning", "not applied: 0001.sql", /baton migrate/],
-  [{ missing: null }, "schema", "wrong", "of another program", /database of its own/],
+  [
+    { missing: null },
+    "schema",
+    "wrong",
+    "of another program, or of a Baton before its first release",
+    /new database of its own/,
+  ],
   [{ at: new Date(now + 9_000) }, "clock of Postgres", "warning", "9 s ahead of this machine's", /NTP/],
 ])("says what is wrong with Postgres and how to mend it: %j", (change, what, state, says, mend) => {
   const wrong = ofPostgres({ ...postgres, ...change } as typeof postgres, now).filter((one) => one.state !== "ok");

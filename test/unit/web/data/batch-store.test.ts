@@ -51,6 +51,14 @@ it("knows after its filling that tasks were added meanwhile", () => {
   expect(store.hasGrown).toBe(true);
 });
 
+it("asks for nothing new because its filling failed", () => {
+  const store = new BatchStore();
+  const filling = store.beginFilling();
+  store.apply([event("a", "Pending", "Claimed")]);
+  filling.end();
+  expect(store.hasGrown).toBe(false);
+});
+
 it("takes no answers of a filling that another one has followed", () => {
   const store = new BatchStore();
   const [old, next] = [store.beginFilling(), store.beginFilling()];
