@@ -11,6 +11,8 @@ await buildOnce({
 });
 
 async function bundle(outDir) {
+  // Whoever asks for the build: with another one, as tests have it, React would be in its development form, and would be kept so.
+  process.env.NODE_ENV = "production";
   const { build } = await import("vite");
   await build({
     configFile: false,
