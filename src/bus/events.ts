@@ -1,8 +1,9 @@
-// Publishes transitions to the stream BATON_EVENTS, as CloudEvents. Many go as one atomic batch, which costs the server one write to
-// its disk; one by one the same events take about ten times as long. The event's id makes a repetition harmless.
-import { type MsgHdrs, headers as newHeaders } from "@nats-io/transport-node";
+// Publishes transitions to the stream BATON_EVENTS, as CloudEvents. Each message says after which one it is to be stored, and only the
+// last one of a page is answered: where one was lost on the way, the server stores none of those after it, and the last one's answer
+// is a refusal. So the stream has no gap and no event twice, and whoever publishes beside another is refused as well.
+import { type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
-import { headers, subjects } from "#bus/subjects";
+import { headers, streams, subjects } from "#bus/subjects";
 import { limits } from "#config";
 import type { TaskEventRow } from "#domain/row";
 
@@ -12,56 +13,129 @@ export type PublishedEvent = Omit<TaskEventRow, "from" | "to"> & {
   readonly to: string;
 };
 
-export interface EventStream {
-  readonly up: boolean;
-  /** Resolves when JetStream has stored all of these, in this order; they are 1,000 at most. */
-  publish(events: readonly PublishedEvent[]): Promise<void>;
+/** An event that the stream holds. */
+export interface KeptEvent {
+  readonly id: number;
+  readonly task_id: string;
+  readonly at: Date;
 }
 
-/** An event as it is sent. The headers are made for each sending, because the client adds its own to them. */
-interface Message {
-  readonly subject: string;
-  readonly text: string;
-  readonly headers: () => MsgHdrs;
+export interface EventStream {
+  readonly up: boolean;
+  /** Whether the end of the stream is known; not after a lost connection, or a refusal: then ask for the newest event. */
+  readonly knowsEnd: boolean;
+  /**
+   * The newest event that the stream holds, after which the next is published; null: none, or something else is there. A single
+   * server that died has lost the newest ones (docs/decisions/0011).
+   */
+  newest(): Promise<KeptEvent | null>;
+  /** Resolves when JetStream has stored all of these, in this order, after what it held before. */
+  publish(events: readonly PublishedEvent[]): Promise<void>;
 }
 
 /** `source`: the CloudEvents attribute, which names this Baton. */
 export function openEventStream(bus: Bus, source: string): EventStream {
-  const timeout = limits.publishTimeoutMs;
-  const one = ({ subject, text, headers }: Message) => bus.js.publish(subject, text, { headers: headers(), timeout });
+  return new Events(bus, source);
+}
 
-  const together = async (first: Message, between: readonly Message[], last: Message): Promise<void> => {
-    const batch = await bus.js.startBatch(first.subject, first.text, { headers: first.headers(), timeout });
-    for (const { subject, text, headers } of between) batch.add(subject, text, { headers: headers() });
-    // Its type does not know that this takes headers, too.
-    const options = { headers: last.headers(), timeout } as { timeout: number };
-    await batch.commit(last.subject, last.text, options);
-  };
+class Events implements EventStream {
+  readonly #bus: Bus;
+  readonly #source: string;
+  /** The sequence of the last message in the stream; null: not known. */
+  #end: number | null = null;
+  #losses = 0;
 
-  const store = async (messages: readonly Message[]): Promise<void> => {
-    const [first, ...between] = messages;
-    const last = between.pop();
-    if (first === undefined) return;
-    if (last === undefined) return void (await one(first));
-    try {
-      await together(first, between, last);
-    } catch (error) {
-      if (!bus.up || (error as { name?: string }).name === "TimeoutError") throw error;
-      // Refused as a whole: mostly because some are stored already, by a publisher that was not heard of again. The client does
-      // not say why. One after the other they are known or taken, or the reason shows, and none is stored before an older one.
-      for (const message of messages) await one(message);
+  constructor(bus: Bus, source: string) {
+    this.#bus = bus;
+    this.#source = source;
+    bus.onLost(() => {
+      this.#end = null;
+      this.#losses += 1;
+    });
+  }
+
+  get up(): boolean {
+    return this.#bus.up;
+  }
+
+  get knowsEnd(): boolean {
+    return this.#end !== null;
+  }
+
+  async newest(): Promise<KeptEvent | null> {
+    const losses = this.#losses;
+    const { name } = streams.events;
+    const manager = await this.#bus.manager();
+    const { state } = await manager.streams.info(name);
+    const message = state.messages === 0 ? null : await manager.streams.getMessage(name, { seq: state.last_seq });
+    if (losses !== this.#losses) throw new Error("the connection was lost meanwhile");
+    this.#end = state.last_seq;
+    return message === null ? null : eventIn(message.data);
+  }
+
+  async publish(events: readonly PublishedEvent[]): Promise<void> {
+    const texts = events.map((event) => JSON.stringify(event));
+    for (let from = 0; from < events.length; ) {
+      const upto = from + fitting(texts, from);
+      await this.#store(events.slice(from, upto), texts.slice(from, upto));
+      from = upto;
     }
-  };
+  }
 
-  return {
-    get up() {
-      return bus.up;
-    },
-    async publish(events) {
-      const messages = events.map((event) => messageOf(event, source));
-      while (messages.length > 0) await store(messages.splice(0, fitting(messages)));
-    },
-  };
+  async #store(events: readonly PublishedEvent[], texts: readonly string[]): Promise<void> {
+    const { nc, js } = this.#bus;
+    const end = this.#end;
+    if (end === null) throw new Error("the end of the stream is not known");
+    // Until all are stored; a refusal or a time-out leaves it so.
+    this.#end = null;
+    const losses = this.#losses;
+    const last = events.length - 1;
+    let stored = end;
+    for (const [n, event] of events.entries()) {
+      const subject = subjects.eventOf(event.batch_id, event.task_id, event.to);
+      const text = texts[n] as string;
+      const options = { headers: headersOf(event, this.#source, end + n) };
+      if (n < last) nc.publish(subject, text, options);
+      else stored = (await js.publish(subject, text, { ...options, timeout: limits.publishTimeoutMs })).seq;
+    }
+    if (stored !== end + events.length) throw new Error("the stream knows these events already");
+    if (losses === this.#losses) this.#end = stored;
+  }
+}
+
+/** How many of these texts go as one page: as many as it may hold, and one at least. */
+function fitting(texts: readonly string[], from: number): number {
+  let bytes = 0;
+  let n = from;
+  for (; n < texts.length; n++) {
+    bytes += Buffer.byteLength(texts[n] as string);
+    if (n > from && bytes > limits.eventBatchBytesMax) break;
+  }
+  return n - from;
+}
+
+/** The headers as CloudEvents' binding to NATS names them, the id by which JetStream knows a repetition, and what it comes after. */
+const headersOf = ({ id, to, at }: PublishedEvent, source: string, after: number): MsgHdrs =>
+  // Made at once, since `set` looks through all of them for each.
+  MsgHdrsImpl.fromRecord({
+    [headers.msgId]: [`${id}`],
+    [headers.expectedLast]: [`${after}`],
+    "ce-specversion": ["1.0"],
+    "ce-id": [`${id}`],
+    "ce-source": [source],
+    "ce-type": [`baton.task.${to.toLowerCase()}`],
+    "ce-time": [at.toISOString()],
+  });
+
+function eventIn(data: Uint8Array): KeptEvent | null {
+  try {
+    const { id, task_id, at } = JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>;
+    const time = new Date(String(at));
+    if (typeof id !== "number" || typeof task_id !== "string" || Number.isNaN(time.getTime())) return null;
+    return { id, task_id, at: time };
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -86,35 +160,3 @@ export const nextEvent =
       return null;
     }
   };
-
-/** How many of these go into one batch: as many as it may hold, and one at least. */
-function fitting(messages: readonly Message[]): number {
-  let bytes = 0;
-  const end = messages.findIndex(({ text }, n) => {
-    bytes += Buffer.byteLength(text);
-    return n > 0 && bytes > limits.eventBatchBytesMax;
-  });
-  return end < 0 ? messages.length : end;
-}
-
-/** The headers as CloudEvents' binding to NATS names them, and the id by which JetStream knows a repetition. */
-function messageOf(event: PublishedEvent, source: string): Message {
-  const { id, batch_id, task_id, to, at } = event;
-  const all = {
-    [headers.msgId]: `${id}`,
-    "ce-specversion": "1.0",
-    "ce-id": `${id}`,
-    "ce-source": source,
-    "ce-type": `baton.task.${to.toLowerCase()}`,
-    "ce-time": at.toISOString(),
-  };
-  return {
-    subject: subjects.eventOf(batch_id, task_id, to),
-    text: JSON.stringify(event),
-    headers: () => {
-      const made = newHeaders();
-      for (const [name, value] of Object.entries(all)) made.set(name, value);
-      return made;
-    },
-  };
-}

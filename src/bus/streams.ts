@@ -1,7 +1,7 @@
 // Makes the streams and consumers that are missing, gives those that exist the settings of this version, and makes a consumer
 // anew under which nothing moves any more. Making a consumer anew is always safe: what it delivers again is known by its id.
 import type { ConsumerInfo, JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
-import { consumers, streams } from "#bus/subjects";
+import { consumers, settingsOf, streams } from "#bus/subjects";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -51,7 +51,7 @@ export class Streams {
    */
   async #ensureStream(manager: JetStreamManager, stream: Stream): Promise<StreamInfo> {
     const { name } = stream;
-    const wanted = { ...stream, num_replicas: this.#replicas };
+    const wanted = settingsOf(stream, this.#replicas);
     const found = await manager.streams.info(name).catch(orMissing);
     if (found === false) {
       const made = await manager.streams.add({ ...wanted, first_seq: Date.now() * 1_000 }).catch(orTaken);

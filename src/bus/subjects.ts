@@ -5,6 +5,7 @@ import {
   type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
+  PersistMode,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
@@ -56,7 +57,11 @@ export const inboxPrefixOf = (roles: ReadonlySet<string>): string =>
 export const isInbox = (subject: string): boolean =>
   /^(?!\$|baton\.)(?=.{1,255}$)[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u.test(subject);
 
-export const headers = { reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" } as const;
+export const headers = {
+  ...{ reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" },
+  /** The server stores the message only if the last one in the stream has this sequence. */
+  expectedLast: "Nats-Expected-Last-Sequence",
+} as const;
 export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 
 const second = 1_000_000_000;
@@ -91,16 +96,25 @@ export const streams = {
     max_msgs: 256,
   }),
   work: bounded("BATON_WORK", [subjects.work], 1024 * megabyte, { duplicate_window: 120 * second }),
-  /** A copy of the log in Postgres: a full one drops its oldest. Atomic batches, because each write to the disk is waited for. */
+  /** A copy of the log in Postgres: a full one drops its oldest. */
   events: bounded("BATON_EVENTS", [subjects.event], 1024 * megabyte, {
     ...{ retention: RetentionPolicy.Limits, discard: DiscardPolicy.Old, max_age: 86_400 * second },
-    ...{ duplicate_window: 120 * second, allow_atomic: true },
+    ...{ duplicate_window: 120 * second },
   }),
   dead: bounded("BATON_DEAD", [subjects.dead], 64 * megabyte, {
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
   }),
 };
+
+/**
+ * The settings of a stream that so many servers keep. A single server writes the copy of the log to its disk when it gets round to it:
+ * what it loses when it dies is published again. Several servers do not need it, and refuse it.
+ */
+export const settingsOf = <T extends { readonly name: string }>(stream: T, replicas: number): T =>
+  replicas === 1 && stream.name === streams.events.name
+    ? { ...stream, num_replicas: 1, persist_mode: PersistMode.Async }
+    : { ...stream, num_replicas: replicas };
 
 const durable = (name: string, ackWaitSecs: number): Partial<ConsumerConfig> & { durable_name: string } => ({
   durable_name: name,

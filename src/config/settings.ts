@@ -53,7 +53,7 @@ export const sections = {
     DEAD_END_CANCEL_ENABLED: as.flag("1", "Cancels unfinished tasks whose children are all final, and so on upwards."),
   },
   NATS: {
-    NATS_REPLICAS: as.intOf(1, [1, 3, 5], "servers", "How many servers of the cluster keep each stream. Streams that exist are changed at the next start."),
+    NATS_REPLICAS: as.intOf(1, [1, 3, 5], "servers", "How many servers of the cluster keep each stream. Streams that exist are changed at the next start, but for BATON_EVENTS from 1 to more and back (docs/operations.md)."),
   },
   Counters: {
     BATCH_CHANNEL_CAPACITY: as.int(100, 1, 1_000_000, "updates", "Counter updates accepted but not yet stored by JetStream; beyond it PUT waits, nothing is dropped."),

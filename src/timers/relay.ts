@@ -1,11 +1,12 @@
 // Publishes the log of events, one process at a time: it holds the row of the relay for a lease, reads the log in order, and writes down
-// how far it has come once JetStream has stored the events. If it dies, another goes on from there, so an event may come twice and
-// none is missing. No transition waits for this. The relay reads every start and end of the cluster, in order, once.
+// how far it has come once JetStream has stored the events. If it dies, another goes on from there; if NATS dies and has lost some, they
+// are published again. So an event may come twice and none is missing. No transition waits for this. The relay reads every start and
+// end of the cluster, in order, once.
 import type { EventStream } from "#bus/events";
 import { limits } from "#config";
 import { type Tally, talliesOf } from "#domain/tally";
 import { LogReader } from "#store/events/reader";
-import { advanceRelay, leaveRelay, takeRelay } from "#store/events/relay";
+import { advanceRelay, leaveRelay, placeOfRelay, takeRelay } from "#store/events/relay";
 import type { Db } from "#store/pg/pool";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
@@ -23,6 +24,8 @@ interface Parts {
 interface Held {
   readonly self: number;
   readonly reader: LogReader;
+  /** The stream held the events up to this one when the reading began. */
+  readonly kept: number;
   /** Published, and written down as published. */
   upto: number;
   /** The lease was granted after this moment. */
@@ -53,6 +56,7 @@ export class EventRelay {
     // Without NATS the lease is not prolonged: another process may still reach it.
     if (!this.#parts.stream.up) return limits.eventRelayIdleMs;
     try {
+      if (!this.#parts.stream.knowsEnd) this.#held = null;
       this.#held ??= await this.#take();
       return this.#held === null ? limits.eventRelayIdleMs : await this.#publish(this.#held);
     } catch (error) {
@@ -65,11 +69,13 @@ export class EventRelay {
   async #take(): Promise<Held | null> {
     const self = this.#parts.self();
     if (self === null) return null;
+    const { db, stream, log } = this.#parts;
     const grantedAt = performance.now();
-    const place = await takeRelay(this.#parts.db, self, limits.eventRelayLeaseMs);
-    if (place === null) return null;
-    this.#parts.log.info({ after: place.id }, "this process publishes the events");
-    return { self, grantedAt, upto: place.id, reader: new LogReader(this.#parts.db, place) };
+    const upto = await takeRelay(db, self, limits.eventRelayLeaseMs);
+    if (upto === null) return null;
+    const { place, kept } = await placeOfRelay(db, upto, await stream.newest());
+    log.info({ after: Math.max(place.id, kept), noted: upto }, "this process publishes the events");
+    return { self, grantedAt, kept, upto, reader: new LogReader(db, place) };
   }
 
   /** Publishes what there is; gives how long to wait for more. */
@@ -80,9 +86,12 @@ export class EventRelay {
       // A process that stood still may have lost its lease, and must not publish beside another one.
       if (ageOf(held) > limits.eventRelayLeaseMs / 2 && !(await this.#note(held, held.upto))) return this.#lose();
       const moves = read.events.filter(({ from, to }) => from !== to);
-      await this.#parts.stream.publish(moves);
-      metrics.eventsPublished.add(moves.length);
-      if (read.to.id > held.upto && !(await this.#note(held, read.to.id, talliesOf(moves)))) return this.#lose();
+      const unpublished = moves.filter(({ id }) => id > held.kept);
+      await this.#parts.stream.publish(unpublished);
+      metrics.eventsPublished.add(unpublished.length);
+      // What is published again was counted before.
+      const uncounted = moves.filter(({ id }) => id > held.upto);
+      if (read.to.id > held.upto && !(await this.#note(held, read.to.id, talliesOf(uncounted)))) return this.#lose();
       more = read.more;
     }
     return limits.eventPollMs;

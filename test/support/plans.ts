@@ -287,6 +287,7 @@ export const apart: ReadonlySet<string> = new Set([
   // the relay of events, the reader that it and the streams share, and the upkeep of partitions; nobody waits for them
   ...[
     "takeRelay",
+    "placeOfRelay",
     "advanceRelay",
     "leaveRelay",
     "LogReader",

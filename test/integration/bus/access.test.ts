@@ -151,6 +151,7 @@ const publishing: readonly (readonly [User, string])[] = [
     ),
   ),
   ["api", "$JS.API.STREAM.MSG.GET.BATON_COMMANDS"],
+  ["api", "$JS.API.STREAM.MSG.GET.BATON_EVENTS"],
   ...["baton.batch.x", "baton.work.a", "_INBOX_client.x", "_INBOX_worker.x"].map(
     (subject) => ["api", subject] as const,
   ),

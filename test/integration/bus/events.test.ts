@@ -16,7 +16,9 @@ const event = (more: Partial<PublishedEvent> = {}): PublishedEvent => ({
 const many = (n: number, more: Partial<PublishedEvent> = {}) => Array.from({ length: n }, () => event(more));
 async function open() {
   const stand = await openStand();
-  return { stand, stream: openEventStream(stand.bus, source) };
+  const stream = openEventStream(stand.bus, source);
+  expect(await stream.newest()).toBe(null);
+  return { stand, stream };
 }
 
 /** What the stream holds, oldest first. */
@@ -29,6 +31,7 @@ async function stored(stand: Stand): Promise<JsMsg[]> {
     found.push(message);
   return found;
 }
+const keptOf = (one: PublishedEvent | undefined) => ({ id: one?.id, task_id: one?.task_id, at: one?.at });
 const idsOf = (messages: readonly JsMsg[]) => messages.map((message) => message.json<{ id: number }>().id);
 
 describe("an event", () => {
@@ -93,17 +96,48 @@ describe("many events", () => {
     expect(heard).toEqual(ids);
   });
 
-  it("are stored once when they are published again, some or all of them, and the others with them in their order", async () => {
+  it("are refused where another publisher was faster, and then go on after what it published", async () => {
     const { stand, stream } = await open();
+    const other = openEventStream(stand.bus, source);
     const page = many(20);
-    const ids = page.map(({ id }) => id);
     await stream.publish(page.slice(0, 7));
-    await stream.publish(page);
-    await stream.publish(page);
-    expect(idsOf(await stored(stand))).toEqual(ids);
+    expect(await other.newest()).toEqual(keptOf(page[6]));
+    await other.publish(page.slice(7, 12));
+    await expect(stream.publish(page.slice(7, 10))).rejects.toThrow("wrong last sequence");
+    await expect(stream.publish(page.slice(10))).rejects.toThrow("not known");
+    expect([stream.knowsEnd, await stream.newest(), stream.knowsEnd]).toEqual([false, keptOf(page[11]), true]);
+    await stream.publish(page.slice(12));
+    expect(idsOf(await stored(stand))).toEqual(page.map(({ id }) => id));
   });
 
-  it("go in batches that the server takes, however long their reasons are", async () => {
+  it("are stored once where another publisher stored some of them, and one that the stream knows is refused", async () => {
+    const { stand, stream } = await open();
+    const other = openEventStream(stand.bus, source);
+    await other.newest();
+    const page = many(20);
+    await other.publish(page.slice(0, 12));
+    await stream.publish(page);
+    expect(idsOf(await stored(stand))).toEqual(page.map(({ id }) => id));
+    await expect(stream.publish(page.slice(5, 6))).rejects.toThrow("already");
+    expect(await stream.newest()).toEqual(keptOf(page[19]));
+  });
+
+  it("none is stored after one that was lost on the way", async () => {
+    const { stand, stream } = await open();
+    const page = many(9);
+    await stream.publish(page.slice(0, 3));
+    const { nc } = stand.bus;
+    const publish = nc.publish.bind(nc);
+    let sent = 0;
+    nc.publish = (...message) => (++sent === 3 ? undefined : publish(...message));
+    await expect(stream.publish(page.slice(3))).rejects.toThrow("wrong last sequence");
+    expect(idsOf(await stored(stand))).toEqual(page.slice(0, 5).map(({ id }) => id));
+    expect(await stream.newest()).toEqual(keptOf(page[4]));
+    await stream.publish(page.slice(5));
+    expect(idsOf(await stored(stand))).toEqual(page.map(({ id }) => id));
+  });
+
+  it("are stored, however long their reasons are", async () => {
     const { stand, stream } = await open();
     const page = many(40, { reason: "x".repeat(65_536) });
     await stream.publish(page);
@@ -116,6 +150,29 @@ describe("many events", () => {
     expect(await stand.count("BATON_EVENTS")).toBe(0);
   });
 });
+
+it("the newest is null where the last message is no event, and the next event comes after it", async () => {
+  const { stand, stream } = await open();
+  await stand.publish("baton.event.something.else", "no JSON");
+  expect(await stream.newest()).toBe(null);
+  await stream.publish(many(2));
+  expect(await stand.count("BATON_EVENTS")).toBe(3);
+});
+
+it("the end is not known after a lost connection, until the newest was asked for", async () => {
+  const { stand, stream } = await open();
+  const page = many(3);
+  await stream.publish(page);
+  await stand.nats.kill();
+  await until(() => !stream.knowsEnd);
+  await stand.nats.start();
+  await until(() => stream.up);
+  const kept = await stream.newest();
+  const rest = page.slice(kept === null ? 0 : page.findIndex(({ id }) => id === kept.id) + 1);
+  await stream.publish(rest);
+  await stream.publish(many(1));
+  expect(idsOf(await stored(stand)).slice(0, 3)).toEqual(page.map(({ id }) => id));
+}, 60_000);
 
 it("what is not stored is said: NATS is away, or refuses", async () => {
   const { stand: other, stream } = await open();

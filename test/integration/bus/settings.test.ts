@@ -42,6 +42,17 @@ it("a stream and a consumer of an earlier version have the new settings once a p
   expect(lines.find(({ of }) => of === name)?.changes).toHaveLength(2);
 });
 
+it("a single server writes the copy of the log lazily, and everything else at once", async () => {
+  const stand = await openStand();
+  const manager = await stand.bus.manager();
+  const modes = new Map<string, string | undefined>();
+  for await (const { config } of manager.streams.list()) modes.set(config.name, config.persist_mode);
+  expect(modes.get(streams.events.name)).toBe("async");
+  modes.delete(streams.events.name);
+  expect([...new Set(modes.values())].filter((mode) => mode !== undefined && mode !== "default")).toEqual([]);
+  expect(modes.size).toBe(Object.keys(streams).length - 1);
+});
+
 it("a change that the server refuses is logged with its reason, and commands flow all the same", async () => {
   const stand = await openStand();
   const { bus, lines } = await start(stand.nats.url, 3);
