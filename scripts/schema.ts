@@ -46,6 +46,10 @@ const queries = {
     select format('create type %I as enum (%s);', t.typname, string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)) as text
     from pg_type t join pg_enum e on e.enumtypid = t.oid join pg_namespace n on n.oid = t.typnamespace
     where n.nspname = 'public' group by t.typname order by t.typname`,
+  domains: `
+    select format('create domain %I as %s %s;', t.typname, format_type(t.typbasetype, t.typtypmod), pg_get_constraintdef(d.oid)) as text
+    from pg_type t join pg_constraint d on d.contypid = t.oid join pg_namespace n on n.oid = t.typnamespace
+    where n.nspname = 'public' order by t.typname`,
   functions: `
     select pg_get_functiondef(c.oid) || ';' as text from pg_proc c join pg_namespace n on n.oid = c.pronamespace
     where ${ours} order by c.proname, pg_get_function_identity_arguments(c.oid)`,

@@ -74,48 +74,59 @@ class Events implements EventStream {
   }
 
   async publish(events: readonly PublishedEvent[]): Promise<void> {
-    const texts = events.map((event) => JSON.stringify(event));
-    for (let from = 0; from < events.length; ) {
-      const upto = from + fitting(texts, from);
-      await this.#store(events.slice(from, upto), texts.slice(from, upto));
-      from = upto;
-    }
+    const messages = events.map(messageOf);
+    while (messages.length > 0) await this.#store(messages.splice(0, fitting(messages)));
   }
 
-  async #store(events: readonly PublishedEvent[], texts: readonly string[]): Promise<void> {
+  async #store(messages: readonly Message[]): Promise<void> {
     const { nc, js } = this.#bus;
     const end = this.#end;
     if (end === null) throw new Error("the end of the stream is not known");
     // Until all are stored; a refusal or a time-out leaves it so.
     this.#end = null;
     const losses = this.#losses;
-    const last = events.length - 1;
+    const last = messages.length - 1;
     let stored = end;
-    for (const [n, event] of events.entries()) {
-      const subject = subjects.eventOf(event.batch_id, event.task_id, event.to);
-      const text = texts[n] as string;
-      const options = { headers: headersOf(event, this.#source, end + n) };
-      if (n < last) nc.publish(subject, text, options);
-      else stored = (await js.publish(subject, text, { ...options, timeout: limits.publishTimeoutMs })).seq;
+    for (const [n, message] of messages.entries()) {
+      const options = { headers: headersOf(message, this.#source, end + n) };
+      if (n < last) nc.publish(message.subject, message.data, options);
+      else
+        stored = (await js.publish(message.subject, message.data, { ...options, timeout: limits.publishTimeoutMs }))
+          .seq;
     }
-    if (stored !== end + events.length) throw new Error("the stream knows these events already");
+    if (stored !== end + messages.length) throw new Error("the stream knows these events already");
     if (losses === this.#losses) this.#end = stored;
   }
 }
 
-/** How many of these texts go as one page: as many as it may hold, and one at least. */
-function fitting(texts: readonly string[], from: number): number {
+interface Message {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly id: number;
+  readonly to: string;
+  readonly at: string;
+}
+
+function messageOf(event: PublishedEvent): Message {
+  const { id, batch_id, task_id, to } = event;
+  const at = event.at.toISOString();
+  // With the time as a text JSON is written twice as fast, and a client's own encoder takes longer than all of that.
+  const data = Buffer.from(JSON.stringify({ ...event, at }));
+  return { subject: subjects.eventOf(batch_id, task_id, to), data, id, to, at };
+}
+
+/** How many of these go as one page: as many as it may hold, and one at least. */
+function fitting(messages: readonly Message[]): number {
   let bytes = 0;
-  let n = from;
-  for (; n < texts.length; n++) {
-    bytes += Buffer.byteLength(texts[n] as string);
-    if (n > from && bytes > limits.eventBatchBytesMax) break;
-  }
-  return n - from;
+  const end = messages.findIndex(({ data }, n) => {
+    bytes += data.length;
+    return n > 0 && bytes > limits.eventBatchBytesMax;
+  });
+  return end < 0 ? messages.length : end;
 }
 
 /** The headers as CloudEvents' binding to NATS names them, the id by which JetStream knows a repetition, and what it comes after. */
-const headersOf = ({ id, to, at }: PublishedEvent, source: string, after: number): MsgHdrs =>
+const headersOf = ({ id, to, at }: Message, source: string, after: number): MsgHdrs =>
   // Made at once, since `set` looks through all of them for each.
   MsgHdrsImpl.fromRecord({
     [headers.msgId]: [`${id}`],
@@ -124,7 +135,7 @@ const headersOf = ({ id, to, at }: PublishedEvent, source: string, after: number
     "ce-id": [`${id}`],
     "ce-source": [source],
     "ce-type": [`baton.task.${to.toLowerCase()}`],
-    "ce-time": [at.toISOString()],
+    "ce-time": [at],
   });
 
 function eventIn(data: Uint8Array): KeptEvent | null {

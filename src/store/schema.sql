@@ -5,6 +5,11 @@ create type circuit_state as enum ('closed', 'open', 'half_open');
 create type delivery_status as enum ('pending', 'success', 'exhausted');
 create type task_status as enum ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
 
+create domain counter as bigint CHECK (((VALUE >= 0) AND (VALUE <= '9007199254740991'::bigint)));
+create domain nonnegative as integer CHECK ((VALUE >= 0));
+create domain positive as integer CHECK ((VALUE > 0));
+create domain priority as smallint CHECK (((VALUE >= '-1000'::integer) AND (VALUE <= 1000)));
+
 CREATE OR REPLACE FUNCTION public.event_day(day date)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -164,20 +169,20 @@ create table admission_queue (
 
 create table batch (
   id uuid not null,
-  total integer not null,
-  links integer default 0 not null,
-  unfinished integer not null,
-  succeeded integer default 0 not null,
-  failed integer default 0 not null,
-  canceled integer default 0 not null,
-  skipped integer default 0 not null,
-  dead_ends integer default 0 not null,
-  followed integer default 0 not null,
+  total nonnegative not null,
+  links nonnegative default 0 not null,
+  unfinished nonnegative not null,
+  succeeded nonnegative default 0 not null,
+  failed nonnegative default 0 not null,
+  canceled nonnegative default 0 not null,
+  skipped nonnegative default 0 not null,
+  dead_ends nonnegative default 0 not null,
+  followed nonnegative default 0 not null,
   first_failed uuid,
   ended_success double precision default 0 not null,
   ended_failures double precision default 0 not null,
   ended_expected double precision default 0 not null,
-  ended_unexpected integer default 0 not null,
+  ended_unexpected nonnegative default 0 not null,
   last_ended timestamp(3) with time zone,
   kinds text[] default '{}'::text[] not null,
   rerun_of uuid,
@@ -185,8 +190,8 @@ create table batch (
   open boolean default false not null,
   paused boolean default false not null,
   stopping boolean default false not null,
-  works integer default 0 not null,
-  seq integer default 0 not null,
+  works nonnegative default 0 not null,
+  seq nonnegative default 0 not null,
   last_was_sweep boolean default false not null,
   created_at timestamp with time zone default now() not null,
   deadline_at timestamp(3) with time zone,
@@ -194,22 +199,10 @@ create table batch (
   schedule_at timestamp(3) with time zone,
   completed_at timestamp(3) with time zone,
   constraint batch_pkey PRIMARY KEY (id),
-  constraint batch_canceled_check CHECK ((canceled >= 0)),
-  constraint batch_check CHECK (((unfinished >= 0) AND (unfinished <= total))),
-  constraint batch_check1 CHECK (((dead_ends >= 0) AND (dead_ends <= canceled))),
-  constraint batch_check2 CHECK (((followed >= 0) AND (followed <= failed))),
-  constraint batch_check3 CHECK (((completed_at IS NOT NULL) = ((unfinished = 0) AND (NOT open)))),
-  constraint batch_check4 CHECK (((completed_at IS NULL) OR (works = 0))),
-  constraint batch_check5 CHECK (((((succeeded + failed) + canceled) + skipped) = (total - unfinished))),
-  constraint batch_check6 CHECK (((schedule IS NULL) = (schedule_at IS NULL))),
-  constraint batch_ended_unexpected_check CHECK ((ended_unexpected >= 0)),
-  constraint batch_failed_check CHECK ((failed >= 0)),
-  constraint batch_links_check CHECK ((links >= 0)),
-  constraint batch_seq_check CHECK ((seq >= 0)),
-  constraint batch_skipped_check CHECK ((skipped >= 0)),
-  constraint batch_succeeded_check CHECK ((succeeded >= 0)),
-  constraint batch_total_check CHECK ((total >= 0)),
-  constraint batch_works_check CHECK ((works >= 0))
+  constraint batch_check CHECK (((completed_at IS NOT NULL) = (((unfinished)::integer = 0) AND (NOT open)))),
+  constraint batch_check1 CHECK (((completed_at IS NULL) OR ((works)::integer = 0))),
+  constraint batch_check2 CHECK (((((((succeeded)::integer + (failed)::integer) + (canceled)::integer) + (skipped)::integer) = ((total)::integer - (unfinished)::integer)) AND ((dead_ends)::integer <= (canceled)::integer) AND ((followed)::integer <= (failed)::integer))),
+  constraint batch_check3 CHECK (((schedule IS NULL) = (schedule_at IS NULL)))
 ) with (fillfactor=50);
 
 create table batch_kind (
@@ -227,10 +220,9 @@ create table batch_spec (
   dead_end text,
   on_complete jsonb default '[]'::jsonb not null,
   paused boolean default false not null,
-  deadline_secs integer,
+  deadline_secs positive,
   constraint batch_spec_pkey PRIMARY KEY (id),
-  constraint batch_spec_dead_end_check CHECK ((dead_end = ANY (ARRAY['cancel'::text, 'keep'::text]))),
-  constraint batch_spec_deadline_secs_check CHECK ((deadline_secs > 0))
+  constraint batch_spec_dead_end_check CHECK ((dead_end = ANY (ARRAY['cancel'::text, 'keep'::text])))
 );
 
 create table batch_work (
@@ -267,13 +259,13 @@ create table bulk (
   stop_asked boolean default false not null,
   after_at text,
   after_id uuid,
-  collected integer default 0 not null,
+  collected nonnegative default 0 not null,
   matched integer,
   taken integer default 0 not null,
   reached integer default 0 not null,
-  done integer default 0 not null,
-  skipped integer default 0 not null,
-  failed integer default 0 not null,
+  done nonnegative default 0 not null,
+  skipped nonnegative default 0 not null,
+  failed nonnegative default 0 not null,
   free_at timestamp(3) with time zone default now() not null,
   fence integer default 0 not null,
   open boolean default true not null,
@@ -281,41 +273,34 @@ create table bulk (
   ended_at timestamp(3) with time zone,
   constraint bulk_pkey PRIMARY KEY (id),
   constraint bulk_action_check CHECK ((action = ANY (ARRAY['cancel'::text, 'pause'::text, 'resume'::text, 'rerun'::text, 'replay'::text]))),
-  constraint bulk_check CHECK (((reached <= taken) AND (taken <= collected))),
-  constraint bulk_check1 CHECK ((((done + skipped) + failed) = reached)),
+  constraint bulk_check CHECK (((reached <= taken) AND (taken <= (collected)::integer))),
+  constraint bulk_check1 CHECK (((((done)::integer + (skipped)::integer) + (failed)::integer) = reached)),
   constraint bulk_check2 CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'stopped'::text])))),
   constraint bulk_check3 CHECK ((((matched IS NULL) = (state = 'collecting'::text)) OR (state = 'stopped'::text))),
-  constraint bulk_check4 CHECK (((state <> 'done'::text) OR (((done + skipped) + failed) = matched))),
-  constraint bulk_collected_check CHECK ((collected >= 0)),
-  constraint bulk_done_check CHECK ((done >= 0)),
-  constraint bulk_failed_check CHECK ((failed >= 0)),
+  constraint bulk_check4 CHECK (((state <> 'done'::text) OR ((((done)::integer + (skipped)::integer) + (failed)::integer) = matched))),
   constraint bulk_kind_check CHECK ((kind = ANY (ARRAY['tasks'::text, 'batches'::text, 'deliveries'::text]))),
-  constraint bulk_skipped_check CHECK ((skipped >= 0)),
   constraint bulk_state_check CHECK ((state = ANY (ARRAY['collecting'::text, 'running'::text, 'done'::text, 'stopped'::text])))
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, fillfactor=70);
 
 create table bulk_item (
   bulk_id uuid not null,
-  n integer not null,
+  n positive not null,
   target uuid not null,
   has_left boolean default false not null,
-  constraint bulk_item_pkey PRIMARY KEY (bulk_id, n),
-  constraint bulk_item_n_check CHECK ((n > 0))
+  constraint bulk_item_pkey PRIMARY KEY (bulk_id, n)
 ) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000);
 
 create table circuit (
   receiver text not null,
   state circuit_state default 'closed'::circuit_state not null,
-  failures integer default 0 not null,
+  failures nonnegative default 0 not null,
   since timestamp(3) with time zone,
-  successes integer default 0 not null,
+  successes nonnegative default 0 not null,
   open_until timestamp(3) with time zone,
   probe_until timestamp(3) with time zone,
   constraint circuit_pkey PRIMARY KEY (receiver),
   constraint circuit_check CHECK (((state = 'closed'::circuit_state) = (open_until IS NULL))),
-  constraint circuit_check1 CHECK (((probe_until IS NULL) OR (state = 'half_open'::circuit_state))),
-  constraint circuit_failures_check CHECK ((failures >= 0)),
-  constraint circuit_successes_check CHECK ((successes >= 0))
+  constraint circuit_check1 CHECK (((probe_until IS NULL) OR (state = 'half_open'::circuit_state)))
 ) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=50);
 
 create table command (
@@ -373,7 +358,7 @@ create table delivery (
   action jsonb not null,
   facts jsonb not null,
   status delivery_status default 'pending'::delivery_status not null,
-  attempts integer default 0 not null,
+  attempts nonnegative default 0 not null,
   next_at timestamp(3) with time zone default now() not null,
   hold_until timestamp(3) with time zone,
   lease_until timestamp(3) with time zone,
@@ -385,22 +370,19 @@ create table delivery (
   receiver text,
   constraint delivery_pkey PRIMARY KEY (id),
   constraint delivery_key_key UNIQUE (key),
-  constraint delivery_attempts_check CHECK ((attempts >= 0)),
   constraint delivery_check CHECK (((done_at IS NULL) = (status = 'pending'::delivery_status))),
   constraint delivery_trigger_check CHECK ((trigger = ANY (ARRAY['end'::text, 'cancel'::text])))
 ) with (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=70);
 
 create table delivery_attempt (
   delivery_id uuid not null,
-  n integer not null,
+  n positive not null,
   at timestamp(3) with time zone not null,
   status integer,
-  duration_ms integer not null,
+  duration_ms nonnegative not null,
   error text,
   answer text,
-  constraint delivery_attempt_pkey PRIMARY KEY (delivery_id, n),
-  constraint delivery_attempt_duration_ms_check CHECK ((duration_ms >= 0)),
-  constraint delivery_attempt_n_check CHECK ((n > 0))
+  constraint delivery_attempt_pkey PRIMARY KEY (delivery_id, n)
 );
 
 create table event (
@@ -527,14 +509,13 @@ create table rate_template (
   id integer generated always as identity not null,
   kind text not null,
   fields text[] not null,
-  shortest integer not null,
+  shortest positive not null,
   longest integer not null,
   complete boolean default false not null,
   keep_until timestamp(3) with time zone default (now() + '01:00:00'::interval) not null,
   constraint rate_template_pkey PRIMARY KEY (id),
   constraint rate_template_kind_fields_key UNIQUE (kind, fields),
-  constraint rate_template_check CHECK ((longest >= shortest)),
-  constraint rate_template_shortest_check CHECK ((shortest > 0))
+  constraint rate_template_check CHECK ((longest >= (shortest)::integer))
 );
 
 create table rate_window (
@@ -557,7 +538,7 @@ create table schedule (
   id uuid not null,
   name text collate "C" not null,
   cron text,
-  every_secs integer,
+  every_secs positive,
   timezone text not null,
   overlap text not null,
   catch_up text not null,
@@ -575,7 +556,6 @@ create table schedule (
   constraint schedule_catch_up_check CHECK ((catch_up = ANY (ARRAY['last'::text, 'none'::text, 'all'::text]))),
   constraint schedule_check CHECK (((cron IS NULL) <> (every_secs IS NULL))),
   constraint schedule_check1 CHECK (((NOT paused) OR (due_at IS NULL))),
-  constraint schedule_every_secs_check CHECK ((every_secs > 0)),
   constraint schedule_name_check CHECK ((name ~ '^[a-z0-9_-]{1,100}$'::text)),
   constraint schedule_overlap_check CHECK ((overlap = ANY (ARRAY['skip'::text, 'allow'::text, 'replace'::text])))
 ) with (fillfactor=50);
@@ -615,25 +595,25 @@ create table slot (
 create table task (
   id uuid not null,
   batch_id uuid not null,
-  pos integer not null,
-  rank integer default 0 not null,
+  pos nonnegative not null,
+  rank nonnegative default 0 not null,
   status task_status not null,
   kind text not null,
-  priority smallint default 0 not null,
+  priority priority default 0 not null,
   queue integer default 0 not null,
   receiver text,
-  wait_finished integer not null,
-  wait_success integer not null,
-  children integer default 0 not null,
-  open_children integer default 0 not null,
-  success bigint default 0 not null,
-  failures bigint default 0 not null,
-  expected_count bigint,
-  attempt integer default 0 not null,
+  wait_finished nonnegative not null,
+  wait_success nonnegative not null,
+  children nonnegative default 0 not null,
+  open_children nonnegative default 0 not null,
+  success counter default 0 not null,
+  failures counter default 0 not null,
+  expected_count counter,
+  attempt nonnegative default 0 not null,
   timeout integer not null,
-  max_duration_secs integer,
-  expires_secs integer,
-  queue_timeout_secs integer,
+  max_duration_secs positive,
+  expires_secs positive,
+  queue_timeout_secs positive,
   heard boolean default false not null,
   retry jsonb,
   acts smallint not null,
@@ -658,24 +638,11 @@ create table task (
   failure_reason text,
   rejected smallint default 0 not null,
   constraint task_pkey PRIMARY KEY (id),
-  constraint task_attempt_check CHECK ((attempt >= 0)),
-  constraint task_check CHECK (((open_children >= 0) AND (open_children <= children))),
+  constraint task_check CHECK (((open_children)::integer <= (children)::integer)),
   constraint task_check1 CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
-  constraint task_check2 CHECK (((status <> 'Pending'::task_status) OR ((wait_finished = 0) AND (wait_success = 0)))),
+  constraint task_check2 CHECK (((status <> 'Pending'::task_status) OR (((wait_finished)::integer = 0) AND ((wait_success)::integer = 0)))),
   constraint task_check3 CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
-  constraint task_check4 CHECK (((ready_at IS NULL) OR (due_at <= ready_at))),
-  constraint task_children_check CHECK ((children >= 0)),
-  constraint task_expected_count_check CHECK (((expected_count >= 0) AND (expected_count <= '9007199254740991'::bigint))),
-  constraint task_expires_secs_check CHECK ((expires_secs > 0)),
-  constraint task_failures_check CHECK (((failures >= 0) AND (failures <= '9007199254740991'::bigint))),
-  constraint task_max_duration_secs_check CHECK ((max_duration_secs > 0)),
-  constraint task_pos_check CHECK ((pos >= 0)),
-  constraint task_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
-  constraint task_queue_timeout_secs_check CHECK ((queue_timeout_secs > 0)),
-  constraint task_rank_check CHECK ((rank >= 0)),
-  constraint task_success_check CHECK (((success >= 0) AND (success <= '9007199254740991'::bigint))),
-  constraint task_wait_finished_check CHECK ((wait_finished >= 0)),
-  constraint task_wait_success_check CHECK ((wait_success >= 0))
+  constraint task_check4 CHECK (((ready_at IS NULL) OR (due_at <= ready_at)))
 ) with (autovacuum_analyze_scale_factor=0.02, autovacuum_analyze_threshold=1000, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=80);
 
 create table task_spec (
@@ -703,12 +670,11 @@ create table task_spec (
 create table unsent (
   task_id uuid not null,
   since timestamp(3) with time zone,
-  tries integer not null,
+  tries positive not null,
   host text not null,
   error text not null,
   until timestamp(3) with time zone not null,
-  constraint unsent_pkey PRIMARY KEY (task_id),
-  constraint unsent_tries_check CHECK ((tries > 0))
+  constraint unsent_pkey PRIMARY KEY (task_id)
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, fillfactor=70);
 
 CREATE INDEX batch_completed ON public.batch USING btree (completed_at, id) WHERE (completed_at IS NOT NULL);
@@ -753,7 +719,7 @@ CREATE INDEX schedule_alive_upto ON public.schedule_alive USING btree (upto);
 CREATE INDEX schedule_due ON public.schedule USING btree (alone, due_at, id) WHERE (due_at IS NOT NULL);
 CREATE INDEX schedule_time_state ON public.schedule_time USING btree (schedule_id, state, at);
 CREATE INDEX slot_task ON public.slot USING btree (task_id);
-CREATE INDEX task_best ON public.task USING btree (queue, priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (ready_at IS NULL) AND (pos >= 0));
+CREATE INDEX task_best ON public.task USING btree (queue, priority DESC, created_at, pos) WHERE ((status = 'Pending'::task_status) AND (ready_at IS NULL) AND ((pos)::integer >= 0));
 CREATE INDEX task_due ON public.task USING btree (due_at, id) WHERE (due_at IS NOT NULL);
 CREATE INDEX task_holding ON public.task USING btree (kind, id) WHERE ((status = ANY (ARRAY['Claimed'::task_status, 'Running'::task_status])) OR (in_doubt AND (ended_at IS NULL)));
 CREATE INDEX task_owner ON public.task USING btree (owner) WHERE (owner IS NOT NULL);

@@ -285,17 +285,6 @@ export const apart: ReadonlySet<string> = new Set([
   "kindsOf",
   ...["rulesOf", "hasRules", "signalsOf", "placeAfter", "reach", "eventSpan"],
   // the relay of events, the reader that it and the streams share, and the upkeep of partitions; nobody waits for them
-  ...[
-    "takeRelay",
-    "placeOfRelay",
-    "advanceRelay",
-    "leaveRelay",
-    "LogReader",
-    "eventsBy",
-    "stillOpen",
-    "inherit",
-    "makeDays",
-    "dropOldest",
-    "clearDefault",
-  ],
+  ...["takeRelay", "placeOfRelay", "advanceRelay", "leaveRelay", "LogReader", "eventsBy", "stillOpen"],
+  ...["inherit", "makeDays", "dropOldest", "clearDefault"],
 ]);

@@ -20,6 +20,7 @@ export interface Relatives {
     children: readonly string[],
   ): Promise<{ rows: TaskRow[]; links: readonly { readonly child: string; readonly parent: string }[] }>;
   unfinishedRows(ids: readonly string[]): Promise<TaskRow[]>;
+  unfinishedChildren(parents: readonly string[]): Promise<TaskRow[]>;
   closure(ids: readonly string[], way: "down" | "up", max: number): Promise<string[]>;
 }
 
@@ -39,6 +40,8 @@ export interface Budget {
 const narrowReadsMax = 4;
 const fewSteps = 8;
 const guessedLinks = 8;
+/** So few children are read together with the links to them: in a chain that is a round trip less for each task. */
+const fewChildren = 16;
 
 export async function propagate(state: TurnState, relatives: Relatives, budget: Budget): Promise<void> {
   if (state.ended.length === 0 && state.steps.size === 0) return;
@@ -171,11 +174,17 @@ class Propagation {
       const children = rows.get(taskId)?.children ?? 0;
       if (children > 0) ask(taskId, null, maxRank, children);
     }
-    if (this.#isDeep("down", asked.size))
+    const isDeep = this.#isDeep("down", asked.size);
+    const isFew = !isDeep && this.#linksLeft - left <= fewChildren;
+    if (isDeep)
       // These tasks have not ended, so the number of their links is an estimate.
       for (const id of await this.#relatives.closure([first.taskId], "down", limits.portionTasksMax))
         ask(id, null, maxRank, guessedLinks);
-    const all = await this.#relatives.childLinks([...asked.values()]);
+    const [all, children] = await Promise.all([
+      this.#relatives.childLinks([...asked.values()]),
+      isFew ? this.#relatives.unfinishedChildren([...asked.keys()]) : [],
+    ]);
+    this.#add(children);
     const found = Map.groupBy(all, ({ parent }) => parent);
     const ended = new Map(
       [first, ...steps.ahead("down", limits.portionTasksMax)].map((step) => [step.taskId, step.status]),

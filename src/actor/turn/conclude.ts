@@ -119,9 +119,18 @@ function noteSignals(state: TurnState, signals: number): void {
   if (signals > 0) state.signaled = true;
 }
 
+/** Only what has changed is written. */
+const withBefore =
+  <Row extends { readonly id: string }>(read: ReadonlyMap<string, Row>) =>
+  (row: Row) => {
+    const before = read.get(row.id);
+    if (before === undefined) throw new Error(`${row.id} is to be written and was not read`);
+    return { row, before };
+  };
+
 const changesOf = (state: TurnState) => ({
-  rows: [...state.changed].map((row) => ({ row, before: state.before.get(row.id) ?? row })),
-  batches: [...state.changedBatches],
+  rows: [...state.changed].map(withBefore(state.before)),
+  batches: [...state.changedBatches].map(withBefore(state.batchesBefore)),
   events: state.events,
   deliveries: state.deliveries,
   specs: [...state.specs.values()],

@@ -122,7 +122,7 @@ async function loadBatches(
 
 /** Batches whose rows are locked, with what is outstanding in them. */
 export function holdBatches(state: TurnState, batches: readonly BatchRow[], works: readonly Work[]): void {
-  for (const batch of batches) state.batches.set(batch.id, batch);
+  for (const batch of batches) state.addBatch(batch);
   for (const work of works) state.works.set(work.batchId, [...state.worksOf(work.batchId), work]);
 }
 

@@ -74,9 +74,10 @@ export class TurnState {
   readonly rows = new Map<string, TaskRow>();
   readonly batches = new Map<string, BatchRow>();
   readonly changed = new Set<TaskRow>();
+  readonly changedBatches = new Set<BatchRow>();
   /** The rows as they were read. */
   readonly before = new Map<string, TaskRow>();
-  readonly changedBatches = new Set<BatchRow>();
+  readonly batchesBefore = new Map<string, BatchRow>();
   readonly events: TaskEventRow[] = [];
   readonly pendingDeliveries: PendingDelivery[] = [];
   readonly namedLosses: NamedLoss[] = [];
@@ -165,6 +166,11 @@ export class TurnState {
       fresh.push(row);
     }
     return fresh;
+  }
+
+  addBatch(batch: BatchRow): void {
+    this.batches.set(batch.id, batch);
+    this.batchesBefore.set(batch.id, { ...batch });
   }
 
   worksOf(batch: string): readonly Work[] {

@@ -6,22 +6,29 @@ create type task_status as enum
   ('Waiting', 'Pending', 'Claimed', 'Running', 'Retrying', 'Paused', 'Success', 'Failure', 'Canceled', 'Skipped');
 create type delivery_status as enum ('pending', 'success', 'exhausted');
 create type circuit_state as enum ('closed', 'open', 'half_open');
+-- What a column may hold is said by its type: Postgres reads the text of every check of a table anew for each statement that writes
+-- there, and looks at all of them for each row. For a table's own checks only what compares columns is left.
+create domain nonnegative as int check (value >= 0);
+create domain positive as int check (value > 0);
+-- JavaScript has all of these numbers.
+create domain counter as bigint check (value between 0 and 9007199254740991);
+create domain priority as smallint check (value between -1000 and 1000);
 
 -- Batches -------------------------------------------------------------------------------------------------------------
 
 create table batch (
   id uuid primary key,
-  total int not null check (total >= 0),
+  total nonnegative not null,
   -- links between its tasks, so that adding knows how many more there may be
-  links int not null default 0 check (links >= 0),
-  unfinished int not null check (unfinished between 0 and total),
+  links nonnegative not null default 0,
+  unfinished nonnegative not null,
   -- tallies of the final tasks, written with `unfinished`; `dead_ends` are among the canceled, `followed` among the failed
-  succeeded int not null default 0 check (succeeded >= 0),
-  failed int not null default 0 check (failed >= 0),
-  canceled int not null default 0 check (canceled >= 0),
-  skipped int not null default 0 check (skipped >= 0),
-  dead_ends int not null default 0 check (dead_ends between 0 and canceled),
-  followed int not null default 0 check (followed between 0 and failed),
+  succeeded nonnegative not null default 0,
+  failed nonnegative not null default 0,
+  canceled nonnegative not null default 0,
+  skipped nonnegative not null default 0,
+  dead_ends nonnegative not null default 0,
+  followed nonnegative not null default 0,
   -- the first task that failed by itself
   first_failed uuid,
   -- what the final tasks add up to, written with the tallies, so that a listing reads no final task; sums as floats: they may
@@ -29,7 +36,7 @@ create table batch (
   ended_success double precision not null default 0,
   ended_failures double precision not null default 0,
   ended_expected double precision not null default 0,
-  ended_unexpected int not null default 0 check (ended_unexpected >= 0),
+  ended_unexpected nonnegative not null default 0,
   last_ended timestamptz(3),
   -- of all tasks, each once, sorted
   kinds text[] not null default '{}',
@@ -42,8 +49,8 @@ create table batch (
   -- a stop is committed: nothing of the batch starts any more
   stopping boolean not null default false,
   -- work in portions: rows of batch_work that are not done, the number given out last, and whose turn it was
-  works int not null default 0 check (works >= 0),
-  seq int not null default 0 check (seq >= 0),
+  works nonnegative not null default 0,
+  seq nonnegative not null default 0,
   last_was_sweep boolean not null default false,
   created_at timestamptz not null default now(),
   -- stopped then, if it is not complete
@@ -54,7 +61,7 @@ create table batch (
   completed_at timestamptz(3),
   check ((completed_at is not null) = (unfinished = 0 and not open)),
   check (completed_at is null or works = 0),
-  check (succeeded + failed + canceled + skipped = total - unfinished),
+  check (succeeded + failed + canceled + skipped = total - unfinished and dead_ends <= canceled and followed <= failed),
   check ((schedule is null) = (schedule_at is null))
 ) with (fillfactor = 50);
 create index batch_newest on batch (created_at desc, id desc);
@@ -94,7 +101,7 @@ create table batch_spec (
   on_complete jsonb not null default '[]',
   -- as it was sent
   paused boolean not null default false,
-  deadline_secs int check (deadline_secs > 0)
+  deadline_secs positive
 );
 -- Tasks that were left out when they were sent: one that is added later may name them, and they count as met.
 create table deduplicated (
@@ -114,30 +121,30 @@ create table task (
   id uuid primary key,
   batch_id uuid not null,
   -- the place in the call that created it: claims go by it
-  pos int not null check (pos >= 0),
+  pos nonnegative not null,
   -- a topological number in the batch, parents before children: propagation and sweeps go by it
-  rank int not null default 0 check (rank >= 0),
+  rank nonnegative not null default 0,
   status task_status not null,
   kind text not null,
-  priority smallint not null default 0 check (priority between -1000 and 1000),
+  priority priority not null default 0,
   -- tasks with equal rules and equal values of their fields share an admission queue; queue 0 has no rules
   queue int not null default 0,
   -- scheme, host and port that the start call goes to; null where there is no call
   receiver text,
-  wait_finished int not null check (wait_finished >= 0),
-  wait_success int not null check (wait_success >= 0),
+  wait_finished nonnegative not null,
+  wait_success nonnegative not null,
   -- how many tasks depend on this one (0 spares the look-up when it ends); how many of them are unfinished, kept while it is
-  children int not null default 0 check (children >= 0),
-  open_children int not null default 0 check (open_children between 0 and children),
-  success bigint not null default 0 check (success between 0 and 9007199254740991),
-  failures bigint not null default 0 check (failures between 0 and 9007199254740991),
-  expected_count bigint check (expected_count between 0 and 9007199254740991),
-  attempt int not null default 0 check (attempt >= 0),
+  children nonnegative not null default 0,
+  open_children nonnegative not null default 0 check (open_children <= children),
+  success counter not null default 0,
+  failures counter not null default 0,
+  expected_count counter,
+  attempt nonnegative not null default 0,
   timeout int not null,
   -- limits on its whole time, from the first claim and until then; how long its message may lie in a queue
-  max_duration_secs int check (max_duration_secs > 0),
-  expires_secs int check (expires_secs > 0),
-  queue_timeout_secs int check (queue_timeout_secs > 0),
+  max_duration_secs positive,
+  expires_secs positive,
+  queue_timeout_secs positive,
   -- of a message: a worker of this attempt has reported, so that `timeout` holds
   heard boolean not null default false,
   retry jsonb,
@@ -242,7 +249,7 @@ create table unsent (
   task_id uuid primary key,
   -- when the first try that counts ended
   since timestamptz(3),
-  tries int not null check (tries > 0),
+  tries positive not null,
   -- whom the call is for, why it could not be sent, and when it is tried again
   host text not null,
   error text not null,

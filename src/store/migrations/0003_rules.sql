@@ -84,7 +84,7 @@ create table rate_template (
   id int generated always as identity primary key,
   kind text not null,
   fields text[] not null,
-  shortest int not null check (shortest > 0),
+  shortest positive not null,
   longest int not null check (longest >= shortest),
   -- every claim that does not know it has ended
   complete boolean not null default false,

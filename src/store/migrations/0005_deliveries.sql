@@ -9,7 +9,7 @@ create table delivery (
   -- the reserved key `baton` of the body
   facts jsonb not null,
   status delivery_status not null default 'pending',
-  attempts int not null default 0 check (attempts >= 0),
+  attempts nonnegative not null default 0,
   next_at timestamptz(3) not null default now(),
   -- the start call is still open: not before its outcome is written, or this time
   hold_until timestamptz(3),
@@ -36,10 +36,10 @@ create index delivery_batch on delivery (batch_id, created_at desc, id);
 create table delivery_attempt (
   delivery_id uuid not null,
   -- goes on over a replay, which sets the delivery's own count back to 0
-  n int not null check (n > 0),
+  n positive not null,
   at timestamptz(3) not null,
   status int,
-  duration_ms int not null check (duration_ms >= 0),
+  duration_ms nonnegative not null,
   error text,
   -- the first 2 KB of the answer's body
   answer text,
@@ -52,10 +52,10 @@ create table circuit (
   receiver text primary key,
   state circuit_state not null default 'closed',
   -- in a row; since when
-  failures int not null default 0 check (failures >= 0),
+  failures nonnegative not null default 0,
   since timestamptz(3),
   -- probes in a row
-  successes int not null default 0 check (successes >= 0),
+  successes nonnegative not null default 0,
   open_until timestamptz(3),
   -- one call probes, until then no other does
   probe_until timestamptz(3),

@@ -15,16 +15,16 @@ create table bulk (
   -- where collecting goes on, and how many were collected
   after_at text,
   after_id uuid,
-  collected int not null default 0 check (collected >= 0),
+  collected nonnegative not null default 0,
   -- null while it is not known
   matched int,
   -- items up to `reached` are counted; those up to `taken` are under way, and are decided by the same commands again where a
   -- worker died
   taken int not null default 0,
   reached int not null default 0,
-  done int not null default 0 check (done >= 0),
-  skipped int not null default 0 check (skipped >= 0),
-  failed int not null default 0 check (failed >= 0),
+  done nonnegative not null default 0,
+  skipped nonnegative not null default 0,
+  failed nonnegative not null default 0,
   -- what a worker is at: nobody else takes the operation before `free_at`, and no write under an older `fence` takes effect
   free_at timestamptz(3) not null default now(),
   fence int not null default 0,
@@ -45,7 +45,7 @@ create index bulk_ended on bulk (ended_at) where ended_at is not null;
 create table bulk_item (
   bulk_id uuid not null,
   -- from 1, in the order of the listing
-  n int not null check (n > 0),
+  n positive not null,
   target uuid not null,
   -- it had left the status of the filter when its turn came
   has_left boolean not null default false,

@@ -4,7 +4,7 @@ create table schedule (
   id uuid primary key,
   name text collate "C" not null unique check (name ~ '^[a-z0-9_-]{1,100}$'),
   cron text,
-  every_secs int check (every_secs > 0),
+  every_secs positive,
   timezone text not null,
   overlap text not null check (overlap in ('skip', 'allow', 'replace')),
   catch_up text not null check (catch_up in ('last', 'none', 'all')),

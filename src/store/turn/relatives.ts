@@ -7,7 +7,7 @@ import type { TaskRow } from "#domain/row";
 import { nilUuid } from "#domain/values/uuid";
 import type { Sql } from "#store/pg/pool";
 import { array, idList } from "#store/pg/unnest";
-import { columns, hotColumns, rowOf, unfinished } from "#store/turn/row";
+import { columns, hotColumns, rowOf, rows, unfinished } from "#store/turn/row";
 
 /** Children of one task after `after`, at most `max` of them; those with a rank above `upto` do not count as its children. */
 export interface ChildrenAsked {
@@ -34,6 +34,15 @@ export async function childLinks(sql: Sql, asked: readonly ChildrenAsked[]): Pro
     return { parent, child, edge: edgeOf(requires, condition), rank };
   });
 }
+
+/** Unfinished children of these tasks, locked. */
+export const unfinishedChildren = (sql: Sql, parents: readonly string[]): Promise<TaskRow[]> =>
+  rows(sql`
+    select ${columns(sql)}
+    from unnest(${idList(parents)}::uuid[]) as u (parent)
+      cross join lateral (select child_id from link where parent_id = u.parent offset 0) l
+      cross join lateral (
+        select * from task t where t.id = l.child_id and ${unfinished(sql)} for no key update offset 0) t`);
 
 /**
  * All links to these children; those whose parents have ended in the order in which they did, the others last. Those that

@@ -1,15 +1,12 @@
 // What a turn writes: everything it changed, by value, in a handful of set-based statements that go out together with
 // the commit. Only rows that the same transaction has locked are written, so no write can overtake another.
-import type { BatchRow, DeliveryRow, TaskEventRow, TaskRow } from "#domain/row";
+import type { DeliveryRow } from "#domain/row";
 import type { SpecChange } from "#domain/turn/rows";
 import type { Sql } from "#store/pg/pool";
-import { type Column, idList, type Scalar, type Shared, unnest, values } from "#store/pg/unnest";
+import { idList } from "#store/pg/unnest";
+import { type StateChanges, writeStates } from "#store/turn/states";
 
-export interface Changes {
-  /** Each with what was read. */
-  readonly rows: readonly { readonly row: TaskRow; readonly before: TaskRow }[];
-  readonly batches: readonly BatchRow[];
-  readonly events: readonly TaskEventRow[];
+export interface Changes extends StateChanges {
   readonly deliveries: readonly DeliveryRow[];
   readonly specs: readonly SpecChange[];
   /** Tasks that get other rules. */
@@ -24,7 +21,6 @@ export interface Changes {
     readonly batchId: string | null;
     readonly seq: number | null;
   }[];
-  readonly now: Date;
 }
 
 /** Issues the writes; the caller commits. */
@@ -42,175 +38,6 @@ export function write(sql: Sql, changes: Changes, last: (write: Promise<unknown>
 type Write = Promise<unknown>;
 
 const json = (value: unknown): string => JSON.stringify(value);
-
-/** What nearly every transition changes. */
-const common: readonly Column<keyof TaskRow>[] = [
-  ["id", "uuid", "id"],
-  ["status", "task_status", "status"],
-  ["wait_finished", "int", "waitFinished"],
-  ["wait_success", "int", "waitSuccess"],
-  ["owner", "int", "owner"],
-  ["claim_id", "bigint", "claimId"],
-  ["first_claimed_at", "timestamptz", "firstClaimedAt"],
-  ["started_at", "timestamptz", "startedAt"],
-  ["ended_at", "timestamptz", "endedAt"],
-  ["last_updated", "timestamptz", "lastUpdated"],
-  ["due_at", "timestamptz", "dueAt"],
-];
-const rare: readonly Column<keyof TaskRow>[] = [
-  ["priority", "smallint", "priority"],
-  ["success", "bigint", "success"],
-  ["failures", "bigint", "failures"],
-  ["expected_count", "bigint", "expectedCount"],
-  ["attempt", "int", "attempt"],
-  ["acts", "smallint", "acts"],
-  ["open_children", "int", "openChildren"],
-  ["pause_requested", "boolean", "pauseRequested"],
-  ["paused_by_batch", "boolean", "pausedByBatch"],
-  ["swept", "int", "swept"],
-  ["in_doubt", "boolean", "inDoubt"],
-  ["ready_at", "timestamptz", "readyAt"],
-  ["run_at", "timestamptz", "runAt"],
-  ["next_retry_at", "timestamptz", "nextRetryAt"],
-  ["failure_reason", "text", "failureReason"],
-  ["rejected", "smallint", "rejected"],
-  ["heard", "boolean", "heard"],
-];
-
-const all = [...common, ...rare];
-
-const ofEvent: readonly Column<keyof TaskEventRow>[] = [
-  ["task_id", "uuid", "task_id"],
-  ["batch_id", "uuid", "batch_id"],
-  ["from", "task_status", "from"],
-  ["to", "task_status", "to"],
-  ["event", "text", "event"],
-  ["attempt", "int", "attempt"],
-  ["reason", "text", "reason"],
-  ["actor", "text", "actor"],
-];
-const withDetail: typeof ofEvent = [...ofEvent, ["detail", "jsonb", "detail"]];
-/** In which columns rows are alike that were claimed, or ended, together; and their events. */
-const alike: readonly Shared<keyof TaskRow>[] = [
-  ["status", "waitFinished", "waitSuccess", "owner", "firstClaimedAt", "startedAt", "endedAt", "lastUpdated"],
-  ["waitFinished", "waitSuccess", "owner", "endedAt", "lastUpdated"],
-];
-const alikeEvents: readonly Shared<keyof TaskEventRow>[] = [
-  ["from", "to", "event", "attempt", "reason", "actor"],
-  ["attempt", "reason", "actor"],
-  ["attempt", "reason"],
-];
-const ofBatch: readonly Column<keyof BatchRow>[] = [
-  ["id", "uuid", "id"],
-  ["unfinished", "int", "unfinished"],
-  ["succeeded", "int", "succeeded"],
-  ["failed", "int", "failed"],
-  ["canceled", "int", "canceled"],
-  ["skipped", "int", "skipped"],
-  ["dead_ends", "int", "deadEnds"],
-  ["followed", "int", "followed"],
-  ["first_failed", "uuid", "firstFailed"],
-  ["open", "boolean", "open"],
-  ["paused", "boolean", "paused"],
-  ["stopping", "boolean", "stopping"],
-  ["works", "int", "works"],
-  ["seq", "int", "seq"],
-  ["last_was_sweep", "boolean", "lastWasSweep"],
-  ["completed_at", "timestamptz", "completedAt"],
-];
-/** What the tasks that ended in this turn add to the sums of their batch. */
-const ofEnded: readonly Column<keyof Ended>[] = [
-  ["ended_success", "float8", "success"],
-  ["ended_failures", "float8", "failures"],
-  ["ended_expected", "float8", "expected"],
-  ["ended_unexpected", "int", "unexpected"],
-];
-
-/** Rows, batches and events. One statement: each by itself costs as much as some of the rows. */
-function writeStates(sql: Sql, { rows, batches, events, now }: Changes): Write {
-  const params: (string | null)[] = [];
-  // Most rows have changed in the common columns only, and each column costs.
-  const isRare = ({ row, before }: Changes["rows"][number]) => rare.some(([, , field]) => row[field] !== before[field]);
-  const full = rows.filter(isRare);
-  const short = full.length === 0 ? rows : rows.filter((change) => !isRare(change));
-  const updates: string[] = [];
-  if (short.length > 0) updates.push(updateRows(params, common, short, alike));
-  if (full.length > 0) updates.push(updateRows(params, all, full, []));
-  if (batches.length > 0) updates.push(updateBatches(params, batches, endedOf(rows)));
-  const main = events.length > 0 ? insertEvents(params, events, now) : "select where false";
-  const others = updates.map((update, i) => `u${i} as (${update})`);
-  const statement = others.length > 0 ? `with ${others.join(", ")} ${main}` : main;
-  return sql.unsafe(statement, params, { prepare: true }).execute();
-}
-
-function updateRows(
-  params: (string | null)[],
-  columns: readonly Column<keyof TaskRow>[],
-  rows: Changes["rows"],
-  shared: readonly Shared<keyof TaskRow>[],
-): string {
-  const { names, from } = values(params, columns, rows, shared, ({ row }, field) => row[field] as Scalar);
-  const set = columns.map(([name], i) => `${name} = ${names[i]}`).slice(1);
-  return `update task t set ${set.join(", ")} from ${from} where t.id = u.id`;
-}
-
-interface Ended {
-  success: number;
-  failures: number;
-  expected: number;
-  unexpected: number;
-  last: Date | null;
-}
-
-function endedOf(rows: Changes["rows"]): ReadonlyMap<string, Ended> {
-  const byBatch = new Map<string, Ended>();
-  for (const { row, before } of rows) {
-    if (row.endedAt === null || before.endedAt !== null) continue;
-    const sums = byBatch.get(row.batchId) ?? { ...noneEnded };
-    sums.success += row.success;
-    sums.failures += row.failures;
-    sums.expected += row.expectedCount ?? 0;
-    if (row.expectedCount === null) sums.unexpected++;
-    if (sums.last === null || row.lastUpdated > sums.last) sums.last = row.lastUpdated;
-    byBatch.set(row.batchId, sums);
-  }
-  return byBatch;
-}
-const noneEnded: Ended = { success: 0, failures: 0, expected: 0, unexpected: 0, last: null };
-
-function updateBatches(
-  params: (string | null)[],
-  batches: readonly BatchRow[],
-  ended: ReadonlyMap<string, Ended>,
-): string {
-  const columns: readonly Column<keyof BatchRow | keyof Ended>[] = [
-    ...ofBatch,
-    ...ofEnded,
-    ["last_ended", "timestamptz", "last"],
-  ];
-  const from = unnest(
-    params,
-    columns,
-    batches.map((batch) => ({ ...batch, ...(ended.get(batch.id) ?? noneEnded) })),
-  );
-  const set = [
-    ...ofBatch.slice(1).map(([name]) => `"${name}" = u."${name}"`),
-    ...ofEnded.map(([name]) => `${name} = b.${name} + u.${name}`),
-    "last_ended = greatest(b.last_ended, u.last_ended)",
-  ];
-  return `update batch b set ${set.join(", ")} from ${from} where b.id = u.id`;
-}
-
-function insertEvents(params: (string | null)[], events: readonly TaskEventRow[], now: Date): string {
-  // Most events have no detail, and each column costs.
-  const fields = events.some(({ detail }) => detail !== undefined) ? withDetail : ofEvent;
-  const { names, from } = values(params, fields, events, alikeEvents, (event, field) =>
-    field === "detail" ? (event.detail === undefined ? null : json(event.detail)) : event[field],
-  );
-  const columns = fields.map(([name]) => `"${name}"`);
-  const at = `$${params.push(now.toISOString())}::timestamptz`;
-  return `insert into event (${columns.join(", ")}, at) select ${names.join(", ")}, ${at} from ${from}`;
-}
 
 function writeDeliveries(sql: Sql, deliveries: readonly DeliveryRow[], now: Date): Write {
   return sql`

@@ -73,6 +73,7 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   unfinishedRanks: [64, (sql) => load.unfinishedRanks(sql, id("b", 50), 79, 99)],
   localIds: [128, (sql) => load.localIds(sql, tasks(4_000, 64))],
   childLinks: [64, (sql) => relatives.childLinks(sql, tasks(50 * width + 91, 4).map(asked))],
+  unfinishedChildren: [64, (sql) => relatives.unfinishedChildren(sql, tasks(50 * width + 91, 4))],
   parentLinks: [64, (sql) => relatives.parentLinks(sql, tasks(50 * width + 94, 4))],
   unfinishedParents: [64, (sql) => relatives.unfinishedParents(sql, tasks(50 * width + 94, 4))],
   closureDown: [64, (sql) => relatives.closure(sql, [middle], "down", 500)],

@@ -162,6 +162,8 @@ export function relativesIn(rows: ReadonlyMap<string, TaskRow>, links: readonly 
       return { rows: copies(open.map(({ parent }) => parent)), links: open };
     },
     unfinishedRows: async (ids) => copies(ids),
+    unfinishedChildren: async (parents) =>
+      copies(parents.flatMap((id) => linksOf("parent", id).map(({ child }) => child))),
     closure: async (ids, way, max) => {
       const [from, to] = way === "down" ? (["parent", "child"] as const) : (["child", "parent"] as const);
       const near = new Set(ids);
