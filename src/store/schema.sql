@@ -199,10 +199,10 @@ create table batch (
   schedule_at timestamp(3) with time zone,
   completed_at timestamp(3) with time zone,
   constraint batch_pkey PRIMARY KEY (id),
-  constraint batch_check CHECK (((completed_at IS NOT NULL) = (((unfinished)::integer = 0) AND (NOT open)))),
-  constraint batch_check1 CHECK (((completed_at IS NULL) OR ((works)::integer = 0))),
-  constraint batch_check2 CHECK (((((((succeeded)::integer + (failed)::integer) + (canceled)::integer) + (skipped)::integer) = ((total)::integer - (unfinished)::integer)) AND ((dead_ends)::integer <= (canceled)::integer) AND ((followed)::integer <= (failed)::integer))),
-  constraint batch_check3 CHECK (((schedule IS NULL) = (schedule_at IS NULL)))
+  constraint batch_completion CHECK (((completed_at IS NOT NULL) = (((unfinished)::integer = 0) AND (NOT open)))),
+  constraint batch_schedule_time CHECK (((schedule IS NULL) = (schedule_at IS NULL))),
+  constraint batch_tallies CHECK (((((((succeeded)::integer + (failed)::integer) + (canceled)::integer) + (skipped)::integer) = ((total)::integer - (unfinished)::integer)) AND ((dead_ends)::integer <= (canceled)::integer) AND ((followed)::integer <= (failed)::integer))),
+  constraint batch_works CHECK (((completed_at IS NULL) OR ((works)::integer = 0)))
 ) with (fillfactor=50);
 
 create table batch_kind (
@@ -638,11 +638,11 @@ create table task (
   failure_reason text,
   rejected smallint default 0 not null,
   constraint task_pkey PRIMARY KEY (id),
-  constraint task_check CHECK (((open_children)::integer <= (children)::integer)),
-  constraint task_check1 CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
-  constraint task_check2 CHECK (((status <> 'Pending'::task_status) OR (((wait_finished)::integer = 0) AND ((wait_success)::integer = 0)))),
-  constraint task_check3 CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
-  constraint task_check4 CHECK (((ready_at IS NULL) OR (due_at <= ready_at)))
+  constraint task_children CHECK (((open_children)::integer <= (children)::integer)),
+  constraint task_claimed CHECK (((status = 'Claimed'::task_status) = (owner IS NOT NULL))),
+  constraint task_final CHECK (((ended_at IS NULL) = (status <> ALL (ARRAY['Success'::task_status, 'Failure'::task_status, 'Canceled'::task_status, 'Skipped'::task_status])))),
+  constraint task_pending CHECK (((status <> 'Pending'::task_status) OR (((wait_finished)::integer = 0) AND ((wait_success)::integer = 0)))),
+  constraint task_times CHECK (((ready_at IS NULL) OR (due_at <= ready_at)))
 ) with (autovacuum_analyze_scale_factor=0.02, autovacuum_analyze_threshold=1000, autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, fillfactor=80);
 
 create table task_spec (

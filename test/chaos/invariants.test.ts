@@ -50,16 +50,16 @@ const anyTask = (status: string) => `(select id from task where status = '${stat
 /** One end of a link whose child waits for all its parents. */
 const linkToAll = (end: "child_id" | "parent_id") =>
   `select ${end} from link join task on id = child_id where not joins_any order by child_id, parent_id limit 1`;
-const open = `alter table task drop constraint task_check, drop constraint task_check1, drop constraint task_check2;`;
+const open = `alter table task drop constraint task_final, drop constraint task_pending;`;
 
 /** What is done to the tables, and the check that must see it. */
 const plants: Readonly<Record<string, string>> = {
   "nothing is negative or over": `alter domain nonnegative drop constraint nonnegative_check;
     update task set wait_finished = -1 where id = ${anyTask("Success")}`,
-  "a batch counts its tasks": `alter table batch drop constraint batch_check2; update batch set total = total + 1`,
+  "a batch counts its tasks": `alter table batch drop constraint batch_tallies; update batch set total = total + 1`,
   "a batch sums up its ended tasks": `update batch set ended_success = ended_success + 1`,
   "a batch knows its kinds": `delete from batch_kind`,
-  "a batch is complete when nothing is left": `alter table batch drop constraint batch_check;
+  "a batch is complete when nothing is left": `alter table batch drop constraint batch_completion;
     update batch set completed_at = null`,
   "a complete batch is reported once": `delete from delivery where task_id is null`,
   "nothing is left to be done in portions": `insert into batch_work (batch_id, seq, kind) select id, 1, 'stop' from batch limit 1`,

@@ -59,10 +59,11 @@ create table batch (
   schedule text,
   schedule_at timestamptz(3),
   completed_at timestamptz(3),
-  check ((completed_at is not null) = (unfinished = 0 and not open)),
-  check (completed_at is null or works = 0),
-  check (succeeded + failed + canceled + skipped = total - unfinished and dead_ends <= canceled and followed <= failed),
-  check ((schedule is null) = (schedule_at is null))
+  constraint batch_completion check ((completed_at is not null) = (unfinished = 0 and not open)),
+  constraint batch_works check (completed_at is null or works = 0),
+  constraint batch_tallies check (
+    succeeded + failed + canceled + skipped = total - unfinished and dead_ends <= canceled and followed <= failed),
+  constraint batch_schedule_time check ((schedule is null) = (schedule_at is null))
 ) with (fillfactor = 50);
 create index batch_newest on batch (created_at desc, id desc);
 -- `unfinished` stays out of these, and so does a predicate on it: all updates of a batch but its last stay HOT.
@@ -135,7 +136,7 @@ create table task (
   wait_success nonnegative not null,
   -- how many tasks depend on this one (0 spares the look-up when it ends); how many of them are unfinished, kept while it is
   children nonnegative not null default 0,
-  open_children nonnegative not null default 0 check (open_children <= children),
+  open_children nonnegative not null default 0,
   success counter not null default 0,
   failures counter not null default 0,
   expected_count counter,
@@ -179,10 +180,11 @@ create table task (
   failure_reason text,
   -- how many refused reports were kept as events
   rejected smallint not null default 0,
-  check ((ended_at is null) = (status not in ('Success', 'Failure', 'Canceled', 'Skipped'))),
-  check (status <> 'Pending' or (wait_finished = 0 and wait_success = 0)),
-  check ((status = 'Claimed') = (owner is not null)),
-  check (ready_at is null or due_at <= ready_at)
+  constraint task_children check (open_children <= children),
+  constraint task_final check ((ended_at is null) = (status not in ('Success', 'Failure', 'Canceled', 'Skipped'))),
+  constraint task_pending check (status <> 'Pending' or (wait_finished = 0 and wait_success = 0)),
+  constraint task_claimed check ((status = 'Claimed') = (owner is not null)),
+  constraint task_times check (ready_at is null or due_at <= ready_at)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000);
 -- One range for each receiver, so that a thousand tasks of one that is full hide no task of another.
