@@ -223,7 +223,7 @@ export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound):
   const ids = chosen.map(({ row }) => row.id);
   if (ids.length === 0) return [];
   const [actions, uses] = await Promise.all([
-    startActions(sql, ids),
+    actionsOf(sql, state, ids),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
   ]);
   const inputs = await readInputs(
@@ -242,6 +242,16 @@ export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound):
         inputs: inputs.of.get(row.id),
       }) ?? [],
   );
+}
+
+/** Those that were not read along with their rows are read here. */
+async function actionsOf(
+  sql: Sql,
+  { startActions: known }: TurnState,
+  ids: readonly string[],
+): Promise<TurnState["startActions"]> {
+  const unread = ids.filter((id) => !known.has(id));
+  return unread.length === 0 ? known : new Map([...known, ...(await startActions(sql, unread))]);
 }
 
 const becamePending = (state: TurnState, row: TaskRow): boolean => state.before.get(row.id)?.status !== "Pending";

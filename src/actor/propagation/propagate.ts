@@ -10,7 +10,7 @@ import { childEnded, climb, countEnded, judge, maxRank, tellChild } from "#domai
 import type { Step } from "#domain/propagation/work";
 import { isFinal, type TaskRow } from "#domain/row";
 import type { TurnState } from "#domain/turn/state";
-import type { ChildrenAsked } from "#store/turn/relatives";
+import type { Child, ChildrenAsked } from "#store/turn/relatives";
 
 /** What is read of relatives; in batches that are locked. */
 export interface Relatives {
@@ -20,7 +20,7 @@ export interface Relatives {
     children: readonly string[],
   ): Promise<{ rows: TaskRow[]; links: readonly { readonly child: string; readonly parent: string }[] }>;
   unfinishedRows(ids: readonly string[]): Promise<TaskRow[]>;
-  unfinishedChildren(parents: readonly string[]): Promise<TaskRow[]>;
+  unfinishedChildren(parents: readonly string[]): Promise<Child[]>;
   closure(ids: readonly string[], way: "down" | "up", max: number): Promise<string[]>;
 }
 
@@ -184,7 +184,8 @@ class Propagation {
       this.#relatives.childLinks([...asked.values()]),
       isFew ? this.#relatives.unfinishedChildren([...asked.keys()]) : [],
     ]);
-    this.#add(children);
+    for (const { row, action } of children) if (action !== undefined) this.#state.startActions.set(row.id, action);
+    this.#add(children.map(({ row }) => row));
     const found = Map.groupBy(all, ({ parent }) => parent);
     const ended = new Map(
       [first, ...steps.ahead("down", limits.portionTasksMax)].map((step) => [step.taskId, step.status]),

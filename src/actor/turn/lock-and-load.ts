@@ -107,16 +107,18 @@ async function loadBatches(
 ): Promise<Rows> {
   const { tasks, batches, wait } = asked;
   if (wait) await limitLockWait(sql, limits.batchLockWaitMs);
-  const found = await load.lockBatches(sql, tasks, batches, wait);
-  const ids = found.map(({ id }) => id);
-  const [rows, moment, works] = await Promise.all([
-    tasks.length > 0 && ids.length > 0 ? load.rowsOf(sql, tasks, ids, wait) : [],
+  // Sent together: a round trip is a large part of a small turn.
+  const [found, rows, moment] = await Promise.all([
+    load.lockBatches(sql, tasks, batches, wait),
+    tasks.length > 0 ? load.rowsOf(sql, tasks, wait) : [],
     load.moment(sql),
-    found.some((batch) => batch.works > 0) ? worksOf(sql, ids) : [],
   ]);
+  const ids = new Set(found.map(({ id }) => id));
+  const works = found.some((batch) => batch.works > 0) ? await worksOf(sql, [...ids]) : [];
   const state = new TurnState(env, moment);
   holdBatches(state, found, works);
-  visitOutstanding(state, state.add(rows));
+  // A batch that was let go of between the two statements is not in hand.
+  visitOutstanding(state, state.add(rows.filter(({ batchId }) => ids.has(batchId))));
   return { state, passed: [] };
 }
 

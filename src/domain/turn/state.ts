@@ -1,6 +1,6 @@
 // The rows that one turn has locked, what it changed so far, and what must follow. It lives for one turn. Only pure decisions fill it;
 // nothing outside sees it before the commit, and a turn that fails drops it.
-import type { LaterAction } from "#domain/action";
+import type { LaterAction, StartAction } from "#domain/action";
 import type { Origin } from "#domain/actor";
 import type { Unsent } from "#domain/calls/unsent";
 import type { RememberedAnswer } from "#domain/commands/idempotency";
@@ -83,6 +83,8 @@ export class TurnState {
   readonly namedLosses: NamedLoss[] = [];
   readonly deliveries: DeliveryRow[] = [];
   readonly specs = new Map<string, SpecChange>();
+  /** Of tasks that may be claimed in this turn, as far as they were read along with their rows. */
+  readonly startActions = new Map<string, StartAction | null>();
   /** Rules that replace others, by the tasks that get them. */
   readonly ruled = new Map<string, readonly unknown[]>();
   /** Tasks whose deliveries no longer wait for the end of a call. */

@@ -38,7 +38,7 @@ export async function sweptBatches(sql: Sql, batches: readonly string[]): Promis
 }
 
 /** The start actions of these tasks. */
-export async function startActions(sql: Sql, ids: string[]): Promise<Map<string, StartAction | null>> {
+export async function startActions(sql: Sql, ids: readonly string[]): Promise<Map<string, StartAction | null>> {
   const found = await sql<{ id: string; action: StartAction | null }[]>`
     select id, start_action as action from task_spec where id = any(${idList(ids)}::uuid[])`;
   return new Map(found.map((row) => [row.id, row.action]));

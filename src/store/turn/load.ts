@@ -53,19 +53,20 @@ export async function lockBatches(
 }
 
 /**
- * Batch turns, then: those of these tasks that lie in the locked batches. One that a task turn holds just now is skipped
- * and comes again, unless `wait`: that turn waits for nothing, so waiting is safe, but all other commands would wait too.
+ * Batch turns, then: those of these tasks that lie in batches which are locked. It can be sent together with `lockBatches`, since it
+ * locks them again, which costs next to nothing; one that another transaction has let go of in between is locked from here on. A
+ * row that a task turn holds just now is skipped and comes again, unless `wait`: that turn waits for nothing, so waiting is safe, but
+ * all other commands would wait too.
  */
-export const rowsOf = (
-  sql: Sql,
-  tasks: readonly string[],
-  batches: readonly string[],
-  wait: boolean,
-): Promise<TaskRow[]> =>
-  rows(sql`
+export const rowsOf = (sql: Sql, tasks: readonly string[], wait: boolean): Promise<TaskRow[]> => {
+  const skip = wait ? sql`` : sql`skip locked`;
+  return rows(sql`
     select ${columns(sql)} from task t
-    where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(${idList(batches)}::uuid[])
-    for no key update of t ${wait ? sql`` : sql`skip locked`}`);
+    where t.id = any(${idList(tasks)}::uuid[]) and t.batch_id = any(array(
+      select b.id from batch b where b.id in (select batch_id from task where id = any(${idList(tasks)}::uuid[]))
+      order by b.id for no key update ${skip}))
+    for no key update of t ${skip}`);
+};
 
 /** The unfinished ones of these tasks, in batches that are locked; waits for their rows. */
 export const unfinishedRows = (sql: Sql, ids: readonly string[]): Promise<TaskRow[]> =>

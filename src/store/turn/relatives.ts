@@ -1,13 +1,14 @@
 // Links and relatives for propagation, in batches that the caller has locked: children that have not heard of a parent, all
 // parents of a child that may be lost, unfinished parents of what ended. Look-ups by primary keys, `offset 0` keeps them so
 // whatever the statistics say: what is read grows with the links that are asked for, never with what is stored.
+import type { StartAction } from "#domain/action";
 import { edgeOf } from "#domain/propagation/edges";
 import type { ChildLink, ParentLink } from "#domain/propagation/links";
 import type { TaskRow } from "#domain/row";
 import { nilUuid } from "#domain/values/uuid";
 import type { Sql } from "#store/pg/pool";
 import { array, idList } from "#store/pg/unnest";
-import { columns, hotColumns, rowOf, rows, unfinished } from "#store/turn/row";
+import { columns, hotColumns, rowOf, rowsWith, unfinished } from "#store/turn/row";
 
 /** Children of one task after `after`, at most `max` of them; those with a rank above `upto` do not count as its children. */
 export interface ChildrenAsked {
@@ -35,14 +36,25 @@ export async function childLinks(sql: Sql, asked: readonly ChildrenAsked[]): Pro
   });
 }
 
+export interface Child {
+  readonly row: TaskRow;
+  /** What it is started by; only of one that waits for no other task, and so may start now. */
+  readonly action?: StartAction | null;
+}
+
 /** Unfinished children of these tasks, locked. */
-export const unfinishedChildren = (sql: Sql, parents: readonly string[]): Promise<TaskRow[]> =>
-  rows(sql`
-    select ${columns(sql)}
+export async function unfinishedChildren(sql: Sql, parents: readonly string[]): Promise<Child[]> {
+  const found = await rowsWith(sql`
+    select ${columns(sql)}, t.wait_finished = 1,
+      case when t.wait_finished = 1 then (select start_action from task_spec where id = t.id) end
     from unnest(${idList(parents)}::uuid[]) as u (parent)
       cross join lateral (select child_id from link where parent_id = u.parent offset 0) l
       cross join lateral (
         select * from task t where t.id = l.child_id and ${unfinished(sql)} for no key update offset 0) t`);
+  return found.map(({ row, more: [isNext, action] }) =>
+    isNext ? { row, action: action as StartAction | null } : { row },
+  );
+}
 
 /**
  * All links to these children; those whose parents have ended in the order in which they did, the others last. Those that

@@ -74,21 +74,20 @@ export async function cutLine(databaseUrl: string): Promise<CutLine> {
 
 type Watched = { handler?: (query: unknown) => unknown; strings: string | readonly string[] };
 
-/** The same database; `said` is every statement that was sent within transactions, `begin` and `commit` aside. */
-export function counting(db: Db): { readonly db: Db; readonly said: string[] } {
-  const said: string[] = [];
+/** The same database; of each statement within transactions, `begin` and `commit` aside, `sending` gets the text, and sends it. */
+function watched(db: Db, sending: (text: string, statement: Promise<unknown>, send: () => unknown) => unknown): Db {
   // A part of a statement is a query as well, but never handled by itself.
   const watch = <T>(made: T): T => {
     const query = made as Watched;
     const { handler } = query;
     if (typeof handler === "function")
-      query.handler = (self) => {
-        said.push([query.strings].flat().join("?").replace(/\s+/g, " ").trim());
-        return handler(self);
-      };
+      query.handler = (self) =>
+        sending([query.strings].flat().join("?").replace(/\s+/g, " ").trim(), made as Promise<unknown>, () =>
+          handler(self),
+        );
     return made;
   };
-  const watched = (sql: Sql): Sql =>
+  const watching = (sql: Sql): Sql =>
     new Proxy(sql, {
       apply: (target, self, args) => watch(Reflect.apply(target as never, self, args)),
       get: (target, key) =>
@@ -97,23 +96,52 @@ export function counting(db: Db): { readonly db: Db; readonly said: string[] } {
           : Reflect.get(target, key),
     });
   return {
-    said,
-    db: {
-      use: (work, timeoutMs) => db.use(work, timeoutMs),
-      tx: (work, timeoutMs) => db.tx((sql, last) => work(watched(sql), last), timeoutMs),
-      lend: (work, timeoutMs) => db.lend(work, timeoutMs),
-      get up() {
-        return db.up;
-      },
-      get upSinceMs() {
-        return db.upSinceMs;
-      },
-      get connections() {
-        return db.connections;
-      },
-      close: () => db.close(),
+    use: (work, timeoutMs) => db.use(work, timeoutMs),
+    tx: (work, timeoutMs) => db.tx((sql, last) => work(watching(sql), last), timeoutMs),
+    lend: (work, timeoutMs) => db.lend(work, timeoutMs),
+    get up() {
+      return db.up;
     },
+    get upSinceMs() {
+      return db.upSinceMs;
+    },
+    get connections() {
+      return db.connections;
+    },
+    close: () => db.close(),
   };
+}
+
+/**
+ * The same database; `said` is every statement that was sent. `trips`: in which round trip each of these went; the next begins
+ * with a statement for which all before were answered.
+ */
+export function counting(db: Db): { readonly db: Db; readonly said: string[]; readonly trips: number[] } {
+  const said: string[] = [];
+  const trips: number[] = [];
+  let trip = 0;
+  let unanswered = 0;
+  const answered = () => {
+    unanswered--;
+  };
+  const counted = watched(db, (text, statement, send) => {
+    said.push(text);
+    if (unanswered++ === 0) trip++;
+    trips.push(trip);
+    statement.then(answered, answered);
+    return send();
+  });
+  return { db: counted, said, trips };
+}
+
+/** The same database; a statement with this text is sent once that before it is answered, and then `ready`, which is asked for that. */
+export function holdingBack(db: Db, part: string, ready: () => Promise<unknown>): Db {
+  let last: Promise<unknown> = Promise.resolve();
+  return watched(db, (text, statement, send) => {
+    const before = last;
+    last = statement;
+    return text.includes(part) ? before.then(ready).then(send) : send();
+  });
 }
 
 /** The same database; what a transaction gave is handed on only when `gate`, called with it, lets it through. */

@@ -14,6 +14,7 @@ import { create, openStage, type Rig, rowsOf, type Seen, startRig } from "./stag
 
 let db: Db;
 let said: string[];
+let trips: number[];
 let rig: Rig;
 /** Free slots: none means that nothing is claimed. */
 let free = 0;
@@ -23,7 +24,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await db.use((sql) => sql`truncate batch, task cascade`);
   const counted = counting(db);
-  said = counted.said;
+  ({ said, trips } = counted);
   free = 0;
   rig = startRig(counted.db, 1, { free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 });
 });
@@ -98,6 +99,22 @@ describe("a chain of a thousand", () => {
       new Set(["All child tasks already terminated"]),
     );
     expect(await completionOf(batch)).toMatchObject({ unfinished: 0, notified: [{ canceled: n }] });
+  });
+
+  it("goes on from task to task in one transaction of three round trips", async () => {
+    const on_start = { kind: "Webhook", params: { url: "http://127.0.0.1:9/", verb: "Post" } };
+    const { ids } = await made([{ on_start }, { on_start, ...needs(0) }, { on_start, ...needs(1) }]);
+    await claimAll(1);
+    free = 64;
+    said.length = 0;
+    trips.length = 0;
+    expect(await rig.ask({ verb: "succeed", target: ids[0] as string })).toMatchObject({ status: 200 });
+    await until(() => rig.started.length === 2);
+    expect(rig.started[1]).toMatchObject({ task: ids[1], action: { kind: "Webhook" } });
+    // Its batch, it and the clock; its child; what has changed.
+    const [first = 0] = trips;
+    const sent = trips.slice(0, said.findIndex((text) => text.startsWith("with u0")) + 1);
+    expect(sent.map((trip) => trip - first)).toEqual([0, 0, 0, 1, 1, 2]);
   });
 });
 

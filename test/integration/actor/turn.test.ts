@@ -1,11 +1,12 @@
 // One turn on a real database: what is locked comes again and delays nothing else, what comes twice takes effect once,
 // what comes too late is dropped, and a late word about an earlier claim is refused.
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { LocalCommand } from "#domain/turn/items";
 import type { Db } from "#store/pg/pool";
 import { stays, until, within } from "#test/until";
-import { create, eventsOf, holdFrom, openStage, type Rig, rowsOf, startRig, waiters } from "./stage.ts";
+import { holdingBack } from "./line.ts";
+import { create, eventsOf, holdFrom, log, openStage, type Rig, rowsOf, startRig, waiters } from "./stage.ts";
 
 let db: Db;
 let url: string;
@@ -55,6 +56,23 @@ describe("what another transaction holds", () => {
     expect(await statusOf(mine.ids[0] as string)).toBe("Pending");
     await letGo();
     for (const answer of locked.slice(0, 2)) expect(await within(() => answer, 5_000)).toMatchObject({ status: 200 });
+  });
+
+  it("a batch, and lets go of it while a turn reads: that turn decides nothing in it, and the next one does", async () => {
+    const [mine, other] = [await create(db, many(2)), await create(db, many(2))];
+    const letGo = await holdFrom(url, `select from batch where id = '${mine.batch}' for update`);
+    let letting: Promise<void> | null = null;
+    // The locks are taken; the rows are read once the other one has let go.
+    const late = startRig(
+      holdingBack(db, "t.batch_id = any(array(", () => (letting ??= letGo())),
+      2,
+    );
+    onTestFinished(() => late.stop());
+    const failed = vi.spyOn(log, "error");
+    const asked = [...mine.ids, ...other.ids].map((target) => late.ask({ verb: "cancel", target }));
+    for (const answer of asked) expect(await within(() => answer, 5_000)).toMatchObject({ status: 200 });
+    expect(letting).not.toBeNull();
+    expect(failed).not.toHaveBeenCalled();
   });
 
   it("a task of a free batch: comes again, in an ending turn as well", async () => {

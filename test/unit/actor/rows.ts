@@ -163,7 +163,7 @@ export function relativesIn(rows: ReadonlyMap<string, TaskRow>, links: readonly 
     },
     unfinishedRows: async (ids) => copies(ids),
     unfinishedChildren: async (parents) =>
-      copies(parents.flatMap((id) => linksOf("parent", id).map(({ child }) => child))),
+      copies(parents.flatMap((id) => linksOf("parent", id).map(({ child }) => child))).map((row) => ({ row })),
     closure: async (ids, way, max) => {
       const [from, to] = way === "down" ? (["parent", "child"] as const) : (["child", "parent"] as const);
       const near = new Set(ids);
