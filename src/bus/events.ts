@@ -20,17 +20,22 @@ export interface KeptEvent {
   readonly at: Date;
 }
 
+/** The end of the stream, after which the next event is published. */
+export interface StreamEnd {
+  /** The newest event; null: the stream is empty, or something else is there. */
+  readonly event: KeptEvent | null;
+  /** Of the last message, or of the last that there was. */
+  readonly sequence: number;
+}
+
 export interface EventStream {
   readonly up: boolean;
-  /** Whether the end of the stream is known; not after a lost connection, or a refusal: then ask for the newest event. */
+  /** Whether the end of the stream is known; not after a lost connection, or a refusal: then ask for it. */
   readonly knowsEnd: boolean;
-  /**
-   * The newest event that the stream holds, after which the next is published; null: none, or something else is there. A single
-   * server that died has lost the newest ones (docs/decisions/0011).
-   */
-  newest(): Promise<KeptEvent | null>;
-  /** Resolves when JetStream has stored all of these, in this order, after what it held before. */
-  publish(events: readonly PublishedEvent[]): Promise<void>;
+  /** A single server that died has lost the newest events (docs/decisions/0011). */
+  end(): Promise<StreamEnd>;
+  /** Resolves when JetStream has stored all of these, in this order, after what it held before, with the sequence of the last message. */
+  publish(events: readonly PublishedEvent[]): Promise<number>;
 }
 
 /** `source`: the CloudEvents attribute, which names this Baton. */
@@ -62,7 +67,7 @@ class Events implements EventStream {
     return this.#end !== null;
   }
 
-  async newest(): Promise<KeptEvent | null> {
+  async end(): Promise<StreamEnd> {
     const losses = this.#losses;
     const { name } = streams.events;
     const manager = await this.#bus.manager();
@@ -70,15 +75,18 @@ class Events implements EventStream {
     const message = state.messages === 0 ? null : await manager.streams.getMessage(name, { seq: state.last_seq });
     if (losses !== this.#losses) throw new Error("the connection was lost meanwhile");
     this.#end = state.last_seq;
-    return message === null ? null : eventIn(message.data);
+    return { event: message === null ? null : eventIn(message.data), sequence: state.last_seq };
   }
 
-  async publish(events: readonly PublishedEvent[]): Promise<void> {
+  async publish(events: readonly PublishedEvent[]): Promise<number> {
+    let end = this.#end;
+    if (end === null) throw new Error("the end of the stream is not known");
     const messages = events.map(messageOf);
-    while (messages.length > 0) await this.#store(messages.splice(0, fitting(messages)));
+    while (messages.length > 0) end = await this.#store(messages.splice(0, fitting(messages)));
+    return end;
   }
 
-  async #store(messages: readonly Message[]): Promise<void> {
+  async #store(messages: readonly Message[]): Promise<number> {
     const { nc, js } = this.#bus;
     const end = this.#end;
     if (end === null) throw new Error("the end of the stream is not known");
@@ -96,6 +104,7 @@ class Events implements EventStream {
     }
     if (stored !== end + messages.length) throw new Error("the stream knows these events already");
     if (losses === this.#losses) this.#end = stored;
+    return stored;
   }
 }
 

@@ -412,6 +412,7 @@ create table event_relay (
   owner integer,
   until timestamp(3) with time zone default now() not null,
   upto bigint default 0 not null,
+  sequence bigint,
   constraint event_relay_pkey PRIMARY KEY (one),
   constraint event_relay_one_check CHECK (one)
 );

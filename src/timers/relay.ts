@@ -28,6 +28,8 @@ interface Held {
   readonly kept: number;
   /** Published, and written down as published. */
   upto: number;
+  /** Of the last message in the stream. */
+  sequence: number;
   /** The lease was granted after this moment. */
   grantedAt: number;
 }
@@ -47,8 +49,9 @@ export class EventRelay {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#loop.stop();
-    const { db } = this.#parts;
-    if (this.#held !== null) await leaveRelay(db, this.#held.self).catch(() => {});
+    // Also after a pass that failed, which may have left the row with this process.
+    const self = this.#parts.self();
+    if (self !== null) await leaveRelay(this.#parts.db, self).catch(() => {});
     this.#held = null;
   }
 
@@ -71,11 +74,12 @@ export class EventRelay {
     if (self === null) return null;
     const { db, stream, log } = this.#parts;
     const grantedAt = performance.now();
-    const upto = await takeRelay(db, self, limits.eventRelayLeaseMs);
-    if (upto === null) return null;
-    const { place, kept } = await placeOfRelay(db, upto, await stream.newest());
-    log.info({ after: Math.max(place.id, kept), noted: upto }, "this process publishes the events");
-    return { self, grantedAt, kept, upto, reader: new LogReader(db, place) };
+    const noted = await takeRelay(db, self, limits.eventRelayLeaseMs);
+    if (noted === null) return null;
+    const end = await stream.end();
+    const { place, kept } = await placeOfRelay(db, noted, end);
+    log.info({ after: Math.max(place.id, kept), noted: noted.upto }, "this process publishes the events");
+    return { self, grantedAt, kept, upto: noted.upto, sequence: end.sequence, reader: new LogReader(db, place) };
   }
 
   /** Publishes what there is; gives how long to wait for more. */
@@ -87,7 +91,7 @@ export class EventRelay {
       if (ageOf(held) > limits.eventRelayLeaseMs / 2 && !(await this.#note(held, held.upto))) return this.#lose();
       const moves = read.events.filter(({ from, to }) => from !== to);
       const unpublished = moves.filter(({ id }) => id > held.kept);
-      await this.#parts.stream.publish(unpublished);
+      held.sequence = await this.#parts.stream.publish(unpublished);
       metrics.eventsPublished.add(unpublished.length);
       // What is published again was counted before.
       const uncounted = moves.filter(({ id }) => id > held.upto);
@@ -100,7 +104,8 @@ export class EventRelay {
   /** Prolongs the lease as well. */
   async #note(held: Held, upto: number, tallies: readonly Tally[] = []): Promise<boolean> {
     const grantedAt = performance.now();
-    if (!(await advanceRelay(this.#parts.db, held.self, limits.eventRelayLeaseMs, upto, tallies))) return false;
+    const noted = { upto, sequence: held.sequence };
+    if (!(await advanceRelay(this.#parts.db, held.self, limits.eventRelayLeaseMs, noted, tallies))) return false;
     Object.assign(held, { upto, grantedAt });
     return true;
   }

@@ -6,14 +6,28 @@ import { type ListedEvent, type Place, placeOf } from "#store/events/log";
 import type { Db, Sql } from "#store/pg/pool";
 import { array } from "#store/pg/unnest";
 
-/** Takes the row for one lease if no process holds it; up to which event the log is published, or null. */
-export function takeRelay(db: Db, process: number, leaseMs: number): Promise<number | null> {
+/** How far the log is published. */
+export interface Noted {
+  /** The last event. */
+  readonly upto: number;
+  /** Of the last message in the stream then; null: none was published yet. */
+  readonly sequence: number | null;
+}
+
+/** Takes the row for one lease if no process holds it; null: one does. */
+export function takeRelay(db: Db, process: number, leaseMs: number): Promise<Noted | null> {
   return db.use(async (sql) => {
-    const [row] = await sql<{ upto: number }[]>`
+    const [row] = await sql<Noted[]>`
       update event_relay set owner = ${process}, until = now() + ${leaseMs}::float8 * interval '1 ms'
-      where until < now() or owner = ${process} returning upto`;
-    return row?.upto ?? null;
+      where until < now() or owner = ${process} returning upto, sequence`;
+    return row ?? null;
   });
+}
+
+/** What the stream ends with: its newest event, null where that is none, and the sequence of its last message. */
+interface StreamEnd {
+  readonly event: Pick<ListedEvent, "id" | "task_id" | "at"> | null;
+  readonly sequence: number;
 }
 
 export interface RelayPlace {
@@ -24,23 +38,28 @@ export interface RelayPlace {
 
 /**
  * Where the log is to be read on: after what is noted as published, or after the newest event that the stream holds, where that is
- * older, since a server that died may have lost what followed. An event that is not in the log tells nothing: the stream belonged to
- * another database, or the log is not kept for so long.
+ * older, since a server that died may have lost what followed. An event that is not in the log tells nothing (the stream belonged to
+ * another database, or the log is not kept for so long), nor does an empty stream, but for its sequence: if that is below the one
+ * that is noted, so many messages are lost.
  */
-export function placeOfRelay(
-  db: Db,
-  upto: number,
-  newest: Pick<ListedEvent, "id" | "task_id" | "at"> | null,
-): Promise<RelayPlace> {
+export function placeOfRelay(db: Db, { upto, sequence }: Noted, end: StreamEnd): Promise<RelayPlace> {
   return db.use(async (sql) => {
-    const isOurs = newest !== null && (await isInLog(sql, newest));
-    const kept = isOurs ? newest.id : 0;
-    return { place: await placeOf(sql, isOurs ? Math.min(kept, upto) : upto), kept };
+    if (end.event !== null && (await isInLog(sql, end.event)))
+      return { place: await placeOf(sql, Math.min(end.event.id, upto)), kept: end.event.id };
+    const lost = Math.max(0, (sequence ?? 0) - end.sequence);
+    return { place: await placeOf(sql, lost === 0 ? upto : await eventBefore(sql, upto, lost)), kept: 0 };
   });
 }
 
-const isInLog = async (sql: Sql, { id, task_id, at }: Pick<ListedEvent, "id" | "task_id" | "at">): Promise<boolean> =>
+const isInLog = async (sql: Sql, { id, task_id, at }: NonNullable<StreamEnd["event"]>): Promise<boolean> =>
   (await sql.unsafe("select from event where id = $1 and at = $2 and task_id = $3", [id, at, task_id])).length > 0;
+
+/** The event that so many published ones up to `upto` follow; 0: there are no more. */
+async function eventBefore(sql: Sql, upto: number, published: number): Promise<number> {
+  const [row] = await sql<{ id: number }[]>`
+    select id from event where id <= ${upto} and "from" <> "to" order by id desc offset ${published} limit 1`;
+  return row?.id ?? 0;
+}
 
 /**
  * Notes that everything up to that event is published, and prolongs the lease; false: another process has the row. `tallies`: of
@@ -50,14 +69,14 @@ export function advanceRelay(
   db: Db,
   process: number,
   leaseMs: number,
-  upto: number,
+  { upto, sequence }: Noted,
   tallies: readonly Tally[] = [],
 ): Promise<boolean> {
   return db.use(async (sql) => {
     const of = (read: (tally: Tally) => number | Date) => array(tallies.map(read));
     const [row] = await sql<{ mine: boolean }[]>`
       with noted as (
-        update event_relay set upto = greatest(upto, ${upto}), until = now() + ${leaseMs}::float8 * interval '1 ms'
+        update event_relay set upto = greatest(upto, ${upto}), sequence = ${sequence}, until = now() + ${leaseMs}::float8 * interval '1 ms'
         where owner = ${process} returning true),
       tallied as (
         insert into event_tally as t (at, starts, successes, failures)

@@ -49,12 +49,13 @@ create table event_dropped (
 );
 insert into event_dropped default values;
 
--- Who publishes the log, until when, and up to which event it has.
+-- Who publishes the log, until when, up to which event it has, and the sequence of that in the stream.
 create table event_relay (
   one boolean primary key default true check (one),
   owner int,
   until timestamptz(3) not null default now(),
-  upto bigint not null default 0
+  upto bigint not null default 0,
+  sequence bigint
 );
 insert into event_relay default values;
 

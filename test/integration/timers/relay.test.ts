@@ -9,6 +9,7 @@ import type { Db } from "#store/pg/pool";
 import { stays, until } from "#test/until";
 import { EventRelay } from "#timers/relay";
 import { log, openStage } from "../actor/stage.ts";
+import { open } from "./event-stream.ts";
 
 const leaseMs = 1_000;
 vi.mock("#config", async (original) => {
@@ -30,40 +31,8 @@ beforeEach(async () => {
   await sql`truncate event`;
   await sql`
     update event_relay set owner = null, until = now(),
-      upto = (select case when is_called then last_value else 0 end from event_id_seq)`;
+      upto = (select case when is_called then last_value else 0 end from event_id_seq), sequence = null`;
 });
-
-/** A stream that stores, refuses, or stores without a word, and may lose what it stored. */
-function open() {
-  const stream = {
-    mode: "fine" as "fine" | "away" | "refusing" | "silent",
-    stored: [] as PublishedEvent[],
-    knowsEnd: false,
-    get up() {
-      return stream.mode !== "away";
-    },
-    async newest() {
-      stream.knowsEnd = true;
-      return stream.stored.at(-1) ?? null;
-    },
-    /** Dies, and has lost all but the first so many when it is back. */
-    lose(all: number) {
-      stream.stored.splice(all);
-      stream.knowsEnd = false;
-    },
-    async publish(events: readonly PublishedEvent[]) {
-      if (events.length === 0) return;
-      if (!stream.knowsEnd) throw new Error("the end is not known");
-      if (stream.mode === "refusing" || stream.mode === "away") throw new Error("not stored");
-      stream.stored.push(...events);
-      if (stream.mode !== "silent") return;
-      stream.knowsEnd = false;
-      throw new Error("no answer");
-    },
-    ids: () => stream.stored.map(({ id }) => id),
-  };
-  return stream satisfies EventStream;
-}
 
 let processes = 0;
 function start(stream: EventStream, seen: Db = db) {
@@ -144,7 +113,7 @@ it("of several processes one publishes", async () => {
 });
 
 it("one that dies in the middle is followed by another: nothing is missing, and a task's events keep their order", async () => {
-  const [dying, successor] = [open(), open()];
+  const [dying, successor] = [open(), open(100)];
   const line = { isAway: false };
   const use: Db["use"] = (...args) => (line.isAway ? Promise.reject(new Unavailable("away")) : db.use(...args));
   const { self } = start(dying, { use } as Db);
@@ -156,7 +125,7 @@ it("one that dies in the middle is followed by another: nothing is missing, and 
   dying.publish = async (events) => {
     // It looks for more all the time, and hands on nothing where there is nothing.
     if (events.length > 0) line.isAway = true;
-    await publish(events);
+    return publish(events);
   };
   const more = await write(10, "Claimed", sql, task);
   await until(() => dying.stored.length > 6);
@@ -178,7 +147,7 @@ it("one that lost the row stops publishing, and is fenced off from it", async ()
       await sql`update event_relay set owner = ${self + 1_000}, until = now() + interval '1 hour'`;
       slow.publish = publish;
     }
-    await publish(events);
+    return publish(events);
   };
   const more = await write(8);
   await until(() => slow.stored.length > 1);
@@ -191,7 +160,7 @@ it("one that lost the row stops publishing, and is fenced off from it", async ()
 });
 
 it("waits while NATS refuses, repeats what was not answered, and lets a process go on that still reaches NATS", async () => {
-  const [stream, other] = [open(), open()];
+  const [stream, other] = [open(), open(100)];
   start(stream);
   const ids = await write(2);
   await notes(ids[1]);
@@ -212,7 +181,7 @@ it("waits while NATS refuses, repeats what was not answered, and lets a process 
 });
 
 it("one that stops gives the row up, so that another goes on at once", async () => {
-  const [stopping, next] = [open(), open()];
+  const [stopping, next] = [open(), open(100)];
   const { relay } = start(stopping);
   const first = await write(3);
   await notes(first[2]);
@@ -232,6 +201,27 @@ it("publishes again what a stream lost that died, also while nothing new happens
   stream.lose(3);
   await until(() => stream.stored.length === 10);
   expect(stream.ids()).toEqual(ids);
+});
+
+it("publishes again all that a stream lost, and none of those that were in one that was emptied", async () => {
+  const stream = open();
+  start(stream);
+  const emptied = await write(6);
+  await notes(emptied[5]);
+  stream.purge();
+  const ids = await write(10);
+  // Refused reports are not published, and so none of them is lost.
+  await write(2, "Pending");
+  const after = await write(1);
+  await notes(after[0]);
+  stream.lose(0);
+  await until(() => stream.stored.length === 11);
+  expect(stream.ids()).toEqual([...ids, ...after]);
+  stream.purge();
+  stream.lose(0);
+  const more = await write(1);
+  await notes(more[0]);
+  expect(stream.ids()).toEqual(more);
 });
 
 it("counts each once of those that it publishes again in one page with new ones", async () => {

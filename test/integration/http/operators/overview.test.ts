@@ -74,10 +74,10 @@ it("gets each event into its tallies once, from the process that publishes alone
   const stored = async (db: Db) =>
     db.use((sql) => sql`select starts, successes, failures from event_tally where at = ${at}`);
   await takeRelay(api.db, 1, 60_000);
-  expect(await advanceRelay(api.db, 2, 60_000, 5, [tally])).toBe(false);
+  expect(await advanceRelay(api.db, 2, 60_000, { upto: 5, sequence: 1 }, [tally])).toBe(false);
   expect(await stored(api.db)).toEqual([]);
-  expect(await advanceRelay(api.db, 1, 60_000, 5, [tally])).toBe(true);
-  expect(await advanceRelay(api.db, 1, 60_000, 6, [tally])).toBe(true);
-  expect(await advanceRelay(api.db, 1, 60_000, 6)).toBe(true);
+  expect(await advanceRelay(api.db, 1, 60_000, { upto: 5, sequence: 1 }, [tally])).toBe(true);
+  expect(await advanceRelay(api.db, 1, 60_000, { upto: 6, sequence: 1 }, [tally])).toBe(true);
+  expect(await advanceRelay(api.db, 1, 60_000, { upto: 6, sequence: 1 })).toBe(true);
   expect([...(await stored(api.db))]).toEqual([rates(2, 4, 6)]);
 });
