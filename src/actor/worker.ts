@@ -211,13 +211,13 @@ export class Worker {
   }
 
   /** After the commit: an effect that fails is logged, and the others still run. */
-  #follow({ kind, tries }: Asked, { state, settled, locked, left, claimed, ended }: Decided): void {
+  #follow({ kind, tries }: Asked, { state, settled, waiting, left, claimed, ended }: Decided): void {
     const { effects, mailbox } = this.#parts;
     for (const one of settled) this.#settle(one);
     this.#safely(() => effects.flush());
     for (const one of claimed) this.#safely(() => effects.start(one));
     for (const event of state.events) metrics.transitions.add(1, event.from, event.to);
-    for (const [batch, items] of locked) mailbox.wait(batch, items, tries + 1);
+    for (const [batch, items] of waiting) mailbox.wait(batch, items, tries + 1);
     if (left.length > 0) mailbox.putBack(kind, left);
     if (state.addedWorks.length > 0) this.#safely(() => effects.works(state.addedWorks.map(({ batchId }) => batchId)));
     if (ended.length > 0) this.#safely(() => effects.ended(ended));

@@ -11,7 +11,7 @@ export interface Left {
   readonly moreElsewhere: boolean;
   /** It is worth a look again in some milliseconds. */
   readonly soon?: boolean;
-  /** It was signaled that tasks with rules may start, and the signal is used up. */
+  /** There were admission queues to look at, and their signals are used up. */
   readonly signaled?: boolean;
 }
 

@@ -19,12 +19,12 @@ export async function changeOnce(
   };
   if (key === undefined) return db.tx(change);
   return once(db, key, () =>
-    db.tx(async (sql, last) => {
+    db.tx(async (sql, send) => {
       const before = await take(sql, key);
       if (before === "in_flight") return before;
       if (before !== "taken") return before.hash === key.hash ? again(before.began) : usedBefore;
       const answer = await change(sql);
-      last(rememberAnswer(sql, key, { status: answer.status, body: answer.body }));
+      send(rememberAnswer(sql, key, { status: answer.status, body: answer.body }));
       return answer;
     }),
   );

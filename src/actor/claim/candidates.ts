@@ -1,5 +1,6 @@
-// Collects the candidates of a claim round: those without rules, and those of admission queues that were signaled, page by page
-// until there are enough. Reads without locks; the round locks only what it takes.
+// Collects the candidates of a claim round: those without rules, and those of admission queues that were signaled or left by a round
+// before, page by page until there are enough. Reads without locks; the round locks what it wants, and where too much of that was
+// locked by others, searches once more with locks.
 import { byRank } from "#domain/row";
 import { type RuleType, slackOf, type Term, type Usage, type UsageByKey } from "#domain/rules/admit";
 import { type Found, find, findAmongMany, type Look, merged, type QueueSlack } from "#store/claim/candidates";

@@ -78,7 +78,10 @@ export class Claims {
     } else this.#parts.onFree();
   }
 
-  /** Nothing was claimed, or the outcome of the commit is not known. Claims of that commit are not in `held`, so the next renewal gives them back. */
+  /**
+   * The turn failed, or it is not known whether it was committed. Its tokens are forgotten: what it did claim is found among this
+   * process's own claims as one that nobody holds, and given back.
+   */
   abandoned(kind: TurnKind, round: ClaimRound): void {
     for (const claimId of round.tokens) this.held.delete(claimId);
     this.#isUnderWay = false;

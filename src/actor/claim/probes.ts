@@ -17,8 +17,8 @@ interface Gates {
 }
 
 /**
- * Admits candidates and takes the probes that they need; a candidate whose probe is not free is left out. Only tasks that are
- * chosen in the end have probes.
+ * Admits candidates and takes the probes that they need; a candidate whose probe is not free is left out. `probes`: those that are
+ * taken, each for a task that was chosen.
  */
 export async function probed<C extends Probing, A extends { readonly chosen: readonly C[] }>(
   sql: Sql,
@@ -36,11 +36,17 @@ export async function probed<C extends Probing, A extends { readonly chosen: rea
   if (probes.size === wanted.length) return { ...first, probes };
   // Other candidates take the free places, and may displace one that was chosen before. They must not need a probe as well.
   const second = admit(candidates.filter(({ receiver }) => !isGated(receiver) || probes.has(receiver ?? "")));
-  await leaveUnused(sql, probes, second.chosen);
-  return { ...second, probes };
+  return { ...second, probes: await leaveUnused(sql, probes, second.chosen) };
 }
 
-export async function leaveUnused(sql: Sql, probes: ReadonlySet<string>, chosen: readonly Receiving[]): Promise<void> {
-  const unused = probes.difference(new Set(chosen.map(({ receiver }) => receiver)));
+/** Frees the probe of every receiver that none of these tasks calls. Returns the others. */
+export async function leaveUnused(
+  sql: Sql,
+  probes: ReadonlySet<string>,
+  chosen: readonly Receiving[],
+): Promise<ReadonlySet<string>> {
+  const used = new Set(chosen.map(({ receiver }) => receiver));
+  const unused = probes.difference(used);
   if (unused.size > 0) await leaveProbes(sql, [...unused]);
+  return probes.difference(unused);
 }

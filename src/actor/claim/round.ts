@@ -39,7 +39,7 @@ export class ClaimRound {
   moreElsewhere = false;
   /** It could not look at everything, for reasons that are gone in some milliseconds. */
   soon = false;
-  /** There were signals that tasks with rules may start. */
+  /** There were admission queues to look at: signaled, or left by a round before. */
   signaled = false;
   /** Where the round before stopped; after this round, where it stopped. */
   reached: Reached | null = null;
@@ -94,6 +94,7 @@ export class ClaimRound {
 /** Claims what the round has free slots for, in the state. Returns those for which a call is made after the commit. */
 export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   if (round.limit <= 0) return [];
+  // A key template is being made, which counts all tasks that are active: none may become so meanwhile.
   if (!state.mayHold) {
     round.soon = true;
     return [];
@@ -137,7 +138,7 @@ export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Prom
   );
 }
 
-/** The candidates that the round would take if none were locked and their metadata stayed the same. Only these are locked. */
+/** The candidates that the round would take if none were locked and their metadata stayed the same. Only these are locked at first. */
 async function wantedOf(
   sql: Sql,
   { queues, usage }: Candidates,
@@ -201,8 +202,8 @@ async function take(sql: Sql, state: TurnState, looked: Candidates, found: reado
 }
 
 /**
- * Claims tasks that this turn made ready, which saves a turn of their own. Only when no other task waits, here
- * or at another worker: otherwise the new task would overtake it.
+ * Claims tasks that this turn made ready, which saves a turn of their own. The caller asks for it only where this process knows of no
+ * other task that waits; one that another worker alone was notified of may be overtaken.
  */
 export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   // Where tasks with rules may start, they compete with these: that is left to the round of a task turn.

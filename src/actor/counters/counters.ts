@@ -1,7 +1,8 @@
 // Applies counter updates, each exactly once, many in one transaction: they are collected for up to BATCH_FLUSH_INTERVAL_MS. An update
-// that was answered 202 counts whatever became of the task; a message of a client counts if it was stored before the task ended. A
-// transaction that fails leaves no trace and is tried again; what the process loses comes again from JetStream.
-import { count } from "#actor/counters/turn";
+// that was answered 202 counts for the attempt that it was accepted for, also after the task has ended; it is dropped if that attempt
+// is over and another one has begun. A message of a client counts if it was stored before the task ended. A transaction that fails
+// leaves no trace and is tried again; what the process loses comes again from JetStream.
+import { count } from "#actor/counters/count";
 import { limits } from "#config";
 import type { Judged } from "#domain/counters/count";
 import type { CounterItem } from "#domain/counters/messages";
@@ -58,15 +59,15 @@ export class Counters {
 
   /** Takes the first updates. Those of a task that was locked too often go by themselves and wait for its lock, so that no other update has to. */
   #take(waiting: CounterItem[]): CounterItem[] {
-    const late = waiting.find((item) => this.#isLate(item));
-    if (late === undefined) return waiting.splice(0, limits.progressTurnMax);
-    const mine = waiting.filter(({ update }) => update.task === late.update.task).slice(0, limits.progressTurnMax);
+    const missed = waiting.find((item) => this.#isMissed(item));
+    if (missed === undefined) return waiting.splice(0, limits.progressTurnMax);
+    const mine = waiting.filter(({ update }) => update.task === missed.update.task).slice(0, limits.progressTurnMax);
     const taken = new Set(mine);
     waiting.splice(0, waiting.length, ...waiting.filter((item) => !taken.has(item)));
     return mine;
   }
 
-  readonly #isLate = (item: CounterItem): boolean => (this.#misses.get(item) ?? 0) >= limits.counterMissesMax;
+  readonly #isMissed = (item: CounterItem): boolean => (this.#misses.get(item) ?? 0) >= limits.counterMissesMax;
 
   #giveUp(item: CounterItem, err: unknown): void {
     this.#misses.delete(item);
@@ -85,10 +86,10 @@ export class Counters {
   /** Returns the updates whose task is locked. */
   async #apply(items: readonly CounterItem[]): Promise<CounterItem[]> {
     const started = performance.now();
-    const waits = items.some(this.#isLate);
+    const waits = items.some(this.#isMissed);
     // If the lock does not come, other updates go next.
     if (waits) for (const item of items) this.#misses.delete(item);
-    const { judged, locked, signals, armed } = await this.#parts.db.tx((sql, last) => count(sql, last, items, waits));
+    const { judged, locked, signals, armed } = await this.#parts.db.tx((sql, send) => count(sql, send, items, waits));
     if (signals !== null && (await signals).count > 0) this.#parts.signaled();
     if (armed !== null) this.#parts.armed(armed);
     metrics.turns.add(1, "counters");
@@ -105,6 +106,7 @@ export class Counters {
     if (verdict === undefined) throw new Error("an update was not judged");
     const { answer, outcome } = verdict;
     metrics.commands.add(1, "progress", outcome);
+    // The API has answered 202 to it already, so what is refused now is lost.
     if (item.storedAt === null && outcome === "rejected") {
       metrics.countsLost.add(1, whyLost[answer.status] ?? "other");
       this.#parts.log.error({ ...idsOf(item), answer }, "an update that was accepted could not be counted");

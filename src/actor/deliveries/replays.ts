@@ -19,6 +19,7 @@ import type { Answered } from "#domain/turn/rows";
 import { Batcher } from "#flow/batcher";
 import { isBroken, isTransient, untilWritten } from "#store/pg/errors";
 import type { Db, Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { answered } from "#store/turn/load";
 import { replaySince, type SettledRow, settledRows, takeSettled, writeReplays } from "#store/turn/replays";
 import { writeAnswers } from "#store/turn/write";
@@ -83,7 +84,7 @@ export class Replays {
   async #turn(items: readonly ReplayItem[]): Promise<readonly ReplayItem[]> {
     const { db, due, flush } = this.#parts;
     const timeoutMs = items.some(isLarge) ? limits.bulkWorkTimeoutMs : limits.workTimeoutMs;
-    const { settled, some, left } = await db.tx((sql, last) => decideAll(sql, items, last), timeoutMs);
+    const { settled, some, left } = await db.tx((sql, send) => decideAll(sql, items, send), timeoutMs);
     if (some) due();
     for (const [item, answer] of settled) settle(item, answer);
     if (settled.length > 0) flush();
@@ -124,11 +125,7 @@ interface Hand {
   many: number;
 }
 
-async function decideAll(
-  sql: Sql,
-  items: readonly ReplayItem[],
-  last: (write: Promise<unknown>) => void,
-): Promise<Decided> {
+async function decideAll(sql: Sql, items: readonly ReplayItem[], send: SendWrite): Promise<Decided> {
   const { mine, now } = await takeSettled(sql);
   if (!mine) return withoutTurn(items, now);
   const asked = items.map((item) => ({ item, key: keyOf(item.command) }));
@@ -152,8 +149,8 @@ async function decideAll(
     const known = isLate ? expired(item.command.target) : answerBefore(hand.remembered, key)?.answer;
     settled.push([item, known ?? (await decide(sql, hand, item.command, key))]);
   }
-  if (hand.changed.size > 0) last(writeReplays(sql, [...hand.changed]));
-  if (hand.answers.length > 0) last(writeAnswers(sql, hand.answers, now));
+  if (hand.changed.size > 0) send(writeReplays(sql, [...hand.changed]));
+  if (hand.answers.length > 0) send(writeAnswers(sql, hand.answers, now));
   return { settled, some: hand.changed.size + hand.many > 0, left: [] };
 }
 

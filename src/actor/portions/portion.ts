@@ -14,7 +14,7 @@ import { isAhead, isSweep, keyOf, type Step, type Work } from "#domain/propagati
 import type { BatchRow, TaskRow } from "#domain/row";
 import { type TurnEnv, TurnState } from "#domain/turn/state";
 import type { Db, Sql } from "#store/pg/pool";
-import { limitLockWait } from "#store/pg/transaction";
+import { limitLockWait, type SendWrite } from "#store/pg/transaction";
 import { lockBatches, moment, unfinishedRanks } from "#store/turn/load";
 import { type Causes, causesOf, nextSteps, worksOf, writeSteps } from "#store/turn/works";
 
@@ -54,7 +54,7 @@ export async function portion(
 ): Promise<Portion | null> {
   let began = 0;
   let part: Part | null = null;
-  const work = db.tx(async (sql, last) => {
+  const work = db.tx(async (sql, send) => {
     await limitLockWait(sql, Math.min(waitMs, env.leaseMs * lockShare));
     const [batch] = await lockBatches(sql, [], [batchId], true);
     began = performance.now();
@@ -64,11 +64,11 @@ export async function portion(
     const state = new TurnState(env, now);
     holdBatches(state, [batch], works);
     const before = batch.works;
-    await take(outstandingOf(sql, last, batchId), state, batch, size, (one) => {
+    await take(outstandingOf(sql, send, batchId), state, batch, size, (one) => {
       part = one;
     });
     const complete = completeBatches(state);
-    const ended = await conclude(sql, last, state, complete);
+    const ended = await conclude(sql, send, state, complete);
     return { state, ended, isMore: batch.works > 0 && (part !== null || batch.works < before) };
   }, limits.workTimeoutMs);
   const done = await work.catch((error) => {
@@ -87,11 +87,11 @@ export interface Outstanding {
   causes(): Promise<Causes>;
 }
 
-const outstandingOf = (sql: Sql, last: (write: Promise<unknown>) => void, batch: string): Outstanding => ({
+const outstandingOf = (sql: Sql, send: SendWrite, batch: string): Outstanding => ({
   relatives: relativesOf(sql),
   nextSteps: (max) => nextSteps(sql, batch, max),
   unfinishedRanks: (after, upto) => unfinishedRanks(sql, batch, after, upto),
-  writeSteps: (changes) => writeSteps(sql, changes, last),
+  writeSteps: (changes) => writeSteps(sql, changes, send),
   causes: () => causesOf(sql, batch),
 });
 

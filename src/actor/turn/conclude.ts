@@ -9,14 +9,13 @@ import { addBatchDeliveries, addTaskDeliveries } from "#domain/turn/outbox";
 import { rateChanges, slotChanges } from "#domain/turn/slot-changes";
 import type { TurnState } from "#domain/turn/state";
 import type { Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { writeRateChanges } from "#store/rules/rates";
 import { writeSlotChanges } from "#store/rules/slots";
 import { completeActions, laterActions, localIds } from "#store/turn/load";
 import { writeUnsent } from "#store/turn/unsent";
 import { endWorks, writeSteps, writeWorks } from "#store/turn/works";
 import { write } from "#store/turn/write";
-
-type Last = (write: Promise<unknown>) => void;
 
 /** Subtracts the tasks that ended from the open tasks of their batches. Returns the batches that are complete now, with no work left in them. */
 export function completeBatches(state: TurnState): BatchRow[] {
@@ -44,7 +43,7 @@ export function endWork(state: TurnState, batch: BatchRow, work: Work): void {
  */
 export async function conclude(
   sql: Sql,
-  last: Last,
+  send: SendWrite,
   state: TurnState,
   complete: readonly BatchRow[],
   steps: readonly Step[] = [],
@@ -52,14 +51,14 @@ export async function conclude(
   await nameLosses(sql, state);
   await fillOutbox(sql, state, complete);
   const slots = slotChanges(state);
-  write(sql, changesOf(state), last);
-  writeUnsent(sql, state.changedUnsent, last);
-  writeSteps(sql, { added: steps, moved: [], gone: [] }, last);
-  const ended = writeWorkChanges(sql, last, state, complete);
+  write(sql, changesOf(state), send);
+  writeUnsent(sql, state.changedUnsent, send);
+  writeSteps(sql, { added: steps, moved: [], gone: [] }, send);
+  const ended = writeWorkChanges(sql, send, state, complete);
   const signaled = (signals: Promise<{ readonly count: number }>) =>
-    last(signals.then(({ count }) => noteSignals(state, count)));
-  writeSlotChanges(sql, slots, last, signaled);
-  writeRateChanges(sql, rateChanges(state), state.now, last, signaled, (at) => {
+    send(signals.then(({ count }) => noteSignals(state, count)));
+  writeSlotChanges(sql, slots, send, signaled);
+  writeRateChanges(sql, rateChanges(state), state.now, send, signaled, (at) => {
     state.opensAt = at;
     state.foundOpens = true;
   });
@@ -85,7 +84,7 @@ async function nameLosses(sql: Sql, state: TurnState): Promise<void> {
   }
 }
 
-function writeWorkChanges(sql: Sql, last: Last, state: TurnState, complete: readonly BatchRow[]): Work[] {
+function writeWorkChanges(sql: Sql, send: SendWrite, state: TurnState, complete: readonly BatchRow[]): Work[] {
   const added = new Set(state.addedWorks);
   const changed = [...state.changedWorks].filter((work) => !added.has(work));
   const ended = [...state.changedWorks].filter(({ done }) => done);
@@ -103,14 +102,14 @@ function writeWorkChanges(sql: Sql, last: Last, state: TurnState, complete: read
       waiting: state.waiting,
       now: state.now,
     },
-    last,
+    send,
   );
   const had = complete.filter(({ id }) => state.worksOf(id).some((work) => !added.has(work)));
   if (had.length > 0)
     endWorks(
       sql,
       had.map(({ id }) => id),
-      last,
+      send,
     );
   return ended.filter((work) => !added.has(work)).map(final);
 }

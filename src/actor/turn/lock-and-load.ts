@@ -1,5 +1,6 @@
 // Takes what a turn needs: the locks and the rows of its commands, the works of their batches, and the answers that were given
-// before. A command whose row or batch another transaction has locked waits with its batch. A turn has a limit: commands
+// before. A command whose row or batch another transaction has locked waits with its batch, and so does one whose task a sweep of
+// its batch has still to visit. A turn has a limit: commands
 // beyond it are left for the next one. A command for a task or batch that does not exist gets no row, and is answered 404.
 import { limits } from "#config";
 import { isAtOnce } from "#domain/commands/batch-commands";
@@ -19,8 +20,8 @@ import { worksOf } from "#store/turn/works";
 export interface Loaded {
   readonly state: TurnState;
   readonly items: readonly Item[];
-  /** By the batch that they wait for. */
-  readonly locked: ReadonlyMap<string, readonly Item[]>;
+  /** Commands for a later batch turn, by the batch that they wait for. */
+  readonly waiting: ReadonlyMap<string, readonly Item[]>;
   /** Commands beyond the bounds of one turn, for the next one. */
   readonly left: readonly Item[];
 }
@@ -37,14 +38,14 @@ export async function lockAndLoad(
   const batches = idsOf(items, isOfBatch);
   const { state, passed } =
     kind === "batch" ? await loadBatches(sql, env, { tasks, batches, wait }) : await loadTasks(sql, env, tasks);
-  const lockedIn = await lockedOnes(sql, state, tasks, batches);
-  for (const { id, batchId } of passed) lockedIn.set(id, batchId);
+  const waitsFor = await lockedOnes(sql, state, tasks, batches);
+  for (const { id, batchId } of passed) waitsFor.set(id, batchId);
   const mine: Item[] = [];
-  const locked = new Map<string, Item[]>();
+  const waiting = new Map<string, Item[]>();
   for (const item of items) {
-    const batch = lockedIn.get(targetOf(item));
+    const batch = waitsFor.get(targetOf(item));
     if (batch === undefined) mine.push(item);
-    else locked.set(batch, [...(locked.get(batch) ?? []), item]);
+    else waiting.set(batch, [...(waiting.get(batch) ?? []), item]);
   }
   const { taken, left } = withinBounds(state, mine);
   await loadSwept(sql, state, taken);
@@ -52,7 +53,7 @@ export async function lockAndLoad(
   if (keys.length > 0) state.remembered = await load.answered(sql, keys);
   const unsent = state.hasUnsent ? idsOf(taken, isUnsent) : [];
   if (unsent.length > 0) state.unsent = await unsentOf(sql, unsent);
-  return { state, items: taken, locked, left };
+  return { state, items: taken, waiting, left };
 }
 
 const isUnsent = ({ from, command }: Item) => from === "local" && command.type === "start_unsent";
@@ -107,7 +108,7 @@ async function loadBatches(
 ): Promise<Rows> {
   const { tasks, batches, wait } = asked;
   if (wait) await limitLockWait(sql, limits.batchLockWaitMs);
-  // Sent together: a round trip is a large part of a small turn.
+  // Sent together, and in this order: a round trip is a large part of a small turn, and the clock is read after the locks.
   const [found, rows, moment] = await Promise.all([
     load.lockBatches(sql, tasks, batches, wait),
     tasks.length > 0 ? load.rowsOf(sql, tasks, wait) : [],

@@ -16,10 +16,10 @@ import type { Db } from "#store/pg/pool";
 
 export interface Decided {
   readonly state: TurnState;
-  /** In the order of the commands; null for outcomes and timers of this process. */
+  /** One for each command that was decided, in their order; without an answer for outcomes and timers of this process. */
   readonly settled: readonly Settled[];
-  /** Commands that wait for a lock, by batch. */
-  readonly locked: ReadonlyMap<string, readonly Item[]>;
+  /** Commands that wait for a later batch turn, by batch. */
+  readonly waiting: ReadonlyMap<string, readonly Item[]>;
   /** Commands beyond the bounds of one turn, for the next one. */
   readonly left: readonly Item[];
   readonly claimed: readonly Claimed[];
@@ -36,8 +36,8 @@ export function turn(
   round: ClaimRound | null,
   wait = false,
 ): Promise<Decided> {
-  return db.tx(async (sql, last) => {
-    const { state, items, locked, left } = await lockAndLoad(sql, env, kind, commands, wait);
+  return db.tx(async (sql, send) => {
+    const { state, items, waiting, left } = await lockAndLoad(sql, env, kind, commands, wait);
     const decided = items.map((item) => decide(state, item));
     await propagate(state, relativesOf(sql), budgetOf(state));
     const complete = completeBatches(state);
@@ -47,8 +47,8 @@ export function turn(
     );
     const claimed = round === null || !mayClaim(state, kind) ? [] : await claim[kind](sql, state, round);
     const settled = decided.map((one) => answered(state, one, works));
-    const ended = await conclude(sql, last, state, complete, steps);
-    return { state, settled, locked, left, claimed, ended };
+    const ended = await conclude(sql, send, state, complete, steps);
+    return { state, settled, waiting, left, claimed, ended };
   }, limits.workTimeoutMs);
   // After the commit, worker.ts replies, acknowledges and acts.
 }

@@ -7,7 +7,7 @@ export interface CounterItem {
   readonly update: Progress;
   readonly bundle: Bundle;
   readonly place: number;
-  /** Counts only if it was stored (ms) before the task ended; null: it was accepted already. */
+  /** When JetStream stored the message of a client (ms): it counts if that was before the task ended. Null: the API has accepted it already. */
   readonly storedAt: number | null;
   /** When JetStream stored it, in ms of the clock of Postgres: a heartbeat counts from there. */
   readonly acceptedMs: number;
@@ -54,15 +54,15 @@ export function keptOf({ bundle: { id, size, isKey }, items }: Parts): Kept {
   return { id, counts: isKey && first ? countsOf(first.update) : null, open: places.filter((n) => !items.has(n)) };
 }
 
-/** All that is new, and what was left open of what is not. `left`: what stays open of the latter from now on. */
-export function freshOf(bundles: Sorted["bundles"], stale: ReadonlySet<string>, before: ReadonlyMap<string, Kept>) {
+/** All that is new, and what is still open of bundles that are known. `left`: what stays open of these from now on. */
+export function freshOf(bundles: Sorted["bundles"], known: ReadonlySet<string>, before: ReadonlyMap<string, Kept>) {
   const fresh = new Set<CounterItem>();
   const left: Pick<Kept, "id" | "open">[] = [];
   for (const [id, { items }] of bundles) {
-    const open = stale.has(id) ? (before.get(id)?.open ?? []) : [...items.keys()];
+    const open = known.has(id) ? (before.get(id)?.open ?? []) : [...items.keys()];
     for (const place of open) if (items.has(place)) fresh.add(items.get(place) as CounterItem);
     const rest = open.filter((place) => !items.has(place));
-    if (stale.has(id) && rest.length < open.length) left.push({ id, open: rest });
+    if (known.has(id) && rest.length < open.length) left.push({ id, open: rest });
   }
   return { fresh, left };
 }

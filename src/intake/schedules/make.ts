@@ -13,6 +13,7 @@ import type { SkipReason } from "#machines/schedule";
 import { allow, insertInTurn, settle as settleTables } from "#store/create/create";
 import { insertPlans } from "#store/create/rows";
 import type { Db, Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import type { Due } from "#store/schedules/due";
 import { lockDue, writeSchedules } from "#store/schedules/rows";
 
@@ -41,11 +42,11 @@ export async function makeDue(
   const full = (await fullness(deps)) !== undefined;
   const isAlone = due.length === 1;
   const { inHand, plans } = await db.tx(
-    async (sql, last) => {
+    async (sql, send) => {
       if (isAlone) void allow(sql, limits.bulkWorkTimeoutMs);
       return turn(
         sql,
-        last,
+        send,
         due.map(({ id }) => id),
         sound,
         full,
@@ -65,7 +66,7 @@ interface Turn {
 
 async function turn(
   sql: Sql,
-  last: (write: Promise<unknown>) => void,
+  send: SendWrite,
   ids: readonly string[],
   sound: ReadonlyMap<string, Sound>,
   full: boolean,
@@ -94,7 +95,7 @@ async function turn(
     outcomes.map(({ after }) => after),
     outcomes.flatMap(({ times }) => times),
   ))
-    last(write);
+    send(write);
   return { inHand, plans };
 }
 

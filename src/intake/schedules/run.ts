@@ -44,7 +44,7 @@ export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): 
       return refusal("validation_failed", "The batch of the schedule is not valid any more", { details: faults });
     await ensureKeyTemplates(db, rulesOf(batch));
     const now = Date.now();
-    const made = await db.tx(async (sql, last) => {
+    const made = await db.tx(async (sql, send) => {
       void allow(sql, limits.bulkWorkTimeoutMs);
       const before = own === undefined ? "taken" : await take(sql, own);
       if (before !== "taken") return before;
@@ -58,7 +58,7 @@ export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): 
         ...{ createdBy: actor, schedule: { name, at: null } },
       });
       const creation = await insertInTurn(sql, askedOf(batch, now), plan);
-      if (own) last(remember(sql, own, creation.plan, body));
+      if (own) send(remember(sql, own, creation.plan, body));
       return creation;
     }, limits.bulkWorkTimeoutMs);
     if (made === "in_flight") return made;

@@ -65,24 +65,24 @@ export const insertBulk = (
   { id, asked, actor, ids, at }: NewBulk,
   key: CreateKey | undefined,
 ): Promise<Kept | "in_flight" | null> =>
-  db.tx(async (sql, last) => {
+  db.tx(async (sql, send) => {
     if (key !== undefined) {
       const before = await take(sql, key);
       if (before !== "taken") return before;
     }
     const life = begunBulk(ids?.length ?? null);
     const isOver = isBulkOver(life);
-    last(
+    send(
       sql`
         insert into bulk (id, action, kind, filter, reason, actor, state, collected, matched, open, created_at, ended_at)
         values (${id}, ${asked.action}, ${asked.kind}, ${JSON.stringify(asked.filter)}::text::jsonb, ${asked.reason}, ${actor},
           ${life.state}, ${life.collected}, ${life.matched}, ${!isOver}, ${at}::text::timestamptz,
           case when ${isOver}::boolean then now() end)`.execute(),
     );
-    if (ids !== null && ids.length > 0) last(insertItems(sql, id, ids, 0));
+    if (ids !== null && ids.length > 0) send(insertItems(sql, id, ids, 0));
     if (key !== undefined) {
       const began = JSON.stringify({ bulk_id: id, matched: life.matched });
-      last(
+      send(
         sql`
           insert into create_key (key, hash, batch_id, tasks, began)
           values (${key.text}, ${key.hash}, null, '{}', ${began}::text::jsonb)`.execute(),
@@ -126,14 +126,14 @@ export const findBulk = (db: Db, id: string): Promise<ListedBulk | undefined> =>
 
 /** Stops it, unless it is over; undefined: there is none. `isAtWork`: a portion is under way, and it stops with that. */
 export const stopBulk = (db: Db, id: string): Promise<{ readonly isAtWork: boolean } | undefined> =>
-  db.tx(async (sql, last) => {
+  db.tx(async (sql, send) => {
     const [life] = await sql<BulkLife[]>`select ${lifeColumns(sql)} from bulk where id = ${id} for no key update`;
     if (life === undefined) return undefined;
     const { state, stopAsked } = stoppedBulk(life);
     const isOver = isBulkOver({ ...life, state });
     // A new fence: a page of items that is being collected is not written.
     if (!isBulkOver(life))
-      last(
+      send(
         sql`
           update bulk set state = ${state}, stop_asked = ${stopAsked}, fence = fence + ${isOver ? 1 : 0}::int,
             free_at = case when ${isOver}::boolean then now() else free_at end,

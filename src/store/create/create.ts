@@ -77,13 +77,13 @@ export async function insertKeyed(
   await ensureKeyTemplates(db, asked.rules);
   const isBulk = asked.locks.length > 0 || asked.tasks > bulkTasksMin;
   const made = await db.tx(
-    async (sql, last) => {
+    async (sql, send) => {
       if (isBulk) void allow(sql, bulkMs);
       // Before its locks, for which it may have to wait.
       const before = await take(sql, key);
       if (before !== "taken") return before;
       const creation = await insertInTurn(sql, asked, decide);
-      last(remember(sql, key, creation.plan));
+      send(remember(sql, key, creation.plan));
       return creation;
     },
     isBulk ? bulkMs : undefined,

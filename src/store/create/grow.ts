@@ -123,14 +123,14 @@ function insertOnce(
   decide: Decide,
   key: CreateKey | undefined,
 ): Promise<Creation | Kept | "in_flight"> {
-  return db.tx(async (sql, last) => {
+  return db.tx(async (sql, send) => {
     allow(sql, limits.batchLockWaitMs);
     const before = key === undefined ? "taken" : await take(sql, key);
     if (before !== "taken") return before;
     const found = await stand(sql, asked, true);
     const plan = decide(found, await hitsOf(sql, asked));
     const created = await insert(sql, plan, found as Found, asked.now);
-    if (key !== undefined) last(remember(sql, key, plan, beganOf(plan, (found as Found).batch)));
+    if (key !== undefined) send(remember(sql, key, plan, beganOf(plan, (found as Found).batch)));
     return { plan, created };
   }, limits.bulkWorkTimeoutMs);
 }

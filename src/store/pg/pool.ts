@@ -9,7 +9,7 @@ import { type Client, openClient, type Sql } from "#store/pg/connection";
 import { ConnectionLost, isBroken } from "#store/pg/errors";
 import { LongWork, within } from "#store/pg/long-work";
 import { SlowWork } from "#store/pg/slow";
-import { inTransaction } from "#store/pg/transaction";
+import { inTransaction, type SendWrite } from "#store/pg/transaction";
 import type { Logger } from "#telemetry/log";
 import { metrics } from "#telemetry/metrics";
 
@@ -21,11 +21,8 @@ export interface Db {
    * queue, and where it has waited for so long, work that may take longer than others gives way: it fails with `Unavailable`.
    */
   use<T>(work: (sql: Sql) => Promise<T>, timeoutMs?: number, urgentMs?: number): Promise<T>;
-  /**
-   * The same within one transaction. `last` takes the final writes: they are sent together with the commit, without a
-   * round trip in between. Any error rolls everything back.
-   */
-  tx<T>(work: (sql: Sql, last: (write: Promise<unknown>) => void) => Promise<T>, timeoutMs?: number): Promise<T>;
+  /** The same within one transaction. Any error rolls everything back. */
+  tx<T>(work: (sql: Sql, send: SendWrite) => Promise<T>, timeoutMs?: number): Promise<T>;
   /**
    * Lends the place of one connection to another thread, which opens that itself, until `work` ends. Fails with `Unavailable`
    * where no place becomes free in time, or where the borrower must give way.
@@ -120,7 +117,7 @@ class Pool implements Db {
     }
   }
 
-  tx<T>(work: (sql: Sql, last: (write: Promise<unknown>) => void) => Promise<T>, timeoutMs?: number): Promise<T> {
+  tx<T>(work: (sql: Sql, send: SendWrite) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.use((sql) => inTransaction(sql, work), timeoutMs);
   }
 

@@ -2,11 +2,14 @@
 import type { Sql } from "#store/pg/connection";
 import { isAftermath, isBroken } from "#store/pg/errors";
 
-/** `last` takes the final writes: they are sent together with the commit. Any error rolls everything back. */
-export async function inTransaction<T>(
-  sql: Sql,
-  work: (sql: Sql, last: (write: Promise<unknown>) => void) => Promise<T>,
-): Promise<T> {
+/**
+ * Takes a write that was issued and that nobody awaits: if it fails, its transaction does. So writes go out one after the other, and the
+ * final ones together with the commit. What is issued after such a write sees it.
+ */
+export type SendWrite = (write: Promise<unknown>) => void;
+
+/** Any error rolls everything back. */
+export async function inTransaction<T>(sql: Sql, work: (sql: Sql, send: SendWrite) => Promise<T>): Promise<T> {
   const begun = sql.unsafe("begin").execute();
   begun.catch(() => {});
   const writes: Promise<unknown>[] = [];

@@ -5,6 +5,7 @@
 import type { Term } from "#domain/rules/admit";
 import { marginMs, type RateKey } from "#domain/rules/rate";
 import type { Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { array, idList } from "#store/pg/unnest";
 
 /** A condition of type Rate whose fields are all there. */
@@ -87,16 +88,16 @@ export function writeRateChanges(
   sql: Sql,
   { starts, givenBack, waitedFor, opened }: RateChanges,
   now: Date,
-  last: (write: Promise<unknown>) => void,
+  send: SendWrite,
   signals: (write: Promise<{ readonly count: number }>) => void,
   opensAt: (at: Date) => void,
 ): void {
-  if (starts.length > 0) last(insertStarts(sql, starts, now));
+  if (starts.length > 0) send(insertStarts(sql, starts, now));
   if (givenBack.length > 0) signals(giveBack(sql, givenBack));
   const windows = windowsOf(waitedFor);
   if (windows.length + opened.length === 0) return;
   const written = writeWindows(sql, windows, opened, now);
-  last(written.then(([first]) => first?.at && opensAt(first.at)));
+  send(written.then(([first]) => first?.at && opensAt(first.at)));
 }
 
 const insertStarts = (sql: Sql, starts: readonly Start[], now: Date) => {

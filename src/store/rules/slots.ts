@@ -3,6 +3,7 @@
 import type { Fragment } from "postgres";
 import type { SlotChanges } from "#domain/turn/slot-changes";
 import type { Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { array, idList } from "#store/pg/unnest";
 import { writeQueues } from "#store/rules/queues";
 
@@ -14,17 +15,17 @@ export const isHolding = (sql: Sql): Fragment =>
 export function writeSlotChanges(
   sql: Sql,
   changes: SlotChanges,
-  last: (write: Promise<unknown>) => void,
+  send: SendWrite,
   signals: (write: Promise<{ readonly count: number }>) => void,
 ): void {
   const { enters, leaves, moved, recharged, requeued, fills, judged } = changes;
   if (leaves.length > 0 || recharged.length > 0) signals(release(sql, [...leaves, ...recharged]));
-  if (recharged.length > 0) last(recharge(sql, recharged));
-  if (enters.length > 0) last(enter(sql, enters));
+  if (recharged.length > 0) send(recharge(sql, recharged));
+  if (enters.length > 0) send(enter(sql, enters));
   if (moved.length > 0) signals(signalKeysOf(sql, moved));
   if (requeued.length > 0) signals(requeue(sql, requeued));
   if (fills.length > 0) signals(fill(sql, fills));
-  if (judged.length > 0) last(writeQueues(sql, judged));
+  if (judged.length > 0) send(writeQueues(sql, judged));
 }
 
 const enter = (sql: Sql, enters: SlotChanges["enters"]) =>

@@ -38,7 +38,7 @@ export const batchColumns = (sql: Sql): Fragment => sql`
   b.first_failed as "firstFailed", b.open, b.paused, b.stopping, b.works, b.seq, b.last_was_sweep as "lastWasSweep",
   b.completed_at as "completedAt"`;
 
-/** Batch turns, first: the batches of these tasks, and these batches; in id order. Locked ones are skipped, or waited for. */
+/** Batch turns, first: the batches of these tasks, and these batches; in id order. Locked ones are skipped, or waited for. Issued at once. */
 export async function lockBatches(
   sql: Sql,
   tasks: readonly string[],
@@ -49,7 +49,7 @@ export async function lockBatches(
     select ${batchColumns(sql)} from batch b
     where b.id in (select t.batch_id from task t where t.id = any(${idList(tasks)}::uuid[])
                    union all select unnest(${idList(batches)}::uuid[]))
-    order by b.id for no key update of b ${wait ? sql`` : sql`skip locked`}`;
+    order by b.id for no key update of b ${wait ? sql`` : sql`skip locked`}`.execute();
 }
 
 /**

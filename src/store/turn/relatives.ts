@@ -38,15 +38,15 @@ export async function childLinks(sql: Sql, asked: readonly ChildrenAsked[]): Pro
 
 export interface Child {
   readonly row: TaskRow;
-  /** What it is started by; only of one that waits for no other task, and so may start now. */
+  /** What it is started by; only of one without rules that waits for no other task, and so may start in this turn. */
   readonly action?: StartAction | null;
 }
 
 /** Unfinished children of these tasks, locked. */
 export async function unfinishedChildren(sql: Sql, parents: readonly string[]): Promise<Child[]> {
   const found = await rowsWith(sql`
-    select ${columns(sql)}, t.wait_finished = 1,
-      case when t.wait_finished = 1 then (select start_action from task_spec where id = t.id) end
+    select ${columns(sql)}, t.wait_finished = 1 and t.queue = 0,
+      case when t.wait_finished = 1 and t.queue = 0 then (select start_action from task_spec where id = t.id) end
     from unnest(${idList(parents)}::uuid[]) as u (parent)
       cross join lateral (select child_id from link where parent_id = u.parent offset 0) l
       cross join lateral (

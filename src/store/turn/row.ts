@@ -69,9 +69,10 @@ export function rowOf(v: Values): TaskRow {
 }
 export const hotColumns = 44;
 
-/** Issues the query; its columns must be those of `columns`. */
-export const rows = async (query: PendingQuery<Row[]>): Promise<TaskRow[]> => (await query.values()).map(rowOf);
+/** Issues the query at once, so that statements go out in the order of the calls; its columns must be those of `columns`. */
+export const rows = async (query: PendingQuery<Row[]>): Promise<TaskRow[]> =>
+  (await query.values().execute()).map(rowOf);
 
 /** The same where further columns follow: each row with them, in order. */
 export const rowsWith = async (query: PendingQuery<Row[]>): Promise<{ row: TaskRow; more: Values }[]> =>
-  (await query.values()).map((values) => ({ row: rowOf(values), more: values.slice(hotColumns) }));
+  (await query.values().execute()).map((values) => ({ row: rowOf(values), more: values.slice(hotColumns) }));

@@ -2,6 +2,7 @@
 // its task's row.
 import type { Unsent } from "#domain/calls/unsent";
 import type { Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { idList } from "#store/pg/unnest";
 
 /** What these tasks went through so far; ask after the lock. */
@@ -12,16 +13,12 @@ export async function unsentOf(sql: Sql, tasks: readonly string[]): Promise<Map<
 }
 
 /** By task; null: its tries are over. Issued at once. */
-export function writeUnsent(
-  sql: Sql,
-  changes: ReadonlyMap<string, Unsent | null>,
-  last: (write: Promise<unknown>) => void,
-): void {
+export function writeUnsent(sql: Sql, changes: ReadonlyMap<string, Unsent | null>, send: SendWrite): void {
   const over = [...changes].filter(([, unsent]) => unsent === null).map(([task]) => task);
   const going = [...changes].flatMap(([task, unsent]) => (unsent === null ? [] : [{ task, ...unsent }]));
-  if (over.length > 0) last(sql`delete from unsent where task_id = any(${idList(over)}::uuid[])`.execute());
+  if (over.length > 0) send(sql`delete from unsent where task_id = any(${idList(over)}::uuid[])`.execute());
   if (going.length > 0)
-    last(
+    send(
       sql`
         insert into unsent (task_id, since, tries, host, error, until)
         select task, since, tries, host, error, until from json_to_recordset(${JSON.stringify(going)}::text::json)

@@ -3,6 +3,7 @@
 import type { StepChanges } from "#domain/portions/outstanding";
 import type { Step, Work } from "#domain/propagation/work";
 import type { Db, Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { array, idList, type Scalar } from "#store/pg/unnest";
 
 const json = (value: unknown): string => JSON.stringify(value);
@@ -27,18 +28,18 @@ export interface WorkChanges {
 
 const repliesMax = 16;
 
-export function writeWorks(sql: Sql, changes: WorkChanges, last: (write: Promise<unknown>) => void): void {
+export function writeWorks(sql: Sql, changes: WorkChanges, send: SendWrite): void {
   const { added, changed, answers, waiting, now } = changes;
-  if (added.length > 0) last(insertWorks(sql, added, now));
-  if (changed.length > 0) last(updateWorks(sql, changed, now));
+  if (added.length > 0) send(insertWorks(sql, added, now));
+  if (changed.length > 0) send(updateWorks(sql, changed, now));
   if (answers.length > 0)
-    last(
+    send(
       sql`
         update command c set answer = u.answer from json_to_recordset(${json(answers)}::text::json) as u (id text, answer jsonb)
         where c.id = u.id`.execute(),
     );
   for (const { batchId, seq, reply } of waiting)
-    last(
+    send(
       sql`
         update batch_work set replies = replies || ${reply}::text
         where batch_id = ${batchId} and seq = ${seq} and cardinality(replies) < ${repliesMax}`.execute(),
@@ -109,19 +110,15 @@ export async function causesOf(sql: Sql, batch: string): Promise<Causes> {
   return { lowest: first?.cause ?? null, aside };
 }
 
-export function writeSteps(
-  sql: Sql,
-  { added, moved, gone }: StepChanges,
-  last: (write: Promise<unknown>) => void,
-): void {
+export function writeSteps(sql: Sql, { added, moved, gone }: StepChanges, send: SendWrite): void {
   if (gone.length > 0)
-    last(
+    send(
       sql`
         delete from propagation p using ${keysOf(sql, gone)}
         where p.batch_id = u.batch_id and p.task_id = u.task_id and p.step = u.step`.execute(),
     );
   if (moved.length > 0)
-    last(
+    send(
       sql`
         update propagation p set after = u.after, cause = least(p.cause, u.cause),
           last_cause = greatest(p.last_cause, u.last_cause), aside_until = null
@@ -131,7 +128,7 @@ export function writeSteps(
         where p.batch_id = u.batch_id and p.task_id = u.task_id and p.step = u.step`.execute(),
     );
   if (added.length > 0)
-    last(
+    send(
       sql`
         insert into propagation (batch_id, task_id, step, rank, cause, last_cause, after, upto)
         select * from unnest(${of(added, "batchId")}::uuid[], ${of(added, "taskId")}::uuid[], ${of(added, "step")}::text[],
@@ -150,8 +147,8 @@ const keysOf = (sql: Sql, steps: readonly Step[]) => sql`
     as u (batch_id, task_id, step)`;
 
 /** These batches are complete: no relative is left to hear, and every work in them is done. */
-export function endWorks(sql: Sql, batches: readonly string[], last: (write: Promise<unknown>) => void): void {
-  last(sql`delete from propagation where batch_id = any(${idList(batches)}::uuid[])`.execute());
+export function endWorks(sql: Sql, batches: readonly string[], send: SendWrite): void {
+  send(sql`delete from propagation where batch_id = any(${idList(batches)}::uuid[])`.execute());
 }
 
 /**

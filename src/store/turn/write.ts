@@ -3,6 +3,7 @@
 import type { DeliveryRow } from "#domain/row";
 import type { SpecChange } from "#domain/turn/rows";
 import type { Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import { idList } from "#store/pg/unnest";
 import { type StateChanges, writeStates } from "#store/turn/states";
 
@@ -24,14 +25,14 @@ export interface Changes extends StateChanges {
 }
 
 /** Issues the writes; the caller commits. */
-export function write(sql: Sql, changes: Changes, last: (write: Promise<unknown>) => void): void {
+export function write(sql: Sql, changes: Changes, send: SendWrite): void {
   const { now } = changes;
-  if (changes.rows.length + changes.batches.length + changes.events.length > 0) last(writeStates(sql, changes));
-  if (changes.deliveries.length > 0) last(writeDeliveries(sql, changes.deliveries, now));
-  if (changes.specs.length > 0) last(writeSpecs(sql, changes.specs));
-  if (changes.ruled.size > 0) last(writeRules(sql, changes.ruled));
-  if (changes.releasedDeliveries.length > 0) last(releaseHeld(sql, changes.releasedDeliveries));
-  if (changes.answers.length > 0) last(writeAnswers(sql, changes.answers, now));
+  if (changes.rows.length + changes.batches.length + changes.events.length > 0) send(writeStates(sql, changes));
+  if (changes.deliveries.length > 0) send(writeDeliveries(sql, changes.deliveries, now));
+  if (changes.specs.length > 0) send(writeSpecs(sql, changes.specs));
+  if (changes.ruled.size > 0) send(writeRules(sql, changes.ruled));
+  if (changes.releasedDeliveries.length > 0) send(releaseHeld(sql, changes.releasedDeliveries));
+  if (changes.answers.length > 0) send(writeAnswers(sql, changes.answers, now));
 }
 
 /** Issued at once: a query that is only awaited would go out after the commit. */

@@ -1,11 +1,12 @@
 // Circuits on a real Postgres: failures counted over processes, and probes taken once.
 import { beforeEach, describe, expect, it } from "vitest";
 import { CircuitActor, takeProbes } from "#actor/circuits/circuits";
+import { probed } from "#actor/claim/probes";
 import { gaveUp } from "#domain/calls/circuit";
 import { Unavailable } from "#domain/errors";
 import { forgetCircuits } from "#store/turn/circuits";
 import { a, b, c, circuitStage, config } from "./circuits.stage.ts";
-import { create, openStage } from "./stage.ts";
+import { create, env, openStage } from "./stage.ts";
 
 const { db } = await openStage();
 const { actorOf, known, pass, openOne } = circuitStage(db);
@@ -154,6 +155,22 @@ describe("a probe", () => {
     const [circuit] = await known();
     expect(circuit?.state).toBe("half_open");
     expect(circuit?.waitMs).toBeGreaterThan(10_000);
+  });
+
+  it("that no chosen task needs any more is free again, and the round does not have it", async () => {
+    await openOne(a);
+    await openOne(b);
+    await pass(30);
+    await probe(b);
+    // Without the task of b, which cannot have its probe, the one of c takes the place of that of a.
+    const tasks = [a, b, c].map((receiver) => ({ receiver, attempt: 0 }));
+    const admit = (some: readonly (typeof tasks)[number][]) => ({
+      chosen: some.length === 3 ? some.slice(0, 2) : some.slice(-1),
+    });
+    const gates = { isGated: (receiver: string | null) => receiver !== c };
+    const round = await db.tx((sql) => probed(sql, tasks, gates, { ...env, probeMs: 15_000 }, admit));
+    expect(round).toEqual({ chosen: [tasks[2]], probes: new Set() });
+    expect(await probe(a)).toEqual([a]);
   });
 
   describe("of a call that failed before", () => {

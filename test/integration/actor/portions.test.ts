@@ -25,8 +25,8 @@ const item = (command: Asked, more: Partial<Extract<Item, { from: "client" }>> =
 
 /** The answers of one turn, in the order of its commands. */
 async function ask(...items: readonly Item[]): Promise<(Answer | null)[]> {
-  const { settled, locked, left } = await turn(db, env, "batch", items, null);
-  expect([locked.size, left.length]).toEqual([0, 0]);
+  const { settled, waiting, left } = await turn(db, env, "batch", items, null);
+  expect([waiting.size, left.length]).toEqual([0, 0]);
   return settled.map(({ answer }) => answer);
 }
 

@@ -48,7 +48,7 @@ const functions = `
 
 const ask = async <T>(db: Db, work: (sql: Sql) => Promise<readonly object[]>): Promise<T> =>
   Object.values((await db.use(work))[0] as object)[0] as T;
-const isAnyAwake = (db: Db) => ask<boolean>(db, (sql) => sql`select ${hasSignals(sql)}`);
+const hasAny = (db: Db) => ask<boolean>(db, (sql) => sql`select ${hasSignals(sql)}`);
 const blocked = (sql: Sql) =>
   sql<
     { count: number }[]
@@ -58,7 +58,7 @@ const blocked = (sql: Sql) =>
 
 /** Looks as often as there is something to look at: all find their key full. */
 async function block(db: Db): Promise<void> {
-  for (let round = 0; round < roundsMax && (await isAnyAwake(db)); round++)
+  for (let round = 0; round < roundsMax && (await hasAny(db)); round++)
     expect((await look(db)).claimed.map(({ task }) => task)).toEqual([]);
   expect(await db.use(blocked)).toBe(queues + 1);
 }
@@ -110,7 +110,7 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       await until(async () => (await measured(db, (sql) => look(inside(db, sql)))).entries <= few, 20_000);
     }, 120_000);
 
-    it("a round with nothing hasSignals touches nothing of what is blocked", async () => {
+    it("a round with no queue to look at touches nothing of what is blocked", async () => {
       for (let time = 0; time < times; time++) {
         const { result, ...seen } = await measured(db, (sql) => look(inside(db, sql)));
         expect([time, result.claimed, result.state.hasSignals, seen.whole]).toEqual([time, [], false, []]);
@@ -141,7 +141,7 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       }
     });
 
-    it("a round with one queue hasSignals reads that one, and nothing of what is blocked", async () => {
+    it("a round with one queue that is signaled reads that one, and nothing of what is blocked", async () => {
       const matcher = { kind: "free", status: "Running", fields: [] };
       const rules = [{ type: "Concurrency", max_concurrency: 4, matcher }];
       const { ids } = await create(db, [{ kind: "free", priority: -5, rules: rules as never }]);

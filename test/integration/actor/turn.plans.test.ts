@@ -9,6 +9,7 @@ import * as find from "#store/claim/candidates";
 import * as inputs from "#store/claim/inputs";
 import * as take from "#store/claim/take";
 import type { Db, Sql } from "#store/pg/pool";
+import type { SendWrite } from "#store/pg/transaction";
 import * as counters from "#store/turn/counters";
 import * as load from "#store/turn/load";
 import * as relatives from "#store/turn/relatives";
@@ -282,7 +283,7 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
 );
 
 /** A turn within the transaction that is open already. */
-async function drive<T>(sql: Sql, work: (sql: Sql, last: (write: Promise<unknown>) => void) => Promise<T>): Promise<T> {
+async function drive<T>(sql: Sql, work: (sql: Sql, send: SendWrite) => Promise<T>): Promise<T> {
   const writes: Promise<unknown>[] = [];
   const result = await work(sql, (write) => void writes.push(write));
   await Promise.all(writes);

@@ -111,7 +111,10 @@ describe("a chain of a thousand", () => {
     expect(await rig.ask({ verb: "succeed", target: ids[0] as string })).toMatchObject({ status: 200 });
     await until(() => rig.started.length === 2);
     expect(rig.started[1]).toMatchObject({ task: ids[1], action: { kind: "Webhook" } });
-    // Its batch, it and the clock; its child; what has changed.
+    // Its batch, it and then the clock; its child; what has changed.
+    expect(said.slice(0, 3)).toEqual(
+      ["from batch b", "t.batch_id = any(array(", "clock_timestamp()"].map((part) => expect.stringContaining(part)),
+    );
     const [first = 0] = trips;
     const sent = trips.slice(0, said.findIndex((text) => text.startsWith("with u0")) + 1);
     expect(sent.map((trip) => trip - first)).toEqual([0, 0, 0, 1, 1, 2]);

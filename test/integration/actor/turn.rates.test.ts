@@ -40,7 +40,7 @@ const waiting = async (sql: Sql) =>
   (await sql<{ n: number }[]>`select count(*)::int as n from admission_queue where waiting_type = 'Rate' and ready`)[0]
     ?.n;
 const isAwake = async (db: Db) =>
-  (await db.use((sql) => sql<{ awake: boolean }[]>`select ${hasSignals(sql)} as awake`))[0]?.awake === true;
+  (await db.use((sql) => sql<{ has: boolean }[]>`select ${hasSignals(sql)} as has`))[0]?.has === true;
 /** As if an hour had passed. */
 const opened = async (sql: Sql) => {
   await sql`update rate_start set at = at - interval '3601 seconds'`;

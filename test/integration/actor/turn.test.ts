@@ -75,6 +75,20 @@ describe("what another transaction holds", () => {
     expect(failed).not.toHaveBeenCalled();
   });
 
+  it("a batch: a turn that waits for it reads the clock once it has it", async () => {
+    const { ids, batch } = await create(db, many(1));
+    const letGo = await holdFrom(url, `select from batch where id = '${batch}' for update`);
+    const answer = rig.ask({ verb: "cancel", target: ids[0] as string });
+    await until(async () => (await waiters(db)) > 0);
+    const [before] = await db.use((sql) => sql<{ now: Date }[]>`select clock_timestamp() as now`);
+    await letGo();
+    expect(await within(() => answer, 5_000)).toMatchObject({ status: 200 });
+    const [event] = await db.use(
+      (sql) => sql<{ at: Date }[]>`select at from event where task_id = ${ids[0] as string}`,
+    );
+    expect(event?.at.getTime()).toBeGreaterThanOrEqual(before?.now.getTime() as number);
+  });
+
   it("a task of a free batch: comes again, in an ending turn as well", async () => {
     const { ids } = await create(db, many(3));
     const letGo = await holdFrom(url, `select from task where id = '${ids[1]}' for update`);

@@ -132,12 +132,12 @@ describe("a backend that is killed", () => {
     async (then) => {
       const [db, killer] = [open(), open()];
       for (let round = 0; round < 5; round++) {
-        const cut = db.tx(async (sql, last) => {
+        const cut = db.tx(async (sql, send) => {
           await sql`insert into thing values (1)`;
           const [{ pid } = { pid: 0 }] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
           await kill(killer, pid);
           // On a connection that was made anew in silence this would be a transaction of its own.
-          if (then === "last write") last(sql`insert into thing values (2)`.execute());
+          if (then === "last write") send(sql`insert into thing values (2)`.execute());
           if (then === "statement") await sql`insert into thing values (2)`;
         });
         await expect(within(() => cut, 5_000)).rejects.toBeInstanceOf(Unavailable);

@@ -165,10 +165,10 @@ describe("a transaction", () => {
   it("commits the last writes with the rest, in order", async () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
-    const result = await db.tx(async (sql, last) => {
+    const result = await db.tx(async (sql, send) => {
       await sql`insert into thing values (1)`;
-      last(sql`insert into thing select id + 1 from thing`.execute());
-      last(sql`insert into thing select id + 10 from thing`.execute());
+      send(sql`insert into thing select id + 1 from thing`.execute());
+      send(sql`insert into thing select id + 10 from thing`.execute());
       return "done";
     });
     expect([result, await ids(open())]).toEqual(["done", [1, 2, 11, 12]]);
@@ -178,10 +178,10 @@ describe("a transaction", () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
     const order: string[] = [];
-    await db.tx(async (sql, last) => {
+    await db.tx(async (sql, send) => {
       const write = sql`insert into thing values (1)`.execute();
       write.then(() => order.push("written"));
-      last(write);
+      send(write);
       order.push("work ended");
     });
     expect(order).toEqual(["work ended", "written"]);
@@ -192,9 +192,9 @@ describe("a transaction", () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
     await db.use((sql) => sql`insert into thing values (5)`);
-    const failing = db.tx(async (sql, last) => {
+    const failing = db.tx(async (sql, send) => {
       await sql`insert into thing values (1)`;
-      for (const n of [0, 1, 2]) last(sql`insert into thing values (${n === bad ? 5 : 20 + n})`.execute());
+      for (const n of [0, 1, 2]) send(sql`insert into thing values (${n === bad ? 5 : 20 + n})`.execute());
     });
     await expect(failing).rejects.toMatchObject({ code: "23505" });
     expect(await ids(db)).toEqual([5]);
@@ -203,8 +203,8 @@ describe("a transaction", () => {
   it("takes everything back when the work throws, or a statement in it fails that is not awaited", async () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
-    const thrown = db.tx(async (sql, last) => {
-      last(sql`insert into thing values (1)`.execute());
+    const thrown = db.tx(async (sql, send) => {
+      send(sql`insert into thing values (1)`.execute());
       throw new Error("own fault");
     });
     await expect(thrown).rejects.toThrow("own fault");
@@ -219,10 +219,10 @@ describe("a transaction", () => {
   it("names the write that failed, not those that failed for its sake", async () => {
     const db = open();
     for (let i = 0; i < 20; i++) {
-      const failing = db.tx(async (sql, last) => {
+      const failing = db.tx(async (sql, send) => {
         // As one that is issued through several hands: its error arrives later than those of the writes after it.
-        last(Promise.all([Promise.resolve(sql`select 1 / ${i - i}::int`.execute())]).then((one) => one));
-        last(sql`select 2`.execute());
+        send(Promise.all([Promise.resolve(sql`select 1 / ${i - i}::int`.execute())]).then((one) => one));
+        send(sql`select 2`.execute());
       });
       await expect(failing).rejects.toMatchObject({ code: "22012" });
     }
@@ -249,10 +249,10 @@ describe("a transaction", () => {
     const db = open({ poolMaxSize: 1 });
     await clean(db);
     const other = open({ poolMaxSize: 1 });
-    await db.tx(async (sql, last) => {
+    await db.tx(async (sql, send) => {
       await sql`insert into thing values (1)`;
       expect(await ids(other)).toEqual([]);
-      last(sql`insert into thing values (2)`.execute());
+      send(sql`insert into thing values (2)`.execute());
     });
     expect(await ids(other)).toEqual([1, 2]);
   });
