@@ -203,6 +203,7 @@ class Pool implements Db {
   async #connect(giveUpAt: number): Promise<Client> {
     for (let attempt = 0; ; attempt++) {
       const client = openClient(this.#settings);
+      const beganMs = performance.now();
       try {
         await within(
           Math.max(1, Math.min(limits.connectTimeoutMs + 500, giveUpAt - performance.now())),
@@ -212,7 +213,7 @@ class Pool implements Db {
         return client;
       } catch (error) {
         void client.sql.end({ timeout: 0 }).catch(() => {});
-        this.#lost(error);
+        this.#lost(error, beganMs);
         const pause = Math.random() * limits.connectRetryMs * 2 ** attempt;
         if (this.#closed || attempt >= this.#settings.poolAcquireRetries || performance.now() + pause > giveUpAt)
           throw new Unavailable("Postgres cannot be reached", [], {
@@ -231,8 +232,12 @@ class Pool implements Db {
     this.#upSinceMs = performance.now();
   }
 
-  /** Logs each reason once: a wrong password is no reason to end, and would otherwise be silent. */
-  #lost(error: unknown): void {
+  /**
+   * What was tried since then failed: Postgres counts as away, unless it has answered somebody else meanwhile. Logs each reason once:
+   * a wrong password is no reason to end, and would otherwise be silent.
+   */
+  #lost(error: unknown, beganMs: number): void {
+    if (this.#lastAnswer > beganMs) return;
     const reason = reasonOf(error);
     if (!this.#reasons.has(reason)) this.#log.warn({ err: error }, "Postgres cannot be reached");
     this.#reasons.add(reason);
@@ -248,7 +253,8 @@ class Pool implements Db {
       return;
     }
     if (performance.now() - this.#lastAnswer > limits.pingIntervalMs || !this.up) {
-      await this.use((sql) => sql`select 1`, limits.connectTimeoutMs).catch((error) => this.#lost(error));
+      const beganMs = performance.now();
+      await this.use((sql) => sql`select 1`, limits.connectTimeoutMs).catch((error) => this.#lost(error, beganMs));
     }
     const { poolMaxSize, poolMinIdle } = this.#settings;
     const old = performance.now() - limits.idleConnectionMs;

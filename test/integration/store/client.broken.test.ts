@@ -175,6 +175,21 @@ describe("a line that is half open", () => {
     expect(proxy.open).toBeLessThanOrEqual(3);
   });
 
+  it("for newcomers alone is no sign that Postgres is away, where it answers others meanwhile", async () => {
+    proxy = await startProxy(Number(new URL(url).port || 5432));
+    const db = open({ databaseUrl: through(), poolMaxSize: 5, poolTimeoutSecs: 1, poolAcquireRetries: 0 });
+    expect(await echo(db, 1)).toBe(1);
+    proxy.mode = "ignore";
+    const letGo = Promise.withResolvers<void>();
+    const { accepted } = proxy;
+    const some = Array.from({ length: 5 }, () => db.use(() => letGo.promise));
+    await until(() => proxy.accepted > accepted);
+    letGo.resolve();
+    const ends = await Promise.allSettled(some);
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(["fulfilled", "rejected"]));
+    expect(db.up).toBe(true);
+  });
+
   it("from the very start does not hold anybody longer than POOL_TIMEOUT_SECS, also those who wait for a connection", async () => {
     proxy = await startProxy(Number(new URL(url).port || 5432));
     proxy.mode = "swallow";

@@ -8,10 +8,10 @@ export interface NetworkLine {
   /** How many are connected now. */
   readonly open: number;
   /**
-   * `swallow`: what is open stays open, nothing passes, and newcomers are not answered. `refuse`: newcomers are hung up on.
-   * `deafen`: nothing comes back any more from the server.
+   * `swallow`: what is open stays open, nothing passes, and newcomers are not answered. `refuse`: newcomers are hung up on,
+   * `ignore`: they are not answered; what is open goes on. `deafen`: nothing comes back any more from the server.
    */
-  mode: "pass" | "swallow" | "refuse" | "deafen";
+  mode: "pass" | "swallow" | "refuse" | "ignore" | "deafen";
   /** Hangs up on everybody. */
   cut(): void;
   close(): Promise<void>;
@@ -26,7 +26,7 @@ export async function startProxy(to: number): Promise<NetworkLine> {
     accepted++;
     if (mode === "refuse") return void near.destroy();
     const far = connect(to, "127.0.0.1");
-    const pair = { near, far, muted: mode === "swallow" };
+    const pair = { near, far, muted: mode === "swallow" || mode === "ignore" };
     pairs.add(pair);
     const end = () => {
       pairs.delete(pair);
