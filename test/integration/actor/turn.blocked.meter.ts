@@ -102,10 +102,14 @@ export const explaining = (sql: Sql, scans: Scan[]): Sql =>
       const query = Reflect.apply(target, self, call);
       // Rows of tasks are read by position, and nothing else is.
       const values = query.values?.bind(query);
-      query.values = async () => {
+      const explained = async () => {
         const [row] = await sql`explain (analyze, format json) ${query}`;
         scans.push(...scansIn((row as { "QUERY PLAN": [{ Plan: Node }] })["QUERY PLAN"][0].Plan));
         return values();
+      };
+      query.values = () => {
+        const done = explained();
+        return Object.assign(done, { execute: () => done });
       };
       return query;
     },
