@@ -202,6 +202,8 @@ export const limits = {
   eventRelayLeaseMs: 5_000,
   /** How often the others look whether they should. */
   eventRelayIdleMs: 1_000,
+  /** A stream that ends further below what was noted has lost nothing: it is another one. */
+  eventsLostMax: 1_000_000,
   /** Events that are published together. */
   eventBatchBytesMax: 1_048_576,
 } as const;

@@ -1,6 +1,7 @@
 // Which process publishes the log of events, and how far it has come: one row. The process holds it for a lease that each write
 // prolongs, and no write of one that has lost it takes effect. Nothing stays open in Postgres meanwhile.
 
+import { limits } from "#config";
 import type { Tally } from "#domain/tally";
 import { type ListedEvent, type Place, placeOf } from "#store/events/log";
 import type { Db, Sql } from "#store/pg/pool";
@@ -39,26 +40,28 @@ export interface RelayPlace {
 /**
  * Where the log is to be read on: after what is noted as published, or after the newest event that the stream holds, where that is
  * older, since a server that died may have lost what followed. An event that is not in the log tells nothing (the stream belonged to
- * another database, or the log is not kept for so long), nor does an empty stream, but for its sequence: if that is below the one
- * that is noted, so many messages are lost.
+ * another database, or the log is not kept for so long), nor does an empty stream, but for its sequence: if that is a little below
+ * the one that is noted, so many messages are lost.
  */
 export function placeOfRelay(db: Db, { upto, sequence }: Noted, end: StreamEnd): Promise<RelayPlace> {
   return db.use(async (sql) => {
     if (end.event !== null && (await isInLog(sql, end.event)))
       return { place: await placeOf(sql, Math.min(end.event.id, upto)), kept: end.event.id };
     const lost = Math.max(0, (sequence ?? 0) - end.sequence);
-    return { place: await placeOf(sql, lost === 0 ? upto : await eventBefore(sql, upto, lost)), kept: 0 };
+    const isLost = lost > 0 && lost <= limits.eventsLostMax;
+    return { place: await placeOf(sql, isLost ? await beforeLost(sql, upto, lost) : upto), kept: 0 };
   });
 }
 
 const isInLog = async (sql: Sql, { id, task_id, at }: NonNullable<StreamEnd["event"]>): Promise<boolean> =>
   (await sql.unsafe("select from event where id = $1 and at = $2 and task_id = $3", [id, at, task_id])).length > 0;
 
-/** The event that so many published ones up to `upto` follow; 0: there are no more. */
-async function eventBefore(sql: Sql, upto: number, published: number): Promise<number> {
-  const [row] = await sql<{ id: number }[]>`
-    select id from event where id <= ${upto} and "from" <> "to" order by id desc offset ${published} limit 1`;
-  return row?.id ?? 0;
+/** The id that the newest so many published events up to `upto` come after; `upto` where there are fewer: the stream is another one. */
+async function beforeLost(sql: Sql, upto: number, lost: number): Promise<number> {
+  const [found] = await sql<{ n: number; first: number }[]>`
+    select count(*)::int as n, min(id) as first from (
+      select id from event where id <= ${upto} and "from" <> "to" order by id desc limit ${lost}) e`;
+  return found?.n === lost ? found.first - 1 : upto;
 }
 
 /**

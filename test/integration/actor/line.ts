@@ -95,21 +95,7 @@ function watched(db: Db, sending: (text: string, statement: Promise<unknown>, se
           ? (...args: Parameters<Sql["unsafe"]>) => watch(target.unsafe(...args))
           : Reflect.get(target, key),
     });
-  return {
-    use: (work, timeoutMs) => db.use(work, timeoutMs),
-    tx: (work, timeoutMs) => db.tx((sql, last) => work(watching(sql), last), timeoutMs),
-    lend: (work, timeoutMs) => db.lend(work, timeoutMs),
-    get up() {
-      return db.up;
-    },
-    get upSinceMs() {
-      return db.upSinceMs;
-    },
-    get connections() {
-      return db.connections;
-    },
-    close: () => db.close(),
-  };
+  return withTx(db, (work, timeoutMs) => db.tx((sql, send) => work(watching(sql), send), timeoutMs));
 }
 
 /**
@@ -145,14 +131,18 @@ export function holdingBack(db: Db, part: string, ready: () => Promise<unknown>)
 }
 
 /** The same database; what a transaction gave is handed on only when `gate`, called with it, lets it through. */
-export const gated = (db: Db, gate: (result: unknown) => Promise<void>): Db => ({
-  use: (work, timeoutMs) => db.use(work, timeoutMs),
-  lend: (work, timeoutMs) => db.lend(work, timeoutMs),
-  tx: async (work, timeoutMs) => {
+export const gated = (db: Db, gate: (result: unknown) => Promise<void>): Db =>
+  withTx(db, async (work, timeoutMs) => {
     const result = await db.tx(work, timeoutMs);
     await gate(result);
     return result;
-  },
+  });
+
+/** The same database with other transactions. */
+const withTx = (db: Db, tx: Db["tx"]): Db => ({
+  use: (work, timeoutMs) => db.use(work, timeoutMs),
+  lend: (work, timeoutMs) => db.lend(work, timeoutMs),
+  tx,
   get up() {
     return db.up;
   },

@@ -39,7 +39,7 @@ const fill = `
 const waiting = async (sql: Sql) =>
   (await sql<{ n: number }[]>`select count(*)::int as n from admission_queue where waiting_type = 'Rate' and ready`)[0]
     ?.n;
-const isAwake = async (db: Db) =>
+const hasAny = async (db: Db) =>
   (await db.use((sql) => sql<{ has: boolean }[]>`select ${hasSignals(sql)} as has`))[0]?.has === true;
 /** As if an hour had passed. */
 const opened = async (sql: Sql) => {
@@ -51,7 +51,7 @@ let db: Db;
 beforeAll(async () => {
   ({ db } = await openStage(1));
   await db.tx((sql) => sql.unsafe(`set local statement_timeout = 0; ${fill}`), 120_000);
-  for (let round = 0; round < roundsMax && (await isAwake(db)); round++)
+  for (let round = 0; round < roundsMax && (await hasAny(db)); round++)
     expect((await look(db)).claimed.map(({ task }) => task)).toEqual([]);
   expect(await db.use(waiting)).toBe(queues + 1);
   await db.use((sql) => sql`vacuum analyze`, 60_000);
