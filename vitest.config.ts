@@ -1,4 +1,4 @@
-// Owns how tests run: four projects, one after the other, so that what measures time is not disturbed by the rest.
+// Owns how tests run: projects, one after the other, two files at a time; `timed` runs alone, since it measures time.
 // `unit` needs no service and starts none; the others share one Postgres that global-setup.ts starts and ends.
 import { defineConfig } from "vitest/config";
 
@@ -37,8 +37,6 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
-          maxWorkers: 1,
-          fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
       },
@@ -49,9 +47,19 @@ export default defineConfig({
           name: "system",
           include: ["test/{e2e,chaos}/**/*.test.ts"],
           testTimeout: 180_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...needsServices,
+          name: "timed",
+          include: ["test/timed/**/*.test.ts"],
+          testTimeout: 180_000,
           maxWorkers: 1,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -41,8 +41,13 @@ try {
 // run from here takes signals that come within a second of each other for one.
 async function foreground(command, args, stdio) {
   if (asked) throw new Error("interrupted");
-  const path = join(MODULES, ".bin") + delimiter + (process.env.PATH ?? "");
-  child = launch(command, args, { stdio, detached: false, env: { ...process.env, PATH: path }, deathSignal: "TERM" });
+  const env = {
+    // A process that finds its code compiled starts in half the time.
+    NODE_COMPILE_CACHE: join(ROOT, ".baton", "compile-cache"),
+    ...process.env,
+    PATH: join(MODULES, ".bin") + delimiter + (process.env.PATH ?? ""),
+  };
+  child = launch(command, args, { stdio, detached: false, env, deathSignal: "TERM" });
   const end = await ended(child);
   child = undefined;
   return end;

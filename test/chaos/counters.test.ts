@@ -5,11 +5,11 @@ import { type Cluster, type Member, startCluster } from "#test/cluster";
 import { type Ledger, Load, type Sum } from "#test/counting";
 import { seeded } from "#test/dags";
 import { leftInStreams } from "#test/invariants";
+import { isLong } from "#test/long";
 import { awayFor } from "#test/rest";
 import { until } from "#test/until";
 
-/** As many as fit into the time of the suite; `PUTS` asks for more. */
-const puts = Number(process.env.PUTS ?? 50_000);
+const puts = isLong ? 200_000 : 20_000;
 const clients = 50;
 const tasks = 1_000;
 const keyless = 100;

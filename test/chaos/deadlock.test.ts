@@ -1,15 +1,15 @@
 // Everything that locks rows, at once, on four workers: diamonds and fans of up to 1,000 links each way are created,
 // reported, canceled, stopped, paused and resumed by many hands. Postgres never has to break a deadlock.
-// BATON_LONG=1 makes it a minute.
 import { expect, test } from "vitest";
 import { type Cluster, type Reply, startCluster } from "#test/cluster";
 import { Crew, type Random, seeded } from "#test/dags";
 import { deadlocks } from "#test/invariants";
+import { isLong } from "#test/long";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { expectSound } from "#test/rest";
 import { until } from "#test/until";
 
-const forMs = process.env.BATON_LONG === "1" ? 60_000 : 15_000;
+const forMs = isLong ? 60_000 : 15_000;
 /** So many tasks are unfinished at a time, about. */
 const openMax = 3_000;
 

@@ -1,11 +1,12 @@
 // Random batches, rules and commands on three workers, measured at the service: no limit is ever exceeded, and nothing that
 // was blocked is forgotten. Sweeps come once a minute, so none of them can hide a lost signal. Then the same while workers are
-// killed, stand still for longer than their lease, and drain; there sweeps have to find what these leave. SEED=<seed> repeats a
-// run, TIMES=<n> makes more of them.
+// killed, stand still for longer than their lease, and drain; there sweeps have to find what these leave. SEED=<seed> repeats
+// a run.
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Fault, faults, leaseSecs, strike } from "#test/faults";
+import { isLong } from "#test/long";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { expectRulesRest } from "#test/rule-invariants";
 import { seed } from "#test/seed";
@@ -14,8 +15,8 @@ import { type Plan, plan } from "./rules/plan.ts";
 import { type Rig, Run } from "./rules/run.ts";
 
 /** So many at once, and so often. */
-const [together, times] = [12, Number(process.env.TIMES ?? 25)];
-const [togetherStruck, timesStruck] = [30, Math.max(1, Math.round(times / 12))];
+const [together, times] = [12, isLong ? 100 : 10];
+const [togetherStruck, timesStruck] = [30, isLong ? 8 : 2];
 const queues = 40;
 
 let cluster: Cluster;

@@ -1,11 +1,11 @@
 // Schedules that run each second while workers are killed at random: each time makes one batch, none twice, none missing.
-// `npm run schedules` is the long form: 200 schedules for 60 s, 12,000 batches. SEED repeats a run.
+// `npm run chaos` has the long form: 200 schedules for 60 s, 12,000 batches. SEED repeats a run.
 import { expect, test } from "vitest";
 import { type Cluster, type Member, startCluster } from "#test/cluster";
+import { isLong } from "#test/long";
 import { seed } from "#test/seed";
 import { until } from "#test/until";
 
-const isLong = process.env.SCHEDULES === "long";
 const [schedules, secs, killMs] = isLong ? [200, 60, 3_000] : [10, 6, 1_500];
 const workers = 3;
 const settleMs = isLong ? 180_000 : 60_000;

@@ -51,6 +51,10 @@ export interface Reply {
 }
 
 const root = join(import.meta.dirname, "../..");
+/** Of the environment of the tests, what every process of a cluster has. */
+const passedOn = Object.fromEntries(
+  ["PATH", "NODE_COMPILE_CACHE"].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+);
 const readyMs = 30_000;
 const logCharsMax = 1_000_000;
 const shownLines = 60;
@@ -102,7 +106,7 @@ export class Cluster {
     const guarded = options.nats;
     this.#natsUrlOf = (role) => (guarded ? guarded.urlOf(role === "api,worker" ? "baton" : role) : nats.url);
     this.#env = {
-      PATH: process.env.PATH ?? "",
+      ...passedOn,
       DATABASE_URL: databaseUrl,
       HOST_URL: this.url,
       // Receivers of tests listen on this machine; the rest of the guard stays on.

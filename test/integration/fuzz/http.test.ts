@@ -1,4 +1,4 @@
-// 10,000 requests that no client of ours would send, to a real cluster over many connections: none is answered 5xx, each that
+// Thousands of requests that no client of ours would send, to a real cluster over many connections: none is answered 5xx, each that
 // is refused says why and where and has changed nothing, and the processes are the same as before. SEED=<seed> repeats a run.
 import { connect } from "node:net";
 import { Pool } from "undici";
@@ -6,14 +6,14 @@ import { expect, it } from "vitest";
 import { type ErrorCode, errorCodes } from "#domain/errors";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Random, seeded } from "#test/dags";
+import { isLong } from "#test/long";
 import { damaged, mutated } from "#test/mutate";
 import { startReceiver } from "#test/receiver";
 import { until, within } from "#test/until";
 import { type Aim, aimOf, aimsAt } from "./aims.ts";
 
 const random = seeded("http fuzz");
-const requests = 9_600;
-const liesTotal = 400;
+const [requests, liesTotal] = isLong ? [9_600, 400] : [3_800, 200];
 const connections = 48;
 
 interface Sent {

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
 import { type Fault, strike } from "#test/faults";
+import { isLong } from "#test/long";
 import { type Call, startReceiver } from "#test/receiver";
 import { seed } from "#test/seed";
 import { until } from "#test/until";
 
-const isLong = process.env.RATES === "long";
 const [perSecond, perMs] = [100, 1_000];
 const [tasks, killMs, leastShare] = isLong ? [20_000, 5_000, 0.95] : [1_200, 4_000, 0];
 /** The last tasks start without. */

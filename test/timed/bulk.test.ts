@@ -2,11 +2,11 @@
 // whoever dies in the middle. `npm run isolation` does the same with 100,000 tasks.
 import { beforeAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "#test/cluster";
+import { isLong } from "#test/long";
 import { disturbed, liveBeside, type Place, placeIn, type Seen, startBare, summary } from "#test/neighbours";
 import { startReceiver } from "#test/receiver";
 import { until } from "#test/until";
 
-const isLong = process.env.ISOLATION === "long";
 const many = isLong ? 100_000 : 1_500;
 const some = isLong ? 10_000 : 1_000;
 const perBatch = isLong ? 5_000 : 500;

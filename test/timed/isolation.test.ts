@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { type Cluster, type Member, startCluster } from "#test/cluster";
 import { seeded } from "#test/dags";
+import { isLong } from "#test/long";
 import { disturbed, liveBeside, type Place, placeIn, type Seen, startBare, summary } from "#test/neighbours";
 import { type Receiver, startReceiver } from "#test/receiver";
 import { until } from "#test/until";
 import { cpuSeconds } from "../bench/cpu.ts";
 
-const isLong = process.env.ISOLATION === "long";
 /** Tasks, and dependencies of each. */
 type Size = readonly [tasks: number, links: number];
 const cascade: Size = isLong ? [10_000, 50] : [2_500, 20];
