@@ -1,6 +1,7 @@
-// Publishes transitions to the stream BATON_EVENTS, as CloudEvents. Each message says after which one it is to be stored, and only the
-// last one of a page is answered: where one was lost on the way, the server stores none of those after it, and the last one's answer
-// is a refusal. So the stream has no gap and no event twice, and whoever publishes beside another is refused as well.
+// Publishes transitions to the stream BATON_EVENTS, as CloudEvents. Each message says after which one it is to be stored: the first of a
+// page by the sequence, the others by the id of the one before, the last one by both. Only the last one is answered: where one was lost
+// on the way, or something else came between, the server stores none of those after it, and the last one's answer is a refusal. So the
+// stream has no gap and no event twice, and whoever publishes beside another is refused as well.
 import { type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
 import { headers, streams, subjects } from "#bus/subjects";
@@ -22,7 +23,7 @@ export interface KeptEvent {
 
 /** The end of the stream, after which the next event is published. */
 export interface StreamEnd {
-  /** The newest event; null: the stream is empty, or something else is there. */
+  /** The newest event; null: there is none, or none among the last messages. */
   readonly event: KeptEvent | null;
   /** Of the last message, or of the last that there was. */
   readonly sequence: number;
@@ -72,10 +73,16 @@ class Events implements EventStream {
     const { name } = streams.events;
     const manager = await this.#bus.manager();
     const { state } = await manager.streams.info(name);
-    const message = state.messages === 0 ? null : await manager.streams.getMessage(name, { seq: state.last_seq });
+    const oldest = Math.max(state.first_seq, state.last_seq - limits.eventsForeignMax);
+    let event: KeptEvent | null = null;
+    // Others may have published something else, also in the middle of a page.
+    for (let seq = state.last_seq; state.messages > 0 && event === null && seq >= oldest; seq--) {
+      const message = await manager.streams.getMessage(name, { seq });
+      event = message === null ? null : eventIn(message.data);
+    }
     if (losses !== this.#losses) throw new Error("the connection was lost meanwhile");
     this.#end = state.last_seq;
-    return { event: message === null ? null : eventIn(message.data), sequence: state.last_seq };
+    return { event, sequence: state.last_seq };
   }
 
   async publish(events: readonly PublishedEvent[]): Promise<number> {
@@ -96,7 +103,12 @@ class Events implements EventStream {
     const last = messages.length - 1;
     let stored = end;
     for (const [n, message] of messages.entries()) {
-      const options = { headers: headersOf(message, this.#source, end + n) };
+      const before = messages[n - 1];
+      const after = {
+        ...(before === undefined || n === last ? { [headers.expectedLast]: [`${end + n}`] } : {}),
+        ...(before === undefined ? {} : { [headers.expectedLastId]: [`${before.id}`] }),
+      };
+      const options = { headers: headersOf(message, this.#source, after) };
       if (n < last) nc.publish(message.subject, message.data, options);
       else
         stored = (await js.publish(message.subject, message.data, { ...options, timeout: limits.publishTimeoutMs }))
@@ -135,11 +147,11 @@ function fitting(messages: readonly Message[]): number {
 }
 
 /** The headers as CloudEvents' binding to NATS names them, the id by which JetStream knows a repetition, and what it comes after. */
-const headersOf = ({ id, to, at }: Message, source: string, after: number): MsgHdrs =>
+const headersOf = ({ id, to, at }: Message, source: string, after: Record<string, string[]>): MsgHdrs =>
   // Made at once, since `set` looks through all of them for each.
   MsgHdrsImpl.fromRecord({
     [headers.msgId]: [`${id}`],
-    [headers.expectedLast]: [`${after}`],
+    ...after,
     "ce-specversion": ["1.0"],
     "ce-id": [`${id}`],
     "ce-source": [source],

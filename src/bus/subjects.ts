@@ -61,6 +61,8 @@ export const headers = {
   ...{ reply: "Baton-Reply", reason: "Baton-Reason", msgId: "Nats-Msg-Id" },
   /** The server stores the message only if the last one in the stream has this sequence. */
   expectedLast: "Nats-Expected-Last-Sequence",
+  /** The same by the id of the last one. */
+  expectedLastId: "Nats-Expected-Last-Msg-Id",
 } as const;
 export const taskVerbsOnBus: readonly string[] = [...taskVerbs, "progress"];
 

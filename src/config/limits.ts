@@ -204,6 +204,8 @@ export const limits = {
   eventRelayIdleMs: 1_000,
   /** A stream that ends further below what was noted has lost nothing: it is another one. */
   eventsLostMax: 1_000_000,
+  /** So far back the newest event is looked for among what others published there. */
+  eventsForeignMax: 100,
   /** Events that are published together. */
   eventBatchBytesMax: 1_048_576,
 } as const;

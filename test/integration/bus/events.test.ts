@@ -130,7 +130,7 @@ describe("many events", () => {
     const publish = nc.publish.bind(nc);
     let sent = 0;
     nc.publish = (...message) => (++sent === 3 ? undefined : publish(...message));
-    await expect(stream.publish(page.slice(3))).rejects.toThrow("wrong last sequence");
+    await expect(stream.publish(page.slice(3))).rejects.toThrow(/wrong last (sequence|msg ID)/);
     expect(idsOf(await stored(stand))).toEqual(page.slice(0, 5).map(({ id }) => id));
     expect((await stream.end()).event).toEqual(keptOf(page[4]));
     await stream.publish(page.slice(5));
@@ -154,12 +154,31 @@ describe("many events", () => {
   });
 });
 
-it("the newest is null where the last message is no event, and the next event comes after it", async () => {
-  const { stand, stream } = await open();
-  await stand.publish("baton.event.something.else", "no JSON");
-  expect(await stream.end()).toMatchObject({ event: null });
-  await stream.publish(many(2));
-  expect(await stand.count("BATON_EVENTS")).toBe(3);
+describe("what others publish there", () => {
+  it("is no newest event, and the next event comes after it", async () => {
+    const { stand, stream } = await open();
+    await stand.publish("baton.event.something.else", "no JSON");
+    expect(await stream.end()).toMatchObject({ event: null });
+    await stream.publish(many(2));
+    expect(await stand.count("BATON_EVENTS")).toBe(3);
+  });
+
+  it.each([1, 3])("(%i messages) ends a page, and the rest of it comes after what was stored", async (foreign) => {
+    const { stand, stream } = await open();
+    const page = many(9);
+    const { nc } = stand.bus;
+    const publish = nc.publish.bind(nc);
+    let sent = 0;
+    nc.publish = (...message) => {
+      if (++sent === 3) for (let n = 0; n < foreign; n++) publish("baton.event.something.else", "no JSON");
+      publish(...message);
+    };
+    await expect(stream.publish(page)).rejects.toThrow(/wrong last (sequence|msg ID)/);
+    expect((await stream.end()).event).toEqual(keptOf(page[1]));
+    await stream.publish(page.slice(2));
+    const events = (await stored(stand)).filter(({ subject }) => !subject.endsWith("something.else"));
+    expect(idsOf(events)).toEqual(page.map(({ id }) => id));
+  });
 });
 
 it("the end is not known after a lost connection, until it was asked for", async () => {
