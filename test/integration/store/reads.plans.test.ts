@@ -35,11 +35,16 @@ const pagesRead = async (db: Db): Promise<number> => {
 
 async function measure(db: Db, name: string, ids: Known): Promise<number> {
   const { run } = plans[name] as (typeof plans)[string];
-  // The first time also reads the catalogs.
+  // The first time also reads the catalogs. So does one that comes when the server process was late with what other databases have
+  // changed meanwhile, so what the statement itself reads is the least of several.
   await run(db, ids);
-  const before = await pagesRead(db);
-  await run(db, ids);
-  return (await pagesRead(db)) - before;
+  let least = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < 3; n++) {
+    const before = await pagesRead(db);
+    await run(db, ids);
+    least = Math.min(least, (await pagesRead(db)) - before);
+  }
+  return least;
 }
 
 describe("with 300,000 ended tasks and with few", () => {
