@@ -45,7 +45,7 @@ export interface WorkerParts {
   readonly mailbox: Mailbox;
   readonly effects: Effects;
   readonly slots: Slots;
-  readonly trigger: Pick<ClaimTrigger, "pending" | "idle" | "begin" | "finish">;
+  readonly trigger: Pick<ClaimTrigger, "isDue" | "isIdle" | "begin" | "finish">;
   readonly claimsMax: number;
   /** Null until the worker is registered. */
   readonly self: () => { readonly id: number; readonly env: TurnEnv } | null;

@@ -150,8 +150,8 @@ export const holdsSlots = ({ status, inDoubt }: Pick<TaskRow, "status" | "inDoub
 export const isReady = ({ status, readyAt }: Pick<TaskRow, "status" | "readyAt">): boolean =>
   status === "Pending" && readyAt === null;
 
-type Ranked = Pick<TaskRow, "priority" | "createdAt" | "pos">;
+type Urgency = Pick<TaskRow, "priority" | "createdAt" | "pos">;
 
 /** The order in which tasks are claimed: priority, then creation, then position. */
-export const byRank = (a: Ranked, b: Ranked): number =>
+export const byUrgency = (a: Urgency, b: Urgency): number =>
   b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime() || a.pos - b.pos;

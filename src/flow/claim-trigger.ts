@@ -61,12 +61,12 @@ export class ClaimTrigger {
   }
 
   /** There may be something to claim. A look clears it. */
-  get pending(): boolean {
+  get isDue(): boolean {
     return this.#wanted && this.#parts.mayStart();
   }
 
   /** There is nothing to claim that it knows of, and it may start what comes. */
-  get idle(): boolean {
+  get isIdle(): boolean {
     return !this.#wanted && !this.#left && this.#parts.mayStart();
   }
 

@@ -20,7 +20,7 @@ export interface Left {
   /** It claimed something, or found out what some queue waits for, so that the next look does not do the same again. */
   readonly isProgress: boolean;
   /** Another round over tasks with rules was under way. */
-  readonly isElsewhere: boolean;
+  readonly hasRival: boolean;
 }
 
 /** Now; in some milliseconds; or "later": when there is a reason. The first case that holds decides. */
@@ -31,5 +31,5 @@ export function nextLook(left: Left): "now" | "soon" | "later" {
   if (left.hasLost && left.isProgress) return "now";
   if (left.hasPlaces && left.isProgress) return "now";
   if (left.hasStopped && left.isShort) return left.isProgress ? "now" : "soon";
-  return left.isElsewhere ? "soon" : "later";
+  return left.hasRival ? "soon" : "later";
 }

@@ -1,5 +1,5 @@
 // Wires the calls of a worker: starts, and deliveries, which share the receivers. Wiring only; nothing is decided here.
-import { makeRenew } from "#actor/claim/places";
+import { makeRenew } from "#actor/claim/rate-places";
 import { DeliveryActor } from "#actor/deliveries/deliveries";
 import { makeWork } from "#bus/work";
 import { makePolicy } from "#domain/calls/guard";

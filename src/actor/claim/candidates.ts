@@ -1,14 +1,14 @@
 // Collects the candidates of a claim round: those without rules, and those of admission queues that were signaled or left by a round
 // before, page by page until there are enough. Reads without locks; the round locks what it wants, and where too much of that was
 // locked by others, searches once more with locks.
-import { byRank } from "#domain/row";
+import { byUrgency } from "#domain/row";
 import { type RuleType, slackOf, type Term, type Usage, type UsageByKey } from "#domain/rules/admit";
 import { type Found, find, findAmongMany, type Look, merged, type QueueSlack } from "#store/claim/candidates";
 import type { Sql } from "#store/pg/pool";
 import {
   type AdmissionQueue,
-  areOverranked,
-  isRankOf,
+  areTooEarly,
+  beginsWith,
   openQueues,
   type QueuePage,
   readyQueues,
@@ -20,19 +20,19 @@ export interface Candidates {
   readonly found: readonly Found[];
   /** The queues that were looked at. */
   readonly queues: ReadonlyMap<number, readonly Term[]>;
-  /** Of those that had to wait for a rule: when they were found to, the last time. */
+  /** By queue: when a round last found that it has to wait for a rule. */
   readonly waited: ReadonlyMap<number, Date>;
   /** The queues that were searched, with what each could start at most. */
-  readonly open: readonly QueueSlack[];
+  readonly searched: readonly QueueSlack[];
   readonly usage: UsageByKey;
   /** The windows of Rates that were looked at because they may have opened. */
   readonly openedWindows: readonly string[];
-  /** More queues were signaled than it opened, or some were opened by a rank that was too good. */
+  /** There are more signals than it took, or a queue came earlier than its best task would. */
   readonly more: boolean;
   /** Where the round stopped, if it did not come to the end. */
   readonly reached: Reached | null;
   /** Another round with rules is under way: only those without were looked at. */
-  readonly isElsewhere: boolean;
+  readonly hasRival: boolean;
 }
 
 /** Where a round stopped. */
@@ -43,9 +43,10 @@ export interface Reached {
   readonly receiver: string;
 }
 
-/** A round looks at no more than this many pages of queues. The next round goes on behind them, with half of its pages. */
+/** A round looks at no more than this many pages of queues. The next round looks at the first ones again
+ * with half of its pages, and goes on behind these with the other half. */
 const pagesMax = 20;
-/** A round that found something stops looking after this time, since other rounds wait for their turn. */
+/** A round that found a task, or a queue that has to wait, stops looking after this time: no other round sees tasks with rules meanwhile. */
 const roundMs = 8;
 const spare = 64;
 /** Each receiver that is looked for by name costs an index look-up, whether it has tasks or not. */
@@ -59,14 +60,14 @@ export async function candidates(
   beyond: Reached | null,
 ): Promise<Candidates> {
   const receivers = new Receivers(beyond?.receiver ?? "");
-  const free = await receivers.search(sql, look, [{ queue: 0, slack: look.limit }]);
+  const unruled = await receivers.search(sql, look, [{ queue: 0, slack: look.limit }]);
   const ruled = hasSignals ? await ruledCandidates(sql, look, now, beyond?.queue ?? null, receivers) : nothing;
   // The queues came in a wrong order, so this round takes nothing, and tasks without rules must not profit from that.
-  const found = ruled.isFalse ? [] : merged(free, ruled.found);
-  const open = [{ queue: 0, slack: look.limit }, ...ruled.open];
+  const found = ruled.isFalse ? [] : merged(unruled, ruled.found);
+  const searched = [{ queue: 0, slack: look.limit }, ...ruled.searched];
   const { reached: receiver } = receivers;
   const reached = ruled.reached === null && receiver === "" ? null : { queue: ruled.reached, receiver };
-  return { ...ruled, found, open, reached };
+  return { ...ruled, found, searched, reached };
 }
 
 /** Where the search among many receivers stands; one for all queues. */
@@ -95,22 +96,22 @@ class Receivers {
 export const lockedCandidates = (
   sql: Sql,
   look: Look,
-  open: readonly QueueSlack[],
+  searched: readonly QueueSlack[],
   beyond: Reached | null,
-): Promise<readonly Found[]> => new Receivers(beyond?.receiver ?? "").search(sql, { ...look, locks: true }, open);
+): Promise<readonly Found[]> => new Receivers(beyond?.receiver ?? "").search(sql, { ...look, locks: true }, searched);
 
-/** `isFalse`: the queues came in a wrong order, since a rank was too good. */
+/** `isFalse`: the queues came in a wrong order, since one came earlier than its best task would. */
 type Ruled = Omit<Candidates, "reached"> & { readonly reached: AdmissionQueue | null; readonly isFalse?: true };
 const nothing: Ruled = {
   found: [],
   queues: new Map(),
   waited: new Map(),
-  open: [],
+  searched: [],
   usage: new Map(),
   openedWindows: [],
   more: false,
   reached: null,
-  isElsewhere: false,
+  hasRival: false,
 };
 
 async function ruledCandidates(
@@ -122,7 +123,7 @@ async function ruledCandidates(
 ): Promise<Ruled> {
   const { limit, capacity } = look;
   const signaled = await openQueues(sql, limit, now);
-  if (signaled === null) return { ...nothing, isElsewhere: true };
+  if (signaled === null) return { ...nothing, hasRival: true };
   const { more, windows: openedWindows } = signaled;
   const usage = new Map<string, Usage>();
   /** Keys whose use was read already: how many tasks use them, (Capacity) how much work these have left, (Rate) how many started. */
@@ -144,41 +145,42 @@ async function ruledCandidates(
     for (const [key, used] of await usageOf(sql, terms, now)) usage.set(key, used);
     for (const { type, key } of terms) {
       asked[type].add(key);
+      // Whatever is asked of a key, how many tasks use it is read as well.
       asked.Concurrency.add(key);
     }
-    const open = here
+    const startable = here
       .map(({ id, terms }) => ({ queue: id, slack: Math.min(limit, slackOf(terms, usage)) }))
       .filter(({ slack }) => slack > 0);
     for (const { id, terms, waitedAt } of here) {
       queues.set(id, terms);
       if (waitedAt !== null) waited.set(id, waitedAt);
     }
-    searched.push(...open);
-    const some = open.length > 0 ? await receivers.search(sql, { ...look, limit: enough }, open) : [];
+    searched.push(...startable);
+    const some = startable.length > 0 ? await receivers.search(sql, { ...look, limit: enough }, startable) : [];
     if (await isFalselyFirst(sql, here, some))
       return { ...nothing, queues, usage, openedWindows, more: true, isFalse: true };
     found.push(...some);
     last = next;
     if (last === null) break;
-    isProgress ||= found.length > 0 || open.length < here.length;
+    isProgress ||= found.length > 0 || startable.length < here.length;
     if (found.length >= enough || (isProgress && performance.now() - began > roundMs)) break;
   }
-  const seen = { found: found.sort(byRank), queues, waited, open: searched, usage };
-  return { ...seen, openedWindows, more, reached: last, isElsewhere: false };
+  const seen = { found: found.sort(byUrgency), queues, waited, searched, usage };
+  return { ...seen, openedWindows, more, reached: last, hasRival: false };
 }
 
 /**
- * Whether a queue came first by a rank that is better than its best task: then better queues may still be unopened. The round
- * claims nothing and ranks the queues that it has looked at anew, so that the next round sees them in order.
+ * Whether a queue came earlier than its best task would: then better queues may not have been looked at. The round claims nothing,
+ * and writes for the queues that it has looked at which task each begins with, so that the next round sees them in order.
  */
 async function isFalselyFirst(sql: Sql, queues: readonly AdmissionQueue[], found: readonly Found[]): Promise<boolean> {
   const best = new Map(found.toReversed().map((task) => [task.queue, task]));
   const isSuspect = (queue: AdmissionQueue) => {
     const task = best.get(queue.id);
-    return task !== undefined && !isRankOf(queue, task);
+    return task !== undefined && !beginsWith(queue, task);
   };
   const suspects = queues.filter(isSuspect).map(({ id }) => id);
-  return suspects.length > 0 && (await areOverranked(sql, suspects));
+  return suspects.length > 0 && (await areTooEarly(sql, suspects));
 }
 
 /** In the order in which queues are looked at; times as Postgres writes them sort as texts. */

@@ -1,5 +1,5 @@
 // When a turn of this worker also claims, and which claims the process knows of. One round at a time: two would count the same
-// call slots. Task turns look for work where there may be some; batch turns take what they made ready, where nothing else waits.
+// call slots. Task turns look for tasks to claim where there may be some; batch turns take what they made ready, where nothing else waits.
 import { ClaimRound, type Slots } from "#actor/claim/round";
 import type { Mailbox } from "#actor/mailbox";
 import type { TurnKind } from "#domain/turn/items";
@@ -7,11 +7,11 @@ import type { ClaimTrigger } from "#flow/claim-trigger";
 
 interface Parts {
   readonly slots: Slots;
-  readonly trigger: Pick<ClaimTrigger, "pending" | "idle" | "begin" | "finish">;
+  readonly trigger: Pick<ClaimTrigger, "isDue" | "isIdle" | "begin" | "finish">;
   readonly claimsMax: number;
-  /** Starts that were answered and are not decided yet. */
+  /** Tasks whose start call has its response, which is not decided yet. */
   readonly mailbox: Pick<Mailbox, "isStarted">;
-  /** Called when another loop may claim. */
+  /** Called when a turn of the other kind may claim. */
   readonly onFree: () => void;
 }
 
@@ -36,14 +36,14 @@ export class Claims {
   /** There may be something to claim, and it may be looked for. */
   get isWanted(): boolean {
     const { slots, trigger } = this.#parts;
-    return !this.#stopped && !this.#isUnderWay && slots.free() > 0 && trigger.pending;
+    return !this.#stopped && !this.#isUnderWay && slots.free() > 0 && trigger.isDue;
   }
 
   /** What a turn of this kind may claim; null: nothing. */
   roundFor(kind: TurnKind, owner: number): ClaimRound | null {
     const { slots, trigger } = this.#parts;
     if (kind === "batch") {
-      const isFree = !this.#stopped && !this.#isUnderWay && trigger.idle && slots.free() > 0;
+      const isFree = !this.#stopped && !this.#isUnderWay && trigger.isIdle && slots.free() > 0;
       return isFree ? this.#round(owner) : null;
     }
     if (!this.isWanted) return null;
@@ -79,8 +79,8 @@ export class Claims {
   }
 
   /**
-   * The turn failed, or it is not known whether it was committed. Its tokens are forgotten: what it did claim is found among this
-   * process's own claims as one that nobody holds, and given back.
+   * The turn failed, or it is not known whether it was committed. Its tokens are forgotten: if it was, the sweep over leases finds
+   * claims of this process that the process does not know of, and puts the tasks back to Pending, since no call was made.
    */
   abandoned(kind: TurnKind, round: ClaimRound): void {
     for (const claimId of round.tokens) this.held.delete(claimId);

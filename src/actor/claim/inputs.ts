@@ -7,7 +7,7 @@ import type { TurnState } from "#domain/turn/state";
 import { sourcesOf, unendedAtFirst } from "#store/claim/inputs";
 import type { Sql } from "#store/pg/pool";
 
-type Claimed = Pick<TaskRow, "id" | "attempt" | "claimId" | "createdAt">;
+type Starting = Pick<TaskRow, "id" | "attempt" | "claimId" | "createdAt">;
 
 const nothing: RoundInputs = { of: new Map(), left: new Set() };
 
@@ -15,9 +15,9 @@ const nothing: RoundInputs = { of: new Map(), left: new Set() };
 export async function readInputs(
   sql: Sql,
   { finished, specs }: Pick<TurnState, "finished" | "specs">,
-  tasks: readonly { readonly row: Claimed; readonly action: StartAction | null }[],
+  tasks: readonly { readonly row: Starting; readonly action: StartAction | null }[],
 ): Promise<RoundInputs> {
-  const asking = tasks.flatMap(({ row, action }): (Asking & { readonly row: Claimed })[] => {
+  const asking = tasks.flatMap(({ row, action }): (Asking & { readonly row: Starting })[] => {
     const inputs = inputsOf(action);
     return inputs === null ? [] : [{ task: row.id, inputs, row }];
   });
@@ -32,8 +32,9 @@ export async function readInputs(
   return roundInputs(asking, await sourcesOf(sql, asking, unwritten, limits.claimInputsBytesMax), specs);
 }
 
-/** Sources that had not ended at the first claim of the attempt, by task. Sends no statement where none was claimed before. */
-async function unendedBefore(sql: Sql, rows: readonly Claimed[]): Promise<ReadonlyMap<string, readonly string[]>> {
+/** Sources (the tasks whose results are asked for) that had not ended at the first claim of the attempt, by task. Sends no statement where none was claimed before. */
+async function unendedBefore(sql: Sql, rows: readonly Starting[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  // A retry empties it, so this is the same attempt again.
   const again = rows.filter(({ claimId }) => claimId !== null);
   if (again.length === 0) return new Map();
   const since = again.reduce((least, { createdAt }) => (createdAt < least ? createdAt : least), new Date(8.64e15));

@@ -28,13 +28,14 @@ export async function probed<C extends Probing, A extends { readonly chosen: rea
   admit: (some: readonly C[]) => A,
 ): Promise<A & { readonly probes: ReadonlySet<string> }> {
   const first = admit(candidates);
+  // After a failed attempt the probe waits for tasks that have not failed yet, if the receiver has any.
   const wanted = first.chosen.flatMap(({ receiver, attempt }) =>
     receiver !== null && isGated(receiver) ? [{ receiver, hasFailed: attempt > 0 }] : [],
   );
   if (wanted.length === 0) return { ...first, probes: new Set() };
   const probes = await takeProbes(sql, wanted, probeMs);
   if (probes.size === wanted.length) return { ...first, probes };
-  // Other candidates take the free places, and may displace one that was chosen before. They must not need a probe as well.
+  // Other candidates take the call slots that this leaves, and may displace one that was chosen before. They must not need a probe as well.
   const second = admit(candidates.filter(({ receiver }) => !isGated(receiver) || probes.has(receiver ?? "")));
   return { ...second, probes: await leaveUnused(sql, probes, second.chosen) };
 }

@@ -6,7 +6,7 @@ import { leaveUnused, probed, type Receiving } from "#actor/claim/probes";
 import type { Claimed } from "#domain/calls/claimed";
 import { claim } from "#domain/commands/claim";
 import type { StartInputs } from "#domain/inputs/starts";
-import { byRank, isReady, type TaskRow } from "#domain/row";
+import { byUrgency, isReady, type TaskRow } from "#domain/row";
 import { admitted, blockOf, loadOf } from "#domain/rules/admit";
 import { windowsOf } from "#domain/rules/rate";
 import { keysFor, leavesPlaces, noUses, type Uses } from "#domain/rules/uses";
@@ -20,7 +20,7 @@ import type { Sql } from "#store/pg/pool";
 /** The free call slots of this process: in all, and to each receiver. */
 export type Slots = Pick<ReceiverCapacity, "free" | "limited" | "freeMax" | "freeFor">;
 
-/** One look for work, with the call slots that are free now. The round takes no slots; the calls do. */
+/** One look for tasks to claim, with the call slots that are free now. The round takes no slots; the calls do. */
 export class ClaimRound {
   readonly limit: number;
   readonly capacity: Capacity;
@@ -29,7 +29,7 @@ export class ClaimRound {
   readonly #token: () => { owner: number; claimId: number };
   /** Fencing tokens given out. */
   readonly tokens: number[] = [];
-  /** How many tasks were claimed, those included for which nothing is called. */
+  /** How many tasks were claimed, those included for which nothing is called; `claim` counts. */
   claims = 0;
   /** This process has more free call slots than one round may fill. */
   readonly hasMoreSlots: boolean;
@@ -44,7 +44,7 @@ export class ClaimRound {
   /** Where the round before stopped; after this round, where it stopped. */
   reached: Reached | null = null;
 
-  /** Tasks that are passed over: their start call was answered, which is not decided yet. */
+  /** Tasks that are passed over: their start call has its response, which is not decided yet. */
   readonly isStarted: (task: string) => boolean;
 
   constructor(
@@ -75,10 +75,12 @@ export class ClaimRound {
     return token;
   }
 
-  /** Sets `moreHere` and `moreElsewhere` from the tasks that were chosen, out of those that were found. */
-  judge(chosen: readonly Receiving[], found: readonly Receiving[]): void {
+  /** By the tasks that were chosen out of those that were found: whether call slots leave something to claim here, and for others. */
+  leftBy(
+    chosen: readonly Receiving[],
+    found: readonly Receiving[],
+  ): { readonly here: boolean; readonly elsewhere: boolean } {
     const filled = chosen.length === this.limit;
-    this.moreHere = this.hasMoreSlots && filled;
     const calls = new Map(this.capacity.receivers.map(({ receiver }) => [receiver, 0]));
     for (const { receiver } of found) if (receiver !== null) calls.set(receiver, 0);
     for (const { receiver } of chosen) if (receiver !== null) calls.set(receiver, (calls.get(receiver) ?? 0) + 1);
@@ -87,7 +89,7 @@ export class ClaimRound {
     const isFull = ([receiver, made]: [string, number]) =>
       !this.isGated(receiver) &&
       made >= Math.min(free.get(receiver) ?? this.capacity.freeMax, this.freeFor(receiver, chosen.length - made));
-    this.moreElsewhere = filled || [...calls].some(isFull);
+    return { here: this.hasMoreSlots && filled, elsewhere: filled || [...calls].some(isFull) };
   }
 }
 
@@ -95,36 +97,37 @@ export class ClaimRound {
 export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   if (round.limit <= 0) return [];
   // A key template is being made, which counts all tasks that are active: none may become so meanwhile.
-  if (!state.mayHold) {
+  if (!state.mayBecomeActive) {
     round.soon = true;
     return [];
   }
   const look: Look = { limit: round.limit, capacity: round.capacity, hasWork: state.hasWork };
   const looked = await candidates(sql, look, state, round.reached);
-  // The turn writes its changed rows from memory; a changed task is claimed by the next round.
+  // The turn writes its rows from memory: what it has loaded is left to the next round.
   const isFresh = ({ id }: Found) => !state.rows.has(id) && !round.isStarted(id);
   const fresh = looked.found.filter(isFresh);
   const wanted = await wantedOf(sql, looked, fresh, round, state.env);
   const mayCall = ({ receiver }: Receiving) => !round.isGated(receiver) || wanted.probes.has(receiver ?? "");
   let taken = await take(sql, state, looked, wanted.chosen);
   if (taken.isThwarted) {
-    const others = await lockedCandidates(sql, look, looked.open, round.reached);
+    const others = await lockedCandidates(sql, look, looked.searched, round.reached);
     taken = await take(sql, state, looked, others.filter(isFresh).filter(mayCall));
   }
   const { chosen, usage } = admitted(taken.candidates, looked.queues, looked.usage, round);
   await leaveUnused(sql, wanted.probes, chosen);
-  round.judge(chosen, fresh);
+  const slotsLeave = round.leftBy(chosen, fresh);
   state.openedWindows = looked.openedWindows;
   state.judged = [...looked.queues].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, usage) }));
-  const { more: moreQueues, isElsewhere, reached } = looked;
+  const { more: moreQueues, hasRival, reached } = looked;
   const isProgress = chosen.length > 0 || state.judged.some(({ waitsFor }) => waitsFor !== null);
   const left = { isShort: chosen.length < round.limit, hasPassed: fresh.length < looked.found.length, isProgress };
-  const hasPlaces = leavesPlaces(looked.open, chosen, state.judged, round.limit);
-  const search = { moreQueues, hasStopped: reached !== null, hasLost: taken.hasLost, hasPlaces, isElsewhere };
-  const next = nextLook({ ...left, ...search, moreHere: round.moreHere });
+  const hasPlaces = leavesPlaces(looked.searched, chosen, state.judged, round.limit);
+  const search = { moreQueues, hasStopped: reached !== null, hasLost: taken.hasLost, hasPlaces, hasRival };
+  const next = nextLook({ ...left, ...search, moreHere: slotsLeave.here });
   round.moreHere = next === "now";
+  round.moreElsewhere = slotsLeave.elsewhere;
   round.soon = next === "soon";
-  if (!isElsewhere) round.reached = reached;
+  if (!hasRival) round.reached = reached;
   round.signaled = state.hasSignals;
   state.add(chosen.map(({ row }) => row));
   return chosen.flatMap(
@@ -132,7 +135,7 @@ export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Prom
       claim(state, round, one.row, {
         ...one,
         isProbe: wanted.probes.has(one.receiver ?? ""),
-        // It was there when its queue was found to wait.
+        // The task was in its queue already when that was found to wait for a rule, so it has waited itself.
         hasWaited: (looked.waited.get(one.queue)?.getTime() ?? 0) >= one.row.lastUpdated.getTime(),
       }) ?? [],
   );
@@ -164,9 +167,9 @@ interface Candidate extends Claimable, Receiving {
 interface Taken {
   /** Best first; their rows are locked. */
   readonly candidates: readonly Candidate[];
-  /** Other transactions had locked or changed some of them, or the inputs of those before them were too much to go on. */
+  /** Other transactions had locked or changed some of them, or the inputs of better ones already took all the bytes of a round. */
   readonly hasLost: boolean;
-  /** So many were locked that the search has to go on past them. */
+  /** So many were locked, or one with rules, that the search has to go on past them. */
   readonly isThwarted: boolean;
 }
 
@@ -183,13 +186,13 @@ async function take(sql: Sql, state: TurnState, looked: Candidates, found: reado
   );
   const ids = [...locked.keys()];
   const best = found.flatMap(({ id }) => locked.get(id) ?? []);
-  const [late, uses, inputs] = await Promise.all([
+  const [held, uses, inputs] = await Promise.all([
     state.hasWork ? heldBack(sql, ids) : new Set(),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
     readInputs(sql, state, best),
   ]);
   const isLooked = ({ row }: Claimable) =>
-    !late.has(row.id) && !inputs.left.has(row.id) && (row.queue === 0 || looked.queues.has(row.queue));
+    !held.has(row.id) && !inputs.left.has(row.id) && (row.queue === 0 || looked.queues.has(row.queue));
   const claimable = best.filter(isLooked);
   const windows = windowsOf(looked.queues.values());
   const candidates = claimable.map(({ row, action }) => ({
@@ -203,20 +206,22 @@ async function take(sql: Sql, state: TurnState, looked: Candidates, found: reado
 
 /**
  * Claims tasks that this turn made ready, which saves a turn of their own. The caller asks for it only where this process knows of no
- * other task that waits; one that another worker alone was notified of may be overtaken.
+ * other task that waits. A waiting task that only another worker knows of may start later than these.
  */
 export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   // Where tasks with rules may start, they compete with these: that is left to the round of a task turn.
-  if (!state.mayHold || state.hasSignals) return [];
+  if (!state.mayBecomeActive || state.hasSignals) return [];
   const ready = [...state.changed].filter(
     (row) => row.queue === 0 && !row.inDoubt && isReady(row) && becamePending(state, row),
   );
   if (ready.length === 0 || round.limit <= 0) return [];
   // A sweep of its batch may have to reach it first.
-  const swept = state.hasWork ? await sweptBatches(sql, [...new Set(ready.map(({ batchId }) => batchId))]) : new Set();
+  const underSweep = state.hasWork
+    ? await sweptBatches(sql, [...new Set(ready.map(({ batchId }) => batchId))])
+    : new Set();
   const some = ready
-    .filter(({ batchId }) => !swept.has(batchId))
-    .sort(byRank)
+    .filter(({ batchId }) => !underSweep.has(batchId))
+    .sort(byUrgency)
     .map((row) => ({ row, queue: 0, receiver: row.receiver, attempt: row.attempt, keys: [], load: 0 }));
   const { chosen, probes } = await probed(sql, some, round, state.env, (some) =>
     admitted(some, new Map(), new Map(), round),

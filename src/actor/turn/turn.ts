@@ -1,4 +1,5 @@
-// One turn: a set of commands becomes one transaction. Lock and load, decide, propagate, admit, write; this is the whole flow.
+// One turn: a set of commands becomes one transaction. Lock and load, decide, propagate, complete batches, note what is too large for
+// this turn, admit, answer, write; this is the whole flow.
 // Until the commit nothing has happened: a turn that fails leaves no trace, and its commands come again.
 import { admit, admitReady, type ClaimRound } from "#actor/claim/round";
 import { propagate } from "#actor/propagation/propagate";
@@ -16,9 +17,9 @@ import type { Db } from "#store/pg/pool";
 
 export interface Decided {
   readonly state: TurnState;
-  /** One for each command that was decided, in their order; without an answer for outcomes and timers of this process. */
+  /** One for each command that was decided, in their order; without an answer for those that this process gave itself. */
   readonly settled: readonly Settled[];
-  /** Commands that wait for a later batch turn, by batch. */
+  /** Commands that wait for a batch turn of their own, by batch: it is locked, or a sweep has to come to their task first. */
   readonly waiting: ReadonlyMap<string, readonly Item[]>;
   /** Commands beyond the bounds of one turn, for the next one. */
   readonly left: readonly Item[];
@@ -36,6 +37,7 @@ export function turn(
   round: ClaimRound | null,
   wait = false,
 ): Promise<Decided> {
+  // What is given to `send` goes out together with the commit.
   return db.tx(async (sql, send) => {
     const { state, items, waiting, left } = await lockAndLoad(sql, env, kind, commands, wait);
     const decided = items.map((item) => decide(state, item));
@@ -45,7 +47,7 @@ export function turn(
       state,
       decided.flatMap(({ command }) => command ?? []),
     );
-    const claimed = round === null || !mayClaim(state, kind) ? [] : await claim[kind](sql, state, round);
+    const claimed = round === null || !mayClaim(state, kind) ? [] : await admitFor[kind](sql, state, round);
     const settled = decided.map((one) => answered(state, one, works));
     const ended = await conclude(sql, send, state, complete, steps);
     return { state, settled, waiting, left, claimed, ended };
@@ -53,11 +55,11 @@ export function turn(
   // After the commit, worker.ts replies, acknowledges and acts.
 }
 
-const claim = { task: admit, batch: admitReady } as const satisfies Record<TurnKind, unknown>;
+const admitFor = { task: admit, batch: admitReady } as const satisfies Record<TurnKind, unknown>;
 
 /**
  * A batch turn claims nothing while a sweep of its batches goes on, or where it has changed rules: `admitReady` asks Postgres
- * for sweeps and rules, and does not see there what this turn has yet to write.
+ * for sweeps and limit keys, and does not see there what this turn has yet to write.
  */
 const mayClaim = ({ works, ruled }: TurnState, kind: TurnKind): boolean =>
   kind === "task" || (ruled.size === 0 && ![...works.values()].flat().some((work) => isSweep(work) && !work.done));
@@ -68,7 +70,7 @@ const budgetOf = (state: TurnState) => {
     tasksMax: state.changed.size + limits.portionTasksMax,
     rankMax: Number.POSITIVE_INFINITY,
     rankMin: 0,
-    // Not where an earlier transaction has left steps: some task has still to hear of a parent.
+    // Whether parents may be found to be dead ends: not while a child may still hear of something that an earlier turn left.
     mayClimb: (batch: string) => !state.isPropagating(batch),
   };
 };

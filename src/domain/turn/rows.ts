@@ -7,7 +7,7 @@ export interface Moment {
   /** By the steady clock of this process, in milliseconds: no later than `now`. */
   readonly askedMs: number;
   /** No key template is being made: tasks may become active in this transaction. */
-  readonly mayHold: boolean;
+  readonly mayBecomeActive: boolean;
   /** A claim round has rules to look at. */
   readonly hasSignals: boolean;
   /** Some rule names fields, or may soon: active tasks take slots. */

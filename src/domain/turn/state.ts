@@ -62,7 +62,7 @@ export class TurnState {
   /** No later than `now`, by the steady clock of this process. */
   readonly askedMs: number;
   /** Tasks may become active in this turn. */
-  readonly mayHold: boolean;
+  readonly mayBecomeActive: boolean;
   /** There are admission queues to look at. */
   readonly hasSignals: boolean;
   /** Active tasks take slots. */
@@ -144,13 +144,13 @@ export class TurnState {
   earliestDue: Date | null = null;
 
   constructor(env: TurnEnv, moment: Moment) {
-    const { now, askedMs, mayHold, hasSignals, hasKeyTemplates, hasWork, hasUnsent, opensAt } = moment;
+    const { now, askedMs, mayBecomeActive, hasSignals, hasKeyTemplates, hasWork, hasUnsent, opensAt } = moment;
     this.env = env;
     this.askedMs = askedMs;
     this.opensAt = opensAt;
     this.#origin = { actor: env.actor, reason: null };
     this.now = now;
-    this.mayHold = mayHold;
+    this.mayBecomeActive = mayBecomeActive;
     this.hasSignals = hasSignals;
     this.hasKeyTemplates = hasKeyTemplates;
     this.hasWork = hasWork;

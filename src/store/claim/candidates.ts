@@ -3,7 +3,7 @@
 // in the order of its tasks, for a bounded stretch, and where receivers without a free call slot fill that, the search goes on
 // among the receivers, some of them each round.
 import type { Fragment } from "postgres";
-import { byRank } from "#domain/row";
+import { byUrgency } from "#domain/row";
 import type { Capacity } from "#flow/receiver-capacity";
 import type { Sql } from "#store/pg/pool";
 import { array } from "#store/pg/unnest";
@@ -64,7 +64,7 @@ const ofFound = (sql: Sql): Fragment => sql`
   t.id, t.receiver, t.priority, t.created_at, t.pos,
   greatest(coalesce(t.expected_count, 0) - t.success - t.failures, 0)::float8 as load, t.in_doubt, t.attempt`;
 const names = (sql: Sql): Fragment => sql`id, queue, receiver, priority, created_at, pos, load, in_doubt, attempt`;
-const rank = (sql: Sql): Fragment => sql`t.priority desc, t.created_at, t.pos`;
+const urgency = (sql: Sql): Fragment => sql`t.priority desc, t.created_at, t.pos`;
 const locking = (sql: Sql, locks = false): Fragment => (locks ? sql`for no key update skip locked` : sql``);
 
 const capacityOf = (sql: Sql, { receivers }: Capacity): Fragment => sql`
@@ -78,7 +78,7 @@ const bestOf = (sql: Sql, { capacity, hasWork, locks }: Look): Fragment => sql`
     and (not c.gated ? r.name or t.attempt = 0 or not exists (
       select from task u where u.queue = r.queue and u.status = 'Pending' and u.ready_at is null
         and coalesce(u.receiver, '') = r.name and u.attempt = 0))
-  order by ${rank(sql)}
+  order by ${urgency(sql)}
   limit least(r.slack, case when r.name = '' then r.slack else coalesce((c.free ->> r.name)::int, ${capacity.freeMax}::int) end)
   ${locking(sql, locks)}`;
 
@@ -123,7 +123,7 @@ export async function find(
     found as (
       select r.queue, t.* from receiver r cross join ${capacityOf(sql, look.capacity)} c cross join lateral (${bestOf(sql, look)}) t
       where r.name is not null and not exists (select from crowded w where w.queue = r.queue))
-    (select ${names(sql)} from found t order by ${rank(sql)} limit ${look.limit}::int)
+    (select ${names(sql)} from found t order by ${urgency(sql)} limit ${look.limit}::int)
     union all
     select null, queue, null, null, null, null, null, null, null from crowded`.values();
   const { found, others } = read(rows);
@@ -147,11 +147,11 @@ export async function findAmongMany(
     seen as materialized (
       select u.queue, t.* from ${unnested(sql, queues)} cross join lateral (
         select ${ofFound(sql)} from task t
-        where t.queue = u.queue and t.pos >= 0 and ${claimable(sql, look.hasWork)} order by t.queue, ${rank(sql)}
+        where t.queue = u.queue and t.pos >= 0 and ${claimable(sql, look.hasWork)} order by t.queue, ${urgency(sql)}
         limit 2 * u.slack + ${spare}::int ${locking(sql, look.locks)}) t),
     open as materialized (
       select t.* from (
-        select t.*, row_number() over (partition by t.queue, t.receiver order by ${rank(sql)}) as n from seen t) t
+        select t.*, row_number() over (partition by t.queue, t.receiver order by ${urgency(sql)}) as n from seen t) t
         cross join capacity c
       where t.receiver is null or t.n <= coalesce((c.free ->> t.receiver)::int, ${look.capacity.freeMax}::int)),
     receiver (queue, slack, name, n) as (
@@ -165,7 +165,7 @@ export async function findAmongMany(
       select t.id, r.queue, t.receiver, t.priority, t.created_at, t.pos, t.load, t.in_doubt, t.attempt
       from receiver r cross join capacity c cross join lateral (${bestOf(sql, look)}) t
       where r.name is not null)
-    (select ${names(sql)} from found t order by ${rank(sql)} limit ${look.limit}::int)
+    (select ${names(sql)} from found t order by ${urgency(sql)} limit ${look.limit}::int)
     union all
     (select null, 0, min(r.name), null, null, null, null, null, null from receiver r where r.n = ${most}::int having min(r.name) is not null)`.values();
   const { found, others } = read(rows);
@@ -185,4 +185,4 @@ function read(rows: readonly (readonly unknown[])[]): { found: Found[]; others: 
 
 /** Two lists, each best first, as one. */
 export const merged = (a: readonly Found[], b: readonly Found[]): readonly Found[] =>
-  b.length === 0 ? a : a.length === 0 ? b : [...a, ...b].sort(byRank);
+  b.length === 0 ? a : a.length === 0 ? b : [...a, ...b].sort(byUrgency);

@@ -21,14 +21,14 @@ export interface AdmissionQueue {
   readonly waitedAt: Date | null;
 }
 
-/** Whether this task is the one that the rank of its queue stands for, by the millisecond. */
-export const isRankOf = (
+/** Whether this task is the one by which its queue has its place among the queues, by the millisecond. */
+export const beginsWith = (
   { priority, since, pos }: AdmissionQueue,
   task: Pick<TaskRow, "priority" | "createdAt" | "pos">,
 ): boolean =>
   task.priority === priority && task.pos === pos && task.createdAt.getTime() === readTimestamp(since).getTime();
 
-/** Advisory locks: one for the turn of rounds with rules; one that every transaction that may claim shares, so that others can wait for all of them. */
+/** Advisory locks: one for the round over queues, of which there is one at a time; one that every transaction that may claim shares, so that others can wait for all of them. */
 const roundLock = 7_227_868;
 export const keyTemplateLock = 7_227_869;
 
@@ -190,8 +190,8 @@ const bestOf = (sql: Sql, queue: Fragment) => sql`
   where t.queue = ${queue} and t.status = 'Pending' and t.ready_at is null and t.pos >= 0
   order by t.queue, t.priority desc, t.created_at, t.pos limit 1`;
 
-/** Whether one of these queues is not as good as its rank says: its best task left, or became less urgent, since. */
-export async function areOverranked(sql: Sql, queues: readonly number[]): Promise<boolean> {
+/** Whether one of these queues comes earlier than its best task would: the task that it began with left, or became less urgent, since. */
+export async function areTooEarly(sql: Sql, queues: readonly number[]): Promise<boolean> {
   const found = await sql`
     select from admission_queue l left join lateral (${bestOf(sql, sql`l.id`)}) best on true
     where l.id = any(${idList(queues.map(String))}::int[])
@@ -200,7 +200,7 @@ export async function areOverranked(sql: Sql, queues: readonly number[]): Promis
   return found.length > 0;
 }
 
-/** After the claims are written: what each queue waits for, which queues are empty, and the rank of each best task. */
+/** After the claims are written: what each queue waits for, which queues are empty, and which task each begins with. */
 export function writeQueues(sql: Sql, judged: readonly Judged[]): Promise<unknown> {
   const of = (value: (term: Term) => string | number) =>
     array(judged.map(({ waitsFor }) => (waitsFor === null ? null : value(waitsFor))));

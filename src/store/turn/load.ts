@@ -13,16 +13,16 @@ import { columns, rows, unfinished } from "#store/turn/row";
 
 /**
  * The clock that all times of a turn are written by, and what holds for all its tasks; ask in a statement after the locks. With
- * `mayHold` no key template can be made until the commit, so that `hasKeyTemplates` stays true to the end.
+ * `mayBecomeActive` no key template can be made until the commit, so that `hasKeyTemplates` stays true to the end.
  */
 export const moment = async (sql: Sql): Promise<Moment> => {
   const askedMs = performance.now();
   const [row] = await sql<Omit<Moment, "askedMs">[]>`
-    select clock_timestamp() as now, l."mayHold", ${hasSignals(sql)} as "hasSignals",
-      case when l."mayHold" then has_key_templates() else true end as "hasKeyTemplates",
+    select clock_timestamp() as now, l."mayBecomeActive", ${hasSignals(sql)} as "hasSignals",
+      case when l."mayBecomeActive" then has_key_templates() else true end as "hasKeyTemplates",
       exists (select from batch_work where done_at is null) as "hasWork",
       exists (select from unsent) as "hasUnsent", ${opensFirst(sql)} as "opensAt"
-    from (select pg_try_advisory_xact_lock_shared(${keyTemplateLock}) as "mayHold" offset 0) l`.execute();
+    from (select pg_try_advisory_xact_lock_shared(${keyTemplateLock}) as "mayBecomeActive" offset 0) l`.execute();
   const read = row as Omit<Moment, "askedMs">;
   const hasOpened = read.opensAt !== null && read.opensAt <= read.now;
   return { ...read, hasSignals: read.hasSignals || hasOpened, askedMs };

@@ -152,7 +152,7 @@ export class Harness {
       { ...env, deadEnds: this.#deadEnds },
       {
         now: new Date(this.#now),
-        mayHold: true,
+        mayBecomeActive: true,
         hasSignals: false,
         hasKeyTemplates: false,
         hasWork: false,

@@ -114,7 +114,7 @@ export function stateOf(rows: readonly TaskRow[], more: Partial<Stage> = {}): Tu
     { ...env, ...more.env },
     {
       now: more.now ?? later(10),
-      mayHold: true,
+      mayBecomeActive: true,
       hasSignals: false,
       hasKeyTemplates: more.hasKeyTemplates ?? false,
       hasWork: false,

@@ -20,22 +20,22 @@ const nothing = { moreHere: false, moreElsewhere: false };
 
 it("has something pending from a look to the next round, and nudges the turn", async () => {
   const { mailbox, dispatcher } = made();
-  expect(dispatcher.pending).toBe(false);
+  expect(dispatcher.isDue).toBe(false);
   const nudged = mailbox.whenWaiting("task");
   dispatcher.look();
   await within(() => nudged, 1_000);
-  expect(dispatcher.pending).toBe(true);
+  expect(dispatcher.isDue).toBe(true);
   dispatcher.begin();
-  expect(dispatcher.pending).toBe(false);
+  expect(dispatcher.isDue).toBe(false);
 });
 
 it("has nothing pending while its lease is not good, and is again afterwards", () => {
   const { state, dispatcher } = made();
   dispatcher.look();
   state.may = false;
-  expect(dispatcher.pending).toBe(false);
+  expect(dispatcher.isDue).toBe(false);
   state.may = true;
-  expect(dispatcher.pending).toBe(true);
+  expect(dispatcher.isDue).toBe(true);
 });
 
 it("looks again where more may be there", () => {
@@ -47,7 +47,7 @@ it("looks again where more may be there", () => {
   ] as const) {
     dispatcher.begin();
     dispatcher.finish(1, left);
-    expect(dispatcher.pending).toBe(pending);
+    expect(dispatcher.isDue).toBe(pending);
   }
 });
 
@@ -56,17 +56,17 @@ it("looks again for what was left behind when a slot becomes free, also while it
   const left = { moreHere: false, moreElsewhere: true };
   dispatcher.begin();
   dispatcher.finish(1, left);
-  expect(dispatcher.pending).toBe(false);
+  expect(dispatcher.isDue).toBe(false);
   dispatcher.freed();
-  expect(dispatcher.pending).toBe(true);
+  expect(dispatcher.isDue).toBe(true);
   dispatcher.begin();
   dispatcher.freed();
   dispatcher.finish(1, left);
-  expect(dispatcher.pending).toBe(true);
+  expect(dispatcher.isDue).toBe(true);
   dispatcher.begin();
   dispatcher.finish(0, nothing);
   dispatcher.freed();
-  expect(dispatcher.pending).toBe(false);
+  expect(dispatcher.isDue).toBe(false);
 });
 
 it("rings only after a round that claimed something and left something, and not at every round", () => {
@@ -92,21 +92,21 @@ it("notifies others of what it has no slot for, and looks for it itself when it 
   await until(() => state.notified === 2);
   state.free = true;
   dispatcher.freed();
-  expect(dispatcher.pending).toBe(true);
+  expect(dispatcher.isDue).toBe(true);
 });
 
 it("is idle only where nothing waits that it knows of, and its lease is good", () => {
   const { state, dispatcher } = made();
-  expect(dispatcher.idle).toBe(true);
+  expect(dispatcher.isIdle).toBe(true);
   dispatcher.look();
-  expect(dispatcher.idle).toBe(false);
+  expect(dispatcher.isIdle).toBe(false);
   dispatcher.begin();
-  expect(dispatcher.idle).toBe(true);
+  expect(dispatcher.isIdle).toBe(true);
   dispatcher.finish(1, { moreHere: false, moreElsewhere: true });
-  expect(dispatcher.idle).toBe(false);
+  expect(dispatcher.isIdle).toBe(false);
   dispatcher.finish(1, nothing);
   state.may = false;
-  expect(dispatcher.idle).toBe(false);
+  expect(dispatcher.isIdle).toBe(false);
 });
 
 it("looks when a Rate opens, and stands in for the worker that found the time out within 10 ms", () => {
@@ -117,9 +117,9 @@ it("looks when a Rate opens, and stands in for the worker that found the time ou
   finder.opens(at, true);
   other.opens(at, false);
   vi.advanceTimersByTime(50);
-  expect([finder.pending, other.pending]).toEqual([false, false]);
+  expect([finder.isDue, other.isDue]).toEqual([false, false]);
   vi.advanceTimersByTime(1);
-  expect([finder.pending, other.pending]).toEqual([true, false]);
+  expect([finder.isDue, other.isDue]).toEqual([true, false]);
   vi.advanceTimersByTime(9);
-  expect(other.pending).toBe(true);
+  expect(other.isDue).toBe(true);
 });

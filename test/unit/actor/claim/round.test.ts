@@ -15,8 +15,8 @@ const token = () => ({ owner: 3, claimId: ++next });
 const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
   const round = new ClaimRound(of, max, token);
   const chosen = receivers.map((receiver) => ({ receiver }));
-  round.judge(chosen, chosen);
-  return [round.moreHere, round.moreElsewhere];
+  const left = round.leftBy(chosen, chosen);
+  return [left.here, left.elsewhere];
 };
 
 it("takes as many as there are free slots, at most what one round may", () => {
@@ -41,7 +41,7 @@ it("looks again itself only where the round was the limit, and slots were left",
 
 it("looks again in some milliseconds, not at once, where key templates are being made and nothing may be claimed", async () => {
   const round = new ClaimRound(slots(10), 2, token);
-  expect(await admit({} as Sql, { mayHold: false } as TurnState, round)).toEqual([]);
+  expect(await admit({} as Sql, { mayBecomeActive: false } as TurnState, round)).toEqual([]);
   expect([round.moreHere, round.soon]).toEqual([false, true]);
 });
 
@@ -61,14 +61,14 @@ it("looks for no other worker for a receiver whose circuit is not closed: no fre
 
 it("calls others where a receiver was found with more than it may have", () => {
   const round = new ClaimRound(slots(9, {}, 1), 9, token);
-  round.judge([{ receiver: "x" }], [{ receiver: "x" }, { receiver: "y" }]);
-  expect([round.moreHere, round.moreElsewhere]).toEqual([false, true]);
+  const left = round.leftBy([{ receiver: "x" }], [{ receiver: "x" }, { receiver: "y" }]);
+  expect(left).toEqual({ here: false, elsewhere: true });
 });
 
 it("takes a receiver for full by the slots that were free when the look began, whatever became free since", () => {
   const ofReceiver = { x: 2 };
   const round = new ClaimRound(slots(9, ofReceiver), 9, token);
   ofReceiver.x = 60;
-  round.judge([{ receiver: "x" }, { receiver: "x" }], [{ receiver: "x" }, { receiver: "x" }]);
-  expect(round.moreElsewhere).toBe(true);
+  const both = [{ receiver: "x" }, { receiver: "x" }];
+  expect(round.leftBy(both, both).elsewhere).toBe(true);
 });

@@ -18,7 +18,7 @@ describe("a step that two commands cause", () => {
   ])("waits under the older one, and the newer one with it: %i, then %i", (first, second) => {
     const state = new TurnState(env, {
       now: new Date(0),
-      mayHold: true,
+      mayBecomeActive: true,
       hasSignals: false,
       hasKeyTemplates: false,
       hasWork: false,
