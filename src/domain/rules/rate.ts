@@ -5,9 +5,16 @@ import type { Term } from "#domain/rules/admit";
 
 const marginMaxMs = 100;
 const marginOfWindow = 0.04;
+const callsOfMargin = 0.85;
 
-/** How long after its claim a call may begin. */
+/** How long after its claim a call may leave. */
 export const marginMs = (perSecs: number): number => Math.min(perSecs * 1_000 * marginOfWindow, marginMaxMs);
+
+/**
+ * How long after its claim a call may begin. The rest of the margin is for a process that the machine takes off its processor between
+ * its look at the clock and the write.
+ */
+export const callWithinMs = (perSecs: number): number => marginMs(perSecs) * callsOfMargin;
 
 /** How long a start keeps its place. */
 export const holdMs = (perSecs: number): number => perSecs * 1_000 + marginMs(perSecs);
@@ -23,7 +30,7 @@ export interface RateKey {
 
 /** Within how many milliseconds of the claim the call has to begin; null: no Rate counts it. */
 export const beginWithinMs = (rates: readonly RateKey[]): number | null =>
-  rates.length === 0 ? null : Math.min(...rates.map(({ shortest }) => marginMs(shortest)));
+  rates.length === 0 ? null : Math.min(...rates.map(({ shortest }) => callWithinMs(shortest)));
 
 /** The windows in these lists of conditions, by the key whose starts they count. */
 export function windowsOf(lists: Iterable<readonly Term[]>): ReadonlyMap<string, readonly string[]> {

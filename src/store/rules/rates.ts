@@ -3,7 +3,7 @@
 // that nothing is looked at before.
 
 import type { Term } from "#domain/rules/admit";
-import { marginMs, type RateKey } from "#domain/rules/rate";
+import { callWithinMs, type RateKey } from "#domain/rules/rate";
 import type { Sql } from "#store/pg/pool";
 import type { SendWrite } from "#store/pg/transaction";
 import { array, idList } from "#store/pg/unnest";
@@ -127,7 +127,7 @@ export async function renewStarts(sql: Sql, claims: readonly number[]): Promise<
   const tookMs = performance.now() - askedMs;
   return new Map(
     moved.flatMap(({ claim, shortest }): [number, number][] =>
-      tookMs < shortest * 400 ? [[claim, askedMs + marginMs(shortest)]] : [],
+      tookMs < shortest * 400 ? [[claim, askedMs + callWithinMs(shortest)]] : [],
     ),
   );
 }
