@@ -9,7 +9,7 @@ import { isLong } from "#test/long";
 import { awayFor } from "#test/rest";
 import { until } from "#test/until";
 
-const puts = isLong ? 200_000 : 20_000;
+const puts = isLong ? 100_000 : 20_000;
 const clients = 50;
 const tasks = 1_000;
 const keyless = 100;
@@ -47,7 +47,9 @@ async function end(cluster: Cluster, ids: readonly string[]): Promise<void> {
   await Promise.all(ids.map((id) => until(() => cancel(id), 30_000, "it ends")));
 }
 
-test(`${puts} updates count exactly once though API, workers and NATS are killed`, async () => {
+test(`${puts} updates count exactly once though API, workers and NATS are killed`, {
+  timeout: 60_000 + 6 * puts,
+}, async () => {
   const random = seeded("counters");
   const cluster = await startCluster({ apis: 2, workers: 2 });
   const made = await cluster.create(

@@ -43,8 +43,10 @@ export interface Reached {
   readonly receiver: string;
 }
 
-/** A round looks at no more than this many pages of queues. The next round looks at the first ones again
- * with half of its pages, and goes on behind these with the other half. */
+/**
+ * A round looks at no more than this many pages of queues. The next round looks at the first ones again with half of its pages, and
+ * goes on behind these with the other half.
+ */
 const pagesMax = 20;
 /** A round that found a task, or a queue that has to wait, stops looking after this time: no other round sees tasks with rules meanwhile. */
 const roundMs = 8;

@@ -22,8 +22,8 @@ it.each<[string, Partial<Left>, ReturnType<typeof nextLook>]>([
   ["others had locked all", { hasLost: true, isProgress: false }, "later"],
   ["a window has places that nobody took", { hasPlaces: true }, "now"],
   ["a window has places, and it got nothing", { hasPlaces: true, isProgress: false }, "later"],
-  ["another round had the turn", { hasRival: true }, "soon"],
-  ["another round had the turn, and tasks without rules are left", { hasRival: true, hasStopped: true }, "now"],
+  ["another round was under way", { hasRival: true }, "soon"],
+  ["another round was under way, and tasks without rules are left", { hasRival: true, hasStopped: true }, "now"],
 ])("where %s", (_, left, when) => {
   expect(nextLook({ ...nothing, ...left })).toBe(when);
 });
