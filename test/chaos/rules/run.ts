@@ -1,7 +1,7 @@
 // Lives through one random plan: creates its batches, does its steps, plays the service that is called, and writes down what
 // was seen and said when, for the measure. Kinds are its own, so that many runs share one cluster and disturb nobody.
 import { randomUUID } from "node:crypto";
-import type { Cluster } from "#test/cluster";
+import type { Cluster, Reply } from "#test/cluster";
 import { heldAWhile, pauseAfter } from "#test/faults";
 import type { Answer, Call, Receiver } from "#test/receiver";
 import { until } from "#test/until";
@@ -164,7 +164,7 @@ export class Run {
       this.#known.set(id, knownOf(task, this.name, n, id));
       return wireTask(task, this.name, n, i, this.#rig.service);
     });
-    const { status, body } = await this.#rig.cluster.call("POST", "/task", sent);
+    const { status, body } = await this.#send("POST", "/task", sent);
     if (status !== 201) throw new Error(`POST /task: ${status} ${JSON.stringify(body)} for ${JSON.stringify(sent)}`);
     for (const { id, local_id, batch_id } of body) {
       const known = this.#known.get(local_id) as Known;
@@ -267,15 +267,20 @@ export class Run {
   readonly #counted = (id: string, attempt: number) => this.#accepted.get(`${id}:${attempt}`) ?? 0;
 
   async #ask(verb: string, path: string, body?: unknown): Promise<number> {
-    const { cluster, isStruck } = this.#rig;
-    const key = isStruck ? { "idempotency-key": randomUUID() } : {};
-    let { status, body: answer } = await cluster.call(verb, path, body, key);
-    // The worker that had it may be gone; the key says that it is the same command.
-    for (let tries = 1; status === 503 && isStruck && tries < triesMax; tries++)
-      ({ status, body: answer } = await cluster.call(verb, path, body, key));
+    const { status, body: answer } = await this.#send(verb, path, body);
     if (![200, 202, 400, 409].includes(status))
       this.faults.push(`${verb} ${path}: ${status} ${JSON.stringify(answer)}`);
     return status;
+  }
+
+  /** A worker that is gone, or stands still with what is asked for locked, makes it 503; the key says that it is the same command. */
+  async #send(verb: string, path: string, body?: unknown): Promise<Reply> {
+    const { cluster, isStruck } = this.#rig;
+    const key = isStruck ? { "idempotency-key": randomUUID() } : {};
+    let reply = await cluster.call(verb, path, body, key);
+    for (let tries = 1; reply.status === 503 && isStruck && tries < triesMax; tries++)
+      reply = await cluster.call(verb, path, body, key);
+    return reply;
   }
 
   async #isCounted(): Promise<boolean> {
