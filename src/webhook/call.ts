@@ -11,6 +11,7 @@ import {
   isUnsent,
   noAnswer,
   notSentInTime,
+  shutDown,
 } from "#domain/calls/call-fault";
 import { metrics } from "#telemetry/metrics";
 import type { AnswerTap } from "#webhook/answer-tap";
@@ -20,7 +21,8 @@ import { Blocked } from "#webhook/guard";
  * - `answered`: a status arrived.
  * - `unsent`: not a byte of the request left, and another try may fare better.
  * - `failed`: no answer came, or no call can be made (the policy, TLS, an invalid request).
- * - `doubtful`: sent on a kept connection that was closed without an answer, and no new connection could be made.
+ * - `doubtful`: sent on a kept connection that was closed without an answer, and no new connection could be made; or sent, and this
+ *   process ended before the answer came.
  */
 export type CallEnd = "answered" | "unsent" | "failed" | "doubtful";
 
@@ -101,11 +103,12 @@ export class Call implements Dispatcher.DispatchHandler {
     else if (isWaiting && now - this.#triedAt >= connectMs) this.fail(connectTimedOut(connectMs));
   }
 
-  fail({ kind, says }: CallFault): void {
+  fail(fault: CallFault): void {
     if (this.#settled) return;
-    if (this.#status === null) this.#end({ ...noAnswerYet, end: this.#endOf(kind), error: says, fault: kind });
+    if (this.#status === null)
+      this.#end({ ...noAnswerYet, end: this.#endOf(fault), error: fault.says, fault: fault.kind });
     else this.#answer(false);
-    this.#controller?.abort(new Error(says));
+    this.#controller?.abort(new Error(fault.says));
   }
 
   /** Throws where the call may not be sent any more: aborted, it would take the connection with it, which the next call can use. */
@@ -176,10 +179,11 @@ export class Call implements Dispatcher.DispatchHandler {
     return faultOf(error, true, 0).kind === "closed";
   }
 
-  #endOf(kind: FaultKind): CallEnd {
-    if (this.#isSent) return "failed";
+  #endOf(fault: CallFault): CallEnd {
+    // That this process ends says nothing of the service.
+    if (this.#isSent) return fault === shutDown ? "doubtful" : "failed";
     if (this.#wasSent) return "doubtful";
-    return isUnsent(kind) ? "unsent" : "failed";
+    return isUnsent(fault.kind) ? "unsent" : "failed";
   }
 
   #answer(isComplete: boolean): void {

@@ -268,13 +268,24 @@ describe("connections", () => {
     expect((await made.send(to(origin))).ok).toBe(true);
   });
 
-  it("are closed at the end, and what was open has failed", async () => {
-    const { origin, sockets } = await raw("");
+  it("are closed at the end, and what was sent and has no answer may have arrived", async () => {
+    let asked = false;
+    const { origin, sockets } = await serve(() => {
+      asked = true;
+    });
     const made = sender();
     const open = made.send(to(origin));
-    await until(() => sockets.size === 1);
+    await until(() => asked);
     await made.close();
-    expect(await open).toMatchObject({ ok: false, error: "shut down" });
+    expect(await open).toMatchObject({ end: "doubtful", ok: false, sent: true, error: "shut down" });
     await until(() => sockets.size === 0);
+  });
+
+  it("are closed at the end, and what was not sent yet is unsent", async () => {
+    const { origin } = await serve((_, response) => response.end());
+    const made = sender();
+    const open = made.send(to(origin));
+    await made.close();
+    expect(await open).toMatchObject({ end: "unsent", ok: false, sent: false, error: "shut down" });
   });
 });
