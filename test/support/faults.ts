@@ -1,8 +1,9 @@
 // What befalls workers while random runs go on: SIGKILL, SIGSTOP for longer than the lease, SIGTERM. At most two are away at a
 // time, so that one at least goes on; in the end all are there again.
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { Cluster, Member } from "#test/cluster";
+import type { Cluster, Member, Reply } from "#test/cluster";
 import { sleep, until } from "#test/until";
 
 export const leaseSecs = 2;
@@ -21,6 +22,7 @@ const awayMax = 2;
 const pauseMsMax = 400;
 const heldMs = 5_000;
 const backMs = 60_000;
+const triesMax = 6;
 const between = (min: number, max: number) => fc.integer({ min, max });
 const afterMs = between(0, 1_000);
 const fault: fc.Arbitrary<Fault> = fc.oneof(
@@ -44,6 +46,15 @@ export const pauseAfter = (n: number): Promise<void> => sleep(n % pauseMsMax);
 
 /** A call that is held, but not for so long that its worker gives it up. */
 export const heldAWhile = (held: Promise<void>): Promise<void> => Promise.race([held, sleep(heldMs)]);
+
+/** A worker that is gone, or stands still with what is asked for locked, makes it 503; the key says that it is the same call. */
+export async function insist(cluster: Cluster, verb: string, path: string, body?: unknown): Promise<Reply> {
+  const key = { "idempotency-key": randomUUID() };
+  let reply = await cluster.call(verb, path, body, key);
+  for (let tries = 1; reply.status === 503 && tries < triesMax; tries++)
+    reply = await cluster.call(verb, path, body, key);
+  return reply;
+}
 
 /** Resolves when all is over, and every worker is well. */
 export async function strike(cluster: Cluster, list: readonly Fault[]): Promise<void> {

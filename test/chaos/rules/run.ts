@@ -1,8 +1,7 @@
 // Lives through one random plan: creates its batches, does its steps, plays the service that is called, and writes down what
 // was seen and said when, for the measure. Kinds are its own, so that many runs share one cluster and disturb nobody.
-import { randomUUID } from "node:crypto";
 import type { Cluster, Reply } from "#test/cluster";
-import { heldAWhile, pauseAfter } from "#test/faults";
+import { heldAWhile, insist, pauseAfter } from "#test/faults";
 import type { Answer, Call, Receiver } from "#test/receiver";
 import { until } from "#test/until";
 import { readClaims, unfinishedOf } from "./claims.ts";
@@ -31,7 +30,6 @@ const heldMs = 8_000;
 /** What a worker that is gone had in hand, JetStream gives to another one after 8 s. */
 const [endsMs, endsStruckMs] = [25_000, 60_000];
 const [countedMs, countedStruckMs] = [5_000, 30_000];
-const triesMax = 6;
 let named = 0;
 
 export class Run {
@@ -273,14 +271,9 @@ export class Run {
     return status;
   }
 
-  /** A worker that is gone, or stands still with what is asked for locked, makes it 503; the key says that it is the same command. */
-  async #send(verb: string, path: string, body?: unknown): Promise<Reply> {
+  #send(verb: string, path: string, body?: unknown): Promise<Reply> {
     const { cluster, isStruck } = this.#rig;
-    const key = isStruck ? { "idempotency-key": randomUUID() } : {};
-    let reply = await cluster.call(verb, path, body, key);
-    for (let tries = 1; reply.status === 503 && isStruck && tries < triesMax; tries++)
-      reply = await cluster.call(verb, path, body, key);
-    return reply;
+    return isStruck ? insist(cluster, verb, path, body) : cluster.call(verb, path, body);
   }
 
   async #isCounted(): Promise<boolean> {
