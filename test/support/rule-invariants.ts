@@ -34,6 +34,10 @@ const used = `(select coalesce(case l.waiting_type when 'Capacity' then sum(grea
 const checks: Readonly<Record<string, string>> = {
   "a slot is held by a task that runs or may run, and by the values it has": `select h.key, h.task_id from slot h except (${held})`,
   "every task that runs or may run holds its slots": `(${held}) except select h.key, h.task_id from slot h`,
+  "what a rule of a task names is counted": `
+    select t.id, n.* from task t join task_spec s using (id) cross join rule_normal(s.rules) n where t.ended_at is null and not exists (
+      select from key_template h where n.type <> 'Rate' and h.kind = n.kind and h.fields = n.fields
+      union all select from rate_template h where n.type = 'Rate' and h.kind = n.kind and h.fields = n.fields)`,
   "a key template is complete": `select * from key_template where not complete`,
   "a rate template is complete": `select * from rate_template where not complete`,
   "a window says when it opens": `

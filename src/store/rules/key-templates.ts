@@ -40,9 +40,10 @@ export async function ensureKeyTemplates(db: Db, rules: readonly Rule[]): Promis
 const isRate = ({ type }: Rule): boolean => type === "Rate";
 const wanted = (sql: Sql, rules: string) => sql`(select distinct kind, fields from rule_normal(${rules}::text::jsonb))`;
 
+/** One that is missing gives null, which `bool_and` passes over. */
 async function areKept(sql: Sql, rules: string): Promise<boolean> {
   const [found] = await sql<{ all: boolean }[]>`
-    select coalesce(bool_and(s.complete and s.keep_until > now() + interval '30 minutes'), false) as all
+    select coalesce(bool_and(coalesce(s.complete and s.keep_until > now() + interval '30 minutes', false)), false) as all
     from ${wanted(sql, rules)} w left join key_template s on s.kind = w.kind and s.fields = w.fields`;
   return found?.all === true;
 }

@@ -29,10 +29,11 @@ export async function ensureRateTemplates(db: Db, rules: string): Promise<void> 
   await pause(marginMs(perSecsMax));
 }
 
+/** One that is missing gives null, which `bool_and` passes over. */
 async function areKept(sql: Sql, rules: string): Promise<boolean> {
   const [found] = await sql<{ all: boolean }[]>`
-    select coalesce(bool_and(t.complete and t.keep_until > now() + interval '30 minutes'
-      and t.shortest <= w.shortest and t.longest >= w.longest), false) as all
+    select coalesce(bool_and(coalesce(t.complete and t.keep_until > now() + interval '30 minutes'
+      and t.shortest <= w.shortest and t.longest >= w.longest, false)), false) as all
     from ${wanted(sql, rules)} w left join rate_template t on t.kind = w.kind and t.fields = w.fields`;
   return found?.all === true;
 }

@@ -36,20 +36,17 @@ export const env: TurnEnv = {
 /** A fresh database with the schema; closed after the last test of the file. */
 export async function openStage(poolMaxSize = 6): Promise<{ db: Db; url: string }> {
   const url = await freshDatabase();
-  const db = openDb(
-    {
-      databaseUrl: url,
-      poolMaxSize,
-      poolMinIdle: 0,
-      poolAcquireRetries: 3,
-      poolTimeoutSecs: 10,
-      slowQueryThresholdMs: 60_000,
-    },
-    log,
-  );
+  const db = openAs(url, poolMaxSize);
   await migrate(db);
-  afterAll(() => db.close());
   return { db, url };
+}
+
+/** A database as one more process has it. */
+export function openAs(databaseUrl: string, poolMaxSize = 6): Db {
+  const pool = { poolMaxSize, poolMinIdle: 0, poolAcquireRetries: 3, poolTimeoutSecs: 10 };
+  const db = openDb({ databaseUrl, ...pool, slowQueryThresholdMs: 60_000 }, log);
+  afterAll(() => db.close());
+  return db;
 }
 
 /** What the table says of these tasks, in their order. */

@@ -6,11 +6,12 @@ import { deleteUnused, ensureKeyTemplates } from "#store/rules/key-templates";
 import { keyTemplateLock } from "#store/rules/queues";
 import { ruleViolations } from "#test/rule-invariants";
 import { stays, until } from "#test/until";
-import { create, openStage, rowsOf, startRig } from "../actor/stage.ts";
+import { create, openAs, openStage, rowsOf, startRig } from "../actor/stage.ts";
 
 let db: Db;
+let url: string;
 beforeEach(async () => {
-  ({ db } = await openStage());
+  ({ db, url } = await openStage());
 });
 
 const rule = (kind: string) =>
@@ -46,6 +47,21 @@ it("others claim while one is made that waits for a claim of before, and it coun
   expect([...(await db.use((sql) => sql`select task_id from slot`))]).toEqual([{ task_id: old }]);
   expect(await db.use((sql) => ruleViolations(sql as never))).toEqual([]);
   expect((await rowsOf(db, [old]))[0]?.status).toBe("Claimed");
+});
+
+it("another process makes the templates that are missing, though some of those it asks for are there", async () => {
+  const rate = (kind: string) =>
+    ({ type: "Rate", max_starts: 1, per_secs: 1, matcher: { kind, status: "Running", fields: [] } }) as const;
+  await ensureKeyTemplates(db, [rule("a"), rate("a")]);
+  await ensureKeyTemplates(openAs(url), [rule("a"), rule("b"), rate("a"), rate("b")]);
+  const kinds = await db.use(
+    (sql) => sql`
+      select 'slots' as of, kind, complete from key_template union all select 'starts', kind, complete from rate_template
+      order by 1, 2`,
+  );
+  expect([...kinds]).toEqual(
+    ["slots", "starts"].flatMap((of) => ["a", "b"].map((kind) => ({ of, kind, complete: true }))),
+  );
 });
 
 it("a task of another kind that is locked delays nothing", async () => {
