@@ -3,7 +3,7 @@
  * so a page can be read without asking whether it is still true. To add one, add a row to `generated`.
  */
 import { writeFileSync } from "node:fs";
-import type { Setting } from "../src/config/parse.ts";
+import type { Setting } from "../src/config/kinds.ts";
 import { type EnvName, sections } from "../src/config/settings.ts";
 import { metrics, processMetrics } from "../src/telemetry/metrics.ts";
 import type { Label, Metric } from "../src/telemetry/registry.ts";

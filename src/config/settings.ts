@@ -3,7 +3,10 @@
  * stand in limits.ts. `loadConfig` reads them all and reports every fault at once, so that a start never fails twice for
  * two typing errors. A secret never leaves this file in a message. docs/configuration.md is generated from here.
  */
-import * as as from "./parse.ts";
+import type { FaultCode, Path } from "#domain/faults";
+import { decoder } from "#domain/schema/decode";
+import * as as from "./kinds.ts";
+import { maskUrls } from "./mask.ts";
 
 const roles = ["api", "worker"] as const;
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -122,7 +125,7 @@ export type EnvName = keyof Settings;
 export type Config = { readonly [K in EnvName as Camel<K>]: Settings[K] extends as.Setting<infer T> ? T : never };
 export type Role = (typeof roles)[number];
 export type LogLevel = (typeof logLevels)[number];
-export type { AuthToken } from "./parse.ts";
+export type { AuthToken } from "./kinds.ts";
 
 /** Everything that is wrong with the environment, one line each, safe to print. */
 export class ConfigError extends Error {
@@ -158,18 +161,23 @@ function readRows<T extends object>(
   const values: Record<string, unknown> = {};
   for (const [name, row] of list) {
     const raw = env[name] || row.preset;
-    if (raw === "") {
-      values[camel(name)] = row.unset;
-      if (row.required) faults.push(`${name} is missing: must be ${row.allowed}`);
-      continue;
-    }
-    const read = row.parse(raw);
-    if ("value" in read) values[camel(name)] = read.value;
-    else faults.push(`${name}=${show(row, raw)}: must be ${row.allowed}${read.wrong === "" ? "" : ` (${read.wrong})`}`);
+    if (raw !== "") values[camel(name)] = readOne(name, row, raw, faults);
+    else if (row.required) faults.push(`${name} is missing: must be ${row.allowed}`);
+    else values[camel(name)] = row.unset;
   }
   faults.push(...capPairs(values, env));
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values as T);
+}
+
+/** The value of one variable; of its faults the first makes the line. */
+function readOne(name: EnvName, row: as.Setting<unknown>, raw: string, faults: string[]): unknown {
+  const wrong: string[] = [];
+  const add = ([entry]: Path, _code: FaultCode, says: string) =>
+    wrong.push(typeof entry === "number" ? `${says} (entry ${entry + 1} is wrong)` : says);
+  const value = decoder(row.schema)(raw, [], { add, mayGuess: () => false });
+  if (wrong.length > 0) faults.push(`${name}=${show(row, raw)}: ${wrong[0]}`);
+  return value;
 }
 
 /** The values in effect, by the name of their variable, for the first log line. Secrets only say that they are set. */
@@ -179,7 +187,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
     const value = (config as Record<string, unknown>)[camel(name)];
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     if (row.shown === "never") described[name] = "***";
-    else if (row.shown === "masked") described[name] = as.maskUrls(String(value));
+    else if (row.shown === "masked") described[name] = maskUrls(String(value));
     else described[name] = value instanceof Set ? [...value] : value;
   }
   return described;
@@ -215,7 +223,7 @@ const leaseMarginSecs = 5;
 /** Quoted as JSON, so that a line break in a value cannot make two lines of one fault. */
 function show(row: as.Setting<unknown>, raw: string): string {
   if (row.shown === "never") return "(not shown)";
-  const safe = row.shown === "masked" ? as.maskUrls(raw) : raw;
+  const safe = row.shown === "masked" ? maskUrls(raw) : raw;
   return JSON.stringify(safe.length > 200 ? `${safe.slice(0, 200)}…` : safe);
 }
 

@@ -26,7 +26,8 @@ const adapter: Room = {
 /** The table of rooms. To let a room import something new, add it here and say why in docs/decisions. */
 export const rooms: Readonly<Record<string, Room>> = {
   machines: { ours: [], packages: ["xstate"], builtins: [] },
-  config: { ours: [], packages: [] },
+  // Settings are decoded as requests are.
+  config: { ours: ["domain/schema/decode", "domain/schema/text", "domain/faults"], packages: ["effect"] },
   telemetry: { ours: ["config"], packages: ["effect", "pino"] },
   flow: { ours: [], packages: ["effect"] },
   domain: {

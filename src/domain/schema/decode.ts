@@ -15,8 +15,11 @@ export function sizeFault(value: unknown, path: Path, faults: Faults, max: numbe
   if (bytes > max) faults.add(path, "too_large", `must take at most ${max} bytes as compact JSON, takes ${bytes}`);
 }
 
+/** Where a decoder puts what it finds. */
+type Found = Pick<Faults, "add" | "mayGuess">;
+
 /** Reads a value at `path`; undefined when there were faults, which are added to `faults`. */
-export type Decoder<T> = (value: unknown, path: Path, faults: Faults) => T | undefined;
+export type Decoder<T> = (value: unknown, path: Path, faults: Found) => T | undefined;
 
 const options = { errors: "all", onExcessProperty: "error" } as const;
 
@@ -31,7 +34,7 @@ export function decoder<S extends Schema.Top & { readonly DecodingServices: neve
 }
 
 /** `value` is what lies at `path`, as far as the issue tree was followed. */
-function walk(issue: SchemaIssue.Issue, path: Path, value: unknown, faults: Faults): void {
+function walk(issue: SchemaIssue.Issue, path: Path, value: unknown, faults: Found): void {
   if (issue._tag === "Pointer") {
     let inner = value;
     for (const key of issue.path) inner = (inner as Record<PropertyKey, unknown> | null | undefined)?.[key];
@@ -48,20 +51,24 @@ function walk(issue: SchemaIssue.Issue, path: Path, value: unknown, faults: Faul
     faults.add(path, "unknown_field", `is not a known field${meant(issue.ast, path.at(-1), faults)}`);
   } else if (issue._tag === "InvalidType") {
     refuse(path, codeOf(issue.ast, value), describe(issue.ast), value, faults);
+  } else if (issue._tag === "Encoding") {
+    // What is read from a text says itself what that text must be; of a list its entries do.
+    if (issue.issue._tag === "Composite" && issue.issue.ast._tag === "Arrays") walk(issue.issue, path, value, faults);
+    else refuse(path, "invalid_format", describe(issue.ast), value, faults);
   } else {
     refuse(path, "invalid_format", said([issue]) ?? "is not valid", value, faults);
   }
 }
 
 /** The known member that an unknown one is near to. */
-function meant(ast: SchemaAST.AST, name: string | number | undefined, faults: Faults): string {
+function meant(ast: SchemaAST.AST, name: string | number | undefined, faults: Found): string {
   if (ast._tag !== "Objects" || ast.annotations?.hidden === true || typeof name !== "string") return "";
   const names = ast.propertySignatures.map((member) => String(member.name));
   return faults.mayGuess() ? didYouMean(name, names) : "";
 }
 
 /** Values of headers may be secrets: they are never quoted. */
-function refuse(path: Path, code: FaultCode, wrong: string, value: unknown, faults: Faults): void {
+function refuse(path: Path, code: FaultCode, wrong: string, value: unknown, faults: Found): void {
   if (path.includes("headers")) faults.add(path, code, wrong);
   else if (value === null && typeof path.at(-1) === "string") faults.add(path, "required", wrong, value);
   else if (value === undefined) faults.add(path, "required", path.length === 0 ? wrong : "is required");
@@ -69,7 +76,7 @@ function refuse(path: Path, code: FaultCode, wrong: string, value: unknown, faul
 }
 
 /** No member of a union fits: where one field distinguishes the members, that field is at fault. */
-function noMember(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults): void {
+function noMember(ast: SchemaAST.AST, path: Path, value: unknown, faults: Found): void {
   const tag = tagOf(ast);
   if (tag === undefined || !isObject(value)) {
     refuse(path, codeOf(ast, value), describe(ast), value, faults);
@@ -88,7 +95,7 @@ function noMember(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults
 const decoders = new WeakMap<SchemaAST.AST, Decoder<unknown>>();
 
 /** What else is wrong with a member of a union that its tag names nearly: all faults are listed at once. */
-function restFaults(ast: SchemaAST.AST, path: Path, value: unknown, faults: Faults): void {
+function restFaults(ast: SchemaAST.AST, path: Path, value: unknown, faults: Found): void {
   const decode = decoders.get(ast) ?? decoder(Schema.make<Schema.Codec<unknown>>(ast));
   decoders.set(ast, decode);
   decode(value, path, faults);
