@@ -11,7 +11,6 @@ import {
   isUnsent,
   noAnswer,
   notSentInTime,
-  shutDown,
 } from "#domain/calls/call-fault";
 import { metrics } from "#telemetry/metrics";
 import type { AnswerTap } from "#webhook/answer-tap";
@@ -179,11 +178,10 @@ export class Call implements Dispatcher.DispatchHandler {
     return faultOf(error, true, 0).kind === "closed";
   }
 
-  #endOf(fault: CallFault): CallEnd {
-    // That this process ends says nothing of the service.
-    if (this.#isSent) return fault === shutDown ? "doubtful" : "failed";
+  #endOf({ kind }: CallFault): CallEnd {
+    if (this.#isSent) return kind === "cut_off" ? "doubtful" : "failed";
     if (this.#wasSent) return "doubtful";
-    return isUnsent(fault.kind) ? "unsent" : "failed";
+    return isUnsent(kind) ? "unsent" : "failed";
   }
 
   #answer(isComplete: boolean): void {

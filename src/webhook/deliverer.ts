@@ -159,6 +159,8 @@ export class Deliverer {
     const beganAt = performance.now();
     if (row.action.kind === "Webhook") {
       const result = await send(httpRequest(row.action, about), totalMs, undefined, isProbe);
+      // No attempt: another process makes the same call, at once or when the lease ends.
+      if (result.fault === "cut_off") return this.#giveBack(leaseId, [row]);
       metrics.webhookSeconds.observe(result.ms / 1000, row.trigger, result.ok ? "success" : "failure");
       const { ok, status, error } = result;
       const call = {

@@ -208,7 +208,8 @@ async function call(
   metrics.webhookSeconds.observe(result.ms / 1000, "start", result.ok ? "success" : "failure");
   // A receiver that could not be reached within the time of the claim is unreachable; but a process that stood still did not try.
   const mayTell = result.fault === "local" ? maySend : () => parts.mayStart(performance.now());
-  if (!result.sent && result.end !== "doubtful" && !mayTell()) return { type: "released", ...of(claimed) };
+  if (!result.sent && result.end !== "doubtful" && (result.fault === "cut_off" || !mayTell()))
+    return { type: "released", ...of(claimed) };
   if (!result.ok) return unanswered(parts, claimed, { ...result, host: hostOf(request.origin) }, now());
   const { task, batch } = claimed;
   if (isReport) {

@@ -11,11 +11,21 @@
  * - `closed`: the connection broke before an answer came.
  * - `late`: no answer came in time.
  * - `garbled`: what came is no HTTP answer.
+ * - `cut_off`: this process ends. That says nothing of the receiver, and another process makes the call.
  */
-export type FaultKind = "unreachable" | "local" | "blocked" | "tls" | "invalid" | "closed" | "late" | "garbled";
+export type FaultKind =
+  | "unreachable"
+  | "local"
+  | "blocked"
+  | "tls"
+  | "invalid"
+  | "closed"
+  | "late"
+  | "garbled"
+  | "cut_off";
 
-/** With these not a byte left, and another try may fare better. */
-export const isUnsent = (kind: FaultKind): boolean => kind === "unreachable" || kind === "local";
+/** With these another try may fare better, where not a byte left. */
+export const isUnsent = (kind: FaultKind): boolean => ["unreachable", "local", "cut_off"].includes(kind);
 
 export interface CallFault {
   readonly kind: FaultKind;
@@ -65,7 +75,7 @@ export const connectTimedOut = (ms: number): CallFault => ({
   says: `connect timed out after ${seconds(ms)} s`,
 });
 export const noAnswer = (ms: number): CallFault => ({ kind: "late", says: `no answer within ${seconds(ms)} s` });
-export const shutDown: CallFault = { kind: "local", says: "shut down" };
+export const shutDown: CallFault = { kind: "cut_off", says: "shut down" };
 export const notSentInTime: CallFault = { kind: "local", says: "not sent in time" };
 
 const seconds = (ms: number) => String(Math.round(ms / 100) / 10);

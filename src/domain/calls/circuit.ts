@@ -31,6 +31,7 @@ const isReceivers: Readonly<Record<FaultKind, boolean>> = {
   garbled: true,
   tls: true,
   local: false,
+  cut_off: false,
   blocked: false,
   invalid: false,
 };

@@ -52,7 +52,7 @@ export function process_(more: Partial<Config> = {}, parts: Partial<DelivererPar
     await actor.idle();
     await sender.close();
   });
-  return { deliverer, callSlots };
+  return { deliverer, callSlots, sender };
 }
 
 export async function write(

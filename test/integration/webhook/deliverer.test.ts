@@ -150,6 +150,24 @@ it("what NATS cannot take now waits without using up an attempt; what it refuses
   expect(new Set(published.map((message) => message.payload)).size).toBe(1);
 });
 
+it("a call that the end of its process cuts off is no attempt: another process makes it before the lease ends", async () => {
+  const hold = service.hold("/slow");
+  const ending = process_();
+  const [id] = await write(1, "/slow");
+  ending.deliverer.nudge();
+  await until(() => service.calls.length === 1);
+  const stopping = ending.deliverer.stop();
+  await ending.sender.close();
+  await stopping;
+  expect(await rowOf(id as string)).toMatchObject({ status: "pending", attempts: 0, lease_id: null });
+  process_().deliverer.nudge();
+  await until(() => service.calls.length === 2);
+  hold.release();
+  await until(async () => (await statuses()).success === 1);
+  expect(await rowOf(id as string)).toMatchObject({ attempts: 1 });
+  expect(new Set(service.calls.map(({ key }) => key))).toEqual(new Set([`${id}:end:success`]));
+});
+
 it("a stop waits for what is open, and takes nothing more", async () => {
   const hold = service.hold("/slow");
   const { deliverer } = process_({ webhookDeliveryBatchSize: 1, webhookHostConcurrency: 1 });

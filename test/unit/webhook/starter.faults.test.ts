@@ -1,4 +1,4 @@
-// Every kind of fault that a call can end with, before it was sent and after: what the start's task hears of it. A kind that is
+// Every kind of fault that a call can end with, before it was sent and after: what becomes of the start. A kind that is
 // added does not compile until this table knows it.
 import type { Dispatcher } from "undici";
 import { describe, expect, it } from "vitest";
@@ -17,6 +17,13 @@ const words: Readonly<Record<FaultKind, readonly [unsent: string | null, sent: s
   closed: [null, "start_unanswered"],
   late: [null, "start_unanswered"],
   garbled: [null, "start_unanswered"],
+  cut_off: ["released", "lease_expired"],
+};
+/** What the others say instead of the reason. */
+const says: Readonly<Record<string, object>> = {
+  start_unsent: { host: "service:80", error: "why", counts: true },
+  released: {},
+  lease_expired: { wasSent: true },
 };
 const cases = Object.entries(words).flatMap(([kind, [unsent, sent]]) => [
   ...(unsent === null ? [] : [[kind as FaultKind, "before it was sent", unsent] as const]),
@@ -44,11 +51,7 @@ describe("a start call that ends with a fault", () => {
       calls[0]?.end(ended(kind, when === "once it was sent"));
       await until(() => outcomes.length === 1);
       const of = { type: word, task: "task-1", claimId: 1 };
-      expect(outcomes).toEqual([
-        word === "start_unsent"
-          ? { ...of, host: "service:80", error: "why", counts: true }
-          : { ...of, reason: "on_start failed: why" },
-      ]);
+      expect(outcomes).toEqual([{ ...of, ...(says[word] ?? { reason: "on_start failed: why" }) }]);
     }
   });
 });

@@ -93,7 +93,7 @@ describe("a connection that could not be made", () => {
     [{ code: "ERR_SSL_SOMETHING_NEW" }, "tls", "TLS: the handshake failed"],
     [{ code: "ECONNRESET" }, "tls", "TLS: the connection broke during the handshake"],
     [{ code: "UND_ERR_INVALID_ARG" }, "invalid", "request not valid"],
-    [{ code: "UND_ERR_DESTROYED" }, "local", "shut down"],
+    [{ code: "UND_ERR_DESTROYED" }, "cut_off", "shut down"],
   ])("%j", (error, kind, says) => {
     expect(faultOf(error, false, 3_000)).toEqual({ kind, says });
   });
@@ -124,12 +124,11 @@ describe("a connection that broke", () => {
 });
 
 /** What the page says of a start that ends so; webhook/starter.faults.test.ts proves it. */
-const startWith = (kind: FaultKind): string =>
-  isUnsent(kind)
-    ? "is tried again"
-    : kind === "blocked" || kind === "tls" || kind === "invalid"
-      ? "failed"
-      : "failed; `on_cancel` follows";
+function startWith(kind: FaultKind): string {
+  if (kind === "cut_off") return "is made by another worker, under the same key";
+  if (isUnsent(kind)) return "is tried again";
+  return kind === "blocked" || kind === "tls" || kind === "invalid" ? "failed" : "failed; `on_cancel` follows";
+}
 
 it("docs/calls.md lists every reason, with what circuits and starts make of it", () => {
   const page = readFileSync(new URL("../../../../docs/calls.md", import.meta.url), "utf8");
