@@ -60,7 +60,7 @@ describe("the arrows", () => {
     ["src/bus/client.ts", 'import { connect } from "@nats-io/transport-node";'],
     ["src/actor/turn/turn.ts", 'import { load } from "#store/turn/load";'],
     ["src/timers/due/due.ts", 'import type { LocalCommand } from "../../domain/turn/items.ts";'],
-    ["src/domain/turn/step.ts", 'import { createActor } from "xstate";'],
+    ["src/domain/turn/step.ts", 'import { transition } from "xstate";'],
     ["src/domain/turn/step.ts", 'import { taskMachine } from "#machines/task";'],
     ["src/domain/commands/batch-commands.ts", 'import { limits } from "#limits";'],
     ["src/webhook/send.ts", 'import { Agent } from "undici";'],

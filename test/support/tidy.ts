@@ -33,7 +33,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   domain: {
     // Limits are constants; settings are passed in.
     ours: ["machines", "config/limits"],
-    // The machines are stepped in one place, and that place needs an actor scope. Of times that are passed in croner is pure.
+    // The machines are stepped here. Of times that are passed in croner is pure.
     packages: ["effect", "xstate", "standardwebhooks", "croner"],
     builtins: ["crypto", "net", "util"],
   },
