@@ -3,7 +3,7 @@
 // leaves no trace: its commands are tried again in halves, and one that fails alone too often becomes a dead letter.
 import { setTimeout as pause } from "node:timers/promises";
 import { Claims } from "#actor/claim/claims";
-import type { ClaimRound, Slots } from "#actor/claim/round";
+import type { CallSlots, ClaimRound } from "#actor/claim/round";
 import { Failures } from "#actor/failures";
 import type { Mailbox } from "#actor/mailbox";
 import { type Decided, turn } from "#actor/turn/turn";
@@ -44,7 +44,7 @@ export interface WorkerParts {
   readonly db: Db;
   readonly mailbox: Mailbox;
   readonly effects: Effects;
-  readonly slots: Slots;
+  readonly slots: CallSlots;
   readonly trigger: Pick<ClaimTrigger, "isDue" | "isIdle" | "begin" | "finish">;
   readonly claimsMax: number;
   /** Null until the worker is registered. */
@@ -211,7 +211,7 @@ export class Worker {
   }
 
   /** After the commit: an effect that fails is logged, and the others still run. */
-  #follow({ kind, tries }: Asked, { state, settled, waiting, left, claimed, ended }: Decided): void {
+  #follow({ kind, tries }: Asked, { state, settled, waiting, left, claimed, finishedWorks }: Decided): void {
     const { effects, mailbox } = this.#parts;
     for (const one of settled) this.#settle(one);
     this.#safely(() => effects.flush());
@@ -220,7 +220,7 @@ export class Worker {
     for (const [batch, items] of waiting) mailbox.wait(batch, items, tries + 1);
     if (left.length > 0) mailbox.putBack(kind, left);
     if (state.addedWorks.length > 0) this.#safely(() => effects.works(state.addedWorks.map(({ batchId }) => batchId)));
-    if (ended.length > 0) this.#safely(() => effects.ended(ended));
+    if (finishedWorks.length > 0) this.#safely(() => effects.ended(finishedWorks));
     this.followChanges(state);
   }
 

@@ -7,6 +7,7 @@ import type { Bus } from "#bus/client";
 import { consume, InHand } from "#bus/consume";
 import { consumers, headers, subjects } from "#bus/subjects";
 import { isUuid } from "#domain/schema/text";
+import type { DeadLetter } from "#domain/values/dead-letter";
 import { Batcher } from "#flow/batcher";
 import type { Logger } from "#telemetry/log";
 
@@ -42,18 +43,6 @@ export function setAside(bus: Bus, { subject, data, key }: Refused, reason: stri
 function idsIn(subject: string): Readonly<Record<string, string>> {
   const [, of = "", id] = subject.split(".");
   return isUuid(id) && ["task", "batch", "delivery"].includes(of) ? { [of]: id.toLowerCase() } : {};
-}
-
-export interface DeadLetter {
-  /** The same for the same message, however often it comes. */
-  readonly id: string;
-  /** As it was sent. */
-  readonly subject: string;
-  readonly reason: string;
-  readonly at: Date;
-  readonly payload: Uint8Array;
-  /** The message was longer. */
-  readonly cut: boolean;
 }
 
 export interface DeadLetters {

@@ -115,7 +115,7 @@ export class Streams {
     const { messages, first_seq: seq } = stream.state;
     const before = this.#heads.get(name);
     this.#heads.delete(name);
-    // No worker pulls work notifications while all are full, and that does no harm. Dead letters stay in their stream.
+    // No worker pulls claim notifications while all are full, and that does no harm. Dead letters stay in their stream.
     const isExempt = name === streams.notifications.name || name === streams.dead.name;
     if (messages === 0 || waiting === 0 || isExempt) return false;
     const isSame = before?.seq === seq;

@@ -4,6 +4,9 @@ import type { RetryPolicy } from "#domain/calls/retry";
 import { type Edge, ends } from "#domain/propagation/edges";
 import type { TaskState } from "#machines/task";
 
+/** What stands for the admission queue of a task without rules, which waits in none. */
+export const unruledQueue = 0;
+
 export interface TaskRow {
   readonly id: string;
   readonly batchId: string;
@@ -12,7 +15,7 @@ export interface TaskRow {
   readonly pos: number;
   /** A topological number in its batch: parents stand before children. */
   readonly rank: number;
-  /** 0: no rules. */
+  /** Its admission queue. */
   readonly queue: number;
   readonly receiver: string | null;
   /** How many tasks depend on it; how many of these are unfinished, kept while it is unfinished itself. */

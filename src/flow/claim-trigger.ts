@@ -1,11 +1,11 @@
-// Decides when this worker looks for tasks to claim: when it is notified of work, when its own turn made tasks ready, when a
-// call slot becomes free after work was left behind, and once a sweep in case a notification was lost. What is claimed is
-// the turn's business. Other workers are notified of work that this one cannot take.
+// Decides when this worker looks for tasks to claim: when it is notified of some, when its own turn made tasks ready, when a
+// call slot becomes free after some were left behind, and once a sweep in case a notification was lost. What is claimed is
+// the turn's business. Other workers are notified of those that this one cannot take.
 import { Alarm } from "#flow/alarm";
 
-/** What a look for work did not take. */
+/** What a look for tasks to claim did not take. */
 export interface Left {
-  /** This worker has free call slots for it. */
+  /** There may be more, and this worker has free call slots for it. */
   readonly moreHere: boolean;
   /** Here a receiver, or the process, is full now. */
   readonly moreElsewhere: boolean;
@@ -22,7 +22,7 @@ interface Parts {
   readonly mayStart: () => boolean;
   /** A call more could be made now. */
   readonly hasCapacity: () => boolean;
-  /** Lets other workers hear of work that is left. */
+  /** Lets other workers hear of tasks that are left. */
   readonly notify: () => void;
 }
 
@@ -34,7 +34,7 @@ const standInMs = 5;
 export class ClaimTrigger {
   readonly #parts: Parts;
   #wanted = false;
-  /** The last look left work behind for want of free call slots here. */
+  /** The last look left tasks behind for want of free call slots here. */
   #left = false;
   /** A slot became free since the last look began. */
   #freed = false;

@@ -28,7 +28,7 @@ import {
 import type { Db } from "#store/pg/pool";
 
 export interface CreateDeps extends Limited {
-  readonly commands: Pick<CommandPublisher, "notifyWork">;
+  readonly commands: Pick<CommandPublisher, "notifyClaims">;
 }
 
 /** POST /task from parsed JSON, as the caller may see it. Takes all that it needs of `sent` before it first waits. */
@@ -150,7 +150,7 @@ const planOf = ({ batch, id, now, by }: MadeCall, hits: ReadonlySet<string>): As
 
 /** Says what was created to whoever may start it, and to the caller. */
 export function announce(deps: Pick<CreateDeps, "commands">, { now }: Pick<Call, "now">, creation: Creation): Reply {
-  if (creation.plan.tasks.length > 0) deps.commands.notifyWork(firstDelayMs(creation.plan, now));
+  if (creation.plan.tasks.length > 0) deps.commands.notifyClaims(firstDelayMs(creation.plan, now));
   return answerTo(creation);
 }
 

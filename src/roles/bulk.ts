@@ -20,7 +20,7 @@ interface Actors {
 
 export function openBulk({ config, db, bus, log }: Basics, actors: Actors): { stop(): Promise<void> } {
   const { created, large } = actors;
-  const deps = { config, policy: makePolicy(config), db, commands: { notifyWork: created }, large, log };
+  const deps = { config, policy: makePolicy(config), db, commands: { notifyClaims: created }, large, log };
   const work = bulkLoop({
     ...{ db, leaseMs: config.workerClaimTimeoutSecs * 1_000, log },
     ask: (command) => askActor(actors, command),

@@ -7,7 +7,7 @@ import { Mailbox } from "#actor/mailbox";
 import type { Worker } from "#actor/worker";
 import { timeOfNats } from "#bus/clock";
 import { openEventStream } from "#bus/events";
-import { listenForWork, WorkNotifier } from "#bus/notifications/work";
+import { ClaimNotifier, listenForClaims } from "#bus/notifications/claims";
 import { ClaimTrigger } from "#flow/claim-trigger";
 import { LargeCalls } from "#intake/large/calls";
 import { openActors } from "#roles/actors";
@@ -32,7 +32,7 @@ export const worker = Layer.effectDiscard(
     const { inTime, stopped } = grace;
     const mailbox = new Mailbox();
     const tell = mailbox.tell.bind(mailbox);
-    const notifier = new WorkNotifier(bus);
+    const notifier = new ClaimNotifier(bus);
     const lag = lagMeter();
     // What is opened further up calls what is opened further down, once all is open.
     const look = () => dispatcher.look();
@@ -62,7 +62,7 @@ export const worker = Layer.effectDiscard(
     yield* closing(() => inTime(calls.settled()));
     const acting = { mailbox, calls, dispatcher, armed, self: () => leases.id, commands: intake.commands };
     const worker: Worker = yield* openActors(base, grace, acting);
-    const large = yield* closed(() => new LargeCalls({ config, db, commands: { notifyWork: created }, log }));
+    const large = yield* closed(() => new LargeCalls({ config, db, commands: { notifyClaims: created }, log }));
     const feeding = Effect.gen(function* () {
       yield* closing(() => inTime(Promise.all([calls.drain(), intake.idle()])));
       const [timers] = yield* together(
@@ -76,7 +76,7 @@ export const worker = Layer.effectDiscard(
     const bulk = stopped(() => openBulk(base, { mailbox, replay: intake.replay, created, large }));
     const [timers] = yield* together(feeding, bulk);
     yield* closing(() => dispatcher.stop());
-    yield* stopped(() => listenForWork({ bus, hasCapacity: () => hasCapacity() && leases.good(), look, log }));
+    yield* stopped(() => listenForClaims({ bus, hasCapacity: () => hasCapacity() && leases.good(), look, log }));
     calls.callSlots.onFree(() => dispatcher.freed());
     yield* closing(() => worker.stopClaiming());
   }),

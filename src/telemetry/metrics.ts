@@ -3,22 +3,11 @@
  * docs/metrics.md is generated from them. They live in memory per process and start at 0 with it.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { taskStates } from "#domain/state";
 import { counter, gauge, histogram, longSeconds, probe, render } from "./registry.ts";
 
 export { contentType } from "./registry.ts";
 
-const taskStates = [
-  "Waiting",
-  "Pending",
-  "Claimed",
-  "Running",
-  "Retrying",
-  "Paused",
-  "Success",
-  "Failure",
-  "Canceled",
-  "Skipped",
-] as const;
 const turnKinds = ["batch", "task", "counters"] as const;
 // biome-ignore format: a table is read by its rows
 const commandKinds = [

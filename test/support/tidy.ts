@@ -28,7 +28,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   machines: { ours: [], packages: ["xstate"], builtins: [] },
   // Settings are decoded as requests are.
   config: { ours: ["domain/schema/decode", "domain/schema/text", "domain/faults"], packages: ["effect"] },
-  telemetry: { ours: ["config"], packages: ["effect", "pino"] },
+  // The labels of metrics name states.
+  telemetry: { ours: ["config", "domain/state"], packages: ["effect", "pino"] },
   flow: { ours: [], packages: ["effect"] },
   domain: {
     // Limits are constants; settings are passed in.

@@ -62,7 +62,7 @@ export async function takeProbes(
 }
 
 /** Frees probes that this transaction took and does not use. */
-export async function leaveProbes(sql: Sql, receivers: readonly string[]): Promise<void> {
+export async function freeProbes(sql: Sql, receivers: readonly string[]): Promise<void> {
   const rows = await lockFreeCircuits(sql, receivers);
   const at = await clock(sql);
   await writeCircuits(

@@ -1,7 +1,7 @@
 // Collects the candidates of a claim round: those without rules, and those of admission queues that were signaled or left by a round
-// before, page by page until there are enough. Reads without locks; the round locks what it wants, and where too much of that was
-// locked by others, searches once more with locks.
-import { byUrgency } from "#domain/row";
+// before, page by page until there are enough. It locks no task: the round locks those that it wants, and where too many of these were locked by
+// others, searches once more with locks. For admission queues it takes the lock of which there is one in the cluster (`lockAndOpenQueues`).
+import { byUrgency, unruledQueue } from "#domain/row";
 import { type RuleType, slackOf, type Term, type Usage, type UsageByKey } from "#domain/rules/admit";
 import { type Found, find, findAmongMany, type Look, merged, type QueueSlack } from "#store/claim/candidates";
 import type { Sql } from "#store/pg/pool";
@@ -9,7 +9,7 @@ import {
   type AdmissionQueue,
   areTooEarly,
   beginsWith,
-  openQueues,
+  lockAndOpenQueues,
   type QueuePage,
   readyQueues,
   usageOf,
@@ -39,13 +39,13 @@ export interface Candidates {
 export interface Reached {
   /** Of queues; null: it came to the last one. */
   readonly queue: AdmissionQueue | null;
-  /** Of the receivers of queues with many; empty: it came to the last one. */
+  /** Of the receivers, where queues have tasks for too many to look at each; empty: it came to the last one. */
   readonly receiver: string;
 }
 
 /**
- * A round looks at no more than this many pages of queues. The next round looks at the first ones again with half of its pages, and
- * goes on behind these with the other half.
+ * A round looks at no more than this many pages of queues. The next round looks at the first ones again with half of its pages; with
+ * the other half it goes on where this one stopped.
  */
 const pagesMax = 20;
 /** A round that found a task, or a queue that has to wait, stops looking after this time: no other round sees tasks with rules meanwhile. */
@@ -54,19 +54,19 @@ const spare = 64;
 /** Each receiver that is looked for by name costs an index look-up, whether it has tasks or not. */
 const knownMax = 16;
 
-/** `hasSignals`: there are queues to look at, as of `now`. `beyond`: where the round before stopped. */
+/** `hasQueuesToSee`: there are queues to look at, as of `now`. `beyond`: where the round before stopped. */
 export async function candidates(
   sql: Sql,
   look: Look,
-  { hasSignals, now }: { readonly hasSignals: boolean; readonly now: Date },
+  { hasQueuesToSee, now }: { readonly hasQueuesToSee: boolean; readonly now: Date },
   beyond: Reached | null,
 ): Promise<Candidates> {
   const receivers = new Receivers(beyond?.receiver ?? "");
-  const unruled = await receivers.search(sql, look, [{ queue: 0, slack: look.limit }]);
-  const ruled = hasSignals ? await ruledCandidates(sql, look, now, beyond?.queue ?? null, receivers) : nothing;
+  const unruled = await receivers.search(sql, look, [{ queue: unruledQueue, slack: look.limit }]);
+  const ruled = hasQueuesToSee ? await ruledCandidates(sql, look, now, beyond?.queue ?? null, receivers) : nothing;
   // The queues came in a wrong order, so this round takes nothing, and tasks without rules must not profit from that.
   const found = ruled.isFalse ? [] : merged(unruled, ruled.found);
-  const searched = [{ queue: 0, slack: look.limit }, ...ruled.searched];
+  const searched = [{ queue: unruledQueue, slack: look.limit }, ...ruled.searched];
   const { reached: receiver } = receivers;
   const reached = ruled.reached === null && receiver === "" ? null : { queue: ruled.reached, receiver };
   return { ...ruled, found, searched, reached };
@@ -82,8 +82,8 @@ class Receivers {
   }
 
   async search(sql: Sql, look: Look, queues: readonly QueueSlack[]): Promise<readonly Found[]> {
-    // Only for queue 0, whose index changes all the time.
-    const known = queues[0]?.queue === 0 ? look.capacity.receivers.slice(0, knownMax) : [];
+    // Only for tasks without rules: they come and go so fast that the index is full of dead entries, which a search by name passes.
+    const known = queues[0]?.queue === unruledQueue ? look.capacity.receivers.slice(0, knownMax) : [];
     const names = known.map(({ receiver }) => receiver);
     const { found, crowded } = await find(sql, look, queues, names);
     if (crowded.length === 0) return found;
@@ -124,7 +124,7 @@ async function ruledCandidates(
   receivers: Receivers,
 ): Promise<Ruled> {
   const { limit, capacity } = look;
-  const signaled = await openQueues(sql, limit, now);
+  const signaled = await lockAndOpenQueues(sql, limit, now);
   if (signaled === null) return { ...nothing, hasRival: true };
   const { more, windows: openedWindows } = signaled;
   const usage = new Map<string, Usage>();
@@ -172,8 +172,8 @@ async function ruledCandidates(
 }
 
 /**
- * Whether a queue came earlier than its best task would: then better queues may not have been looked at. The round claims nothing,
- * and writes for the queues that it has looked at which task each begins with, so that the next round sees them in order.
+ * Whether a queue came earlier than its best task would: then better queues may not have been looked at. The round claims nothing then.
+ * Like every round, it writes at its end which task each of its queues begins with, so the next round sees them in order.
  */
 async function isFalselyFirst(sql: Sql, queues: readonly AdmissionQueue[], found: readonly Found[]): Promise<boolean> {
   const best = new Map(found.toReversed().map((task) => [task.queue, task]));

@@ -1,17 +1,17 @@
 // When a turn of this worker also claims, and which claims the process knows of. One round at a time: two would count the same
 // call slots. Task turns look for tasks to claim where there may be some; batch turns take what they made ready, where nothing else waits.
-import { ClaimRound, type Slots } from "#actor/claim/round";
+import { type CallSlots, ClaimRound } from "#actor/claim/round";
 import type { Mailbox } from "#actor/mailbox";
 import type { TurnKind } from "#domain/turn/items";
 import type { ClaimTrigger } from "#flow/claim-trigger";
 
 interface Parts {
-  readonly slots: Slots;
+  readonly slots: CallSlots;
   readonly trigger: Pick<ClaimTrigger, "isDue" | "isIdle" | "begin" | "finish">;
   readonly claimsMax: number;
-  /** Tasks whose start call has its response, which is not decided yet. */
+  /** Tasks in doubt whose start call has its response after all, which is not decided yet. */
   readonly mailbox: Pick<Mailbox, "isStarted">;
-  /** Called when a turn of the other kind may claim. */
+  /** A task turn may claim again: the round of a batch turn is over. */
   readonly onFree: () => void;
 }
 
@@ -79,8 +79,8 @@ export class Claims {
   }
 
   /**
-   * The turn failed, or it is not known whether it was committed. Its tokens are forgotten: if it was, the sweep over leases finds
-   * claims of this process that the process does not know of, and puts the tasks back to Pending, since no call was made.
+   * The turn failed, or it is not known whether it was committed. Its tokens are forgotten: if it was, this process finds claims of its own
+   * that it does not know of when it looks over leases, and puts the tasks back to Pending, since no call was made.
    */
   abandoned(kind: TurnKind, round: ClaimRound): void {
     for (const claimId of round.tokens) this.held.delete(claimId);

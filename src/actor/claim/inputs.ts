@@ -9,7 +9,7 @@ import type { Sql } from "#store/pg/pool";
 
 type Starting = Pick<TaskRow, "id" | "attempt" | "claimId" | "createdAt">;
 
-const nothing: RoundInputs = { of: new Map(), left: new Set() };
+const nothing: RoundInputs = { of: new Map(), passedOver: new Set() };
 
 /** Sends no statement where no task asks for inputs. */
 export async function readInputs(
@@ -28,13 +28,13 @@ export async function readInputs(
   );
   const changed = [...specs.values()].filter(({ result }) => result !== undefined).map(({ id }) => id);
   const unended = asking.flatMap(({ task }, n) => (before.get(task) ?? []).map((name) => [n, name] as const));
-  const unwritten = { ended: finished.map(({ id }) => id), changed, unended };
-  return roundInputs(asking, await sourcesOf(sql, asking, unwritten, limits.claimInputsBytesMax), specs);
+  const inHand = { ended: finished.map(({ id }) => id), changed, unended };
+  return roundInputs(asking, await sourcesOf(sql, asking, inHand, limits.claimInputsBytesMax), specs);
 }
 
 /** Sources (the tasks whose results are asked for) that had not ended at the first claim of the attempt, by task. Sends no statement where none was claimed before. */
 async function unendedBefore(sql: Sql, rows: readonly Starting[]): Promise<ReadonlyMap<string, readonly string[]>> {
-  // A retry empties it, so this is the same attempt again.
+  // A retry empties `claimId`, so this is the same attempt again.
   const again = rows.filter(({ claimId }) => claimId !== null);
   if (again.length === 0) return new Map();
   const since = again.reduce((least, { createdAt }) => (createdAt < least ? createdAt : least), new Date(8.64e15));

@@ -1,5 +1,5 @@
 // The probes that a claim round takes: a receiver whose circuit is not closed gets one call, which tries it.
-import { leaveProbes, takeProbes } from "#actor/circuits/circuits";
+import { freeProbes, takeProbes } from "#actor/circuits/circuits";
 import type { TurnEnv } from "#domain/turn/state";
 import type { Sql } from "#store/pg/pool";
 
@@ -37,17 +37,17 @@ export async function probed<C extends Probing, A extends { readonly chosen: rea
   if (probes.size === wanted.length) return { ...first, probes };
   // Other candidates take the call slots that this leaves, and may displace one that was chosen before. They must not need a probe as well.
   const second = admit(candidates.filter(({ receiver }) => !isGated(receiver) || probes.has(receiver ?? "")));
-  return { ...second, probes: await leaveUnused(sql, probes, second.chosen) };
+  return { ...second, probes: await freeUnused(sql, probes, second.chosen) };
 }
 
 /** Frees the probe of every receiver that none of these tasks calls. Returns the others. */
-export async function leaveUnused(
+export async function freeUnused(
   sql: Sql,
   probes: ReadonlySet<string>,
   chosen: readonly Receiving[],
 ): Promise<ReadonlySet<string>> {
   const used = new Set(chosen.map(({ receiver }) => receiver));
   const unused = probes.difference(used);
-  if (unused.size > 0) await leaveProbes(sql, [...unused]);
+  if (unused.size > 0) await freeProbes(sql, [...unused]);
   return probes.difference(unused);
 }

@@ -2,11 +2,11 @@
 // claim makes the call. So the best task is chosen at the last moment: by priority, then creation, then position.
 import { type Candidates, candidates, lockedCandidates, type Reached } from "#actor/claim/candidates";
 import { readInputs } from "#actor/claim/inputs";
-import { leaveUnused, probed, type Receiving } from "#actor/claim/probes";
+import { freeUnused, probed, type Receiving } from "#actor/claim/probes";
 import type { Claimed } from "#domain/calls/claimed";
 import { claim } from "#domain/commands/claim";
 import type { StartInputs } from "#domain/inputs/starts";
-import { byUrgency, isReady, type TaskRow } from "#domain/row";
+import { byUrgency, isReady, type TaskRow, unruledQueue } from "#domain/row";
 import { admitted, blockOf, loadOf } from "#domain/rules/admit";
 import { windowsOf } from "#domain/rules/rate";
 import { keysFor, leavesPlaces, noUses, type Uses } from "#domain/rules/uses";
@@ -18,13 +18,13 @@ import { type Claimable, heldBack, lockClaimable, startActions, sweptBatches, us
 import type { Sql } from "#store/pg/pool";
 
 /** The free call slots of this process: in all, and to each receiver. */
-export type Slots = Pick<ReceiverCapacity, "free" | "limited" | "freeMax" | "freeFor">;
+export type CallSlots = Pick<ReceiverCapacity, "free" | "limited" | "freeMax" | "freeFor">;
 
-/** One look for tasks to claim, with the call slots that are free now. The round takes no slots; the calls do. */
+/** One look for tasks to claim, with the call slots that are free now. The round takes no call slots; the calls do. */
 export class ClaimRound {
   readonly limit: number;
   readonly capacity: Capacity;
-  readonly #slots: Slots;
+  readonly #slots: CallSlots;
   readonly #gated: ReadonlySet<string>;
   readonly #token: () => { owner: number; claimId: number };
   /** Fencing tokens given out. */
@@ -32,7 +32,7 @@ export class ClaimRound {
   /** How many tasks were claimed, those included for which nothing is called; `claim` counts. */
   claims = 0;
   /** This process has more free call slots than one round may fill. */
-  readonly hasMoreSlots: boolean;
+  readonly hasMoreCallSlots: boolean;
   /** There may be more to claim, and free call slots for it here. */
   moreHere = false;
   /** There may be more to claim for other workers: here a receiver, or the whole process, has no free call slot. */
@@ -44,11 +44,11 @@ export class ClaimRound {
   /** Where the round before stopped; after this round, where it stopped. */
   reached: Reached | null = null;
 
-  /** Tasks that are passed over: their start call has its response, which is not decided yet. */
+  /** Tasks that are passed over, in doubt: their start call has its response after all, which is not decided yet. */
   readonly isStarted: (task: string) => boolean;
 
   constructor(
-    slots: Slots,
+    slots: CallSlots,
     max: number,
     token: () => { owner: number; claimId: number },
     isStarted: ClaimRound["isStarted"] = () => false,
@@ -59,7 +59,7 @@ export class ClaimRound {
     const limited = slots.limited();
     this.capacity = { receivers: limited, freeMax: slots.freeMax };
     this.#gated = new Set(limited.filter(({ gated }) => gated).map(({ receiver }) => receiver));
-    this.hasMoreSlots = slots.free() > max;
+    this.hasMoreCallSlots = slots.free() > max;
     this.#token = token;
   }
 
@@ -69,7 +69,7 @@ export class ClaimRound {
   /** Whether its circuit is not closed, so that a call to it has to be the probe. */
   isGated = (receiver: string | null): boolean => receiver !== null && this.#gated.has(receiver);
 
-  take(): { owner: number; claimId: number } {
+  newToken(): { owner: number; claimId: number } {
     const token = this.#token();
     this.tokens.push(token.claimId);
     return token;
@@ -84,38 +84,39 @@ export class ClaimRound {
     const calls = new Map(this.capacity.receivers.map(({ receiver }) => [receiver, 0]));
     for (const { receiver } of found) if (receiver !== null) calls.set(receiver, 0);
     for (const { receiver } of chosen) if (receiver !== null) calls.set(receiver, (calls.get(receiver) ?? 0) + 1);
-    // By the slots that were free when the look began: what became free meanwhile was not looked for.
+    // By the call slots that were free when the look began, or that are free now, if these are fewer: what became free meanwhile was
+    // not looked for.
     const free = new Map(this.capacity.receivers.map((one) => [one.receiver, one.free]));
     const isFull = ([receiver, made]: [string, number]) =>
       !this.isGated(receiver) &&
       made >= Math.min(free.get(receiver) ?? this.capacity.freeMax, this.freeFor(receiver, chosen.length - made));
-    return { here: this.hasMoreSlots && filled, elsewhere: filled || [...calls].some(isFull) };
+    return { here: this.hasMoreCallSlots && filled, elsewhere: filled || [...calls].some(isFull) };
   }
 }
 
-/** Claims what the round has free slots for, in the state. Returns those for which a call is made after the commit. */
+/** Claims what the round has free call slots for, in the state. Returns those for which a call is made after the commit. */
 export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   if (round.limit <= 0) return [];
-  // A key template is being made, which counts all tasks that are active: none may become so meanwhile.
+  // A key template is being made, and all active tasks get slots for it: none may become active meanwhile.
   if (!state.mayBecomeActive) {
     round.soon = true;
     return [];
   }
-  const look: Look = { limit: round.limit, capacity: round.capacity, hasWork: state.hasWork };
+  const look: Look = { limit: round.limit, capacity: round.capacity, hasBatchWork: state.hasBatchWork };
   const looked = await candidates(sql, look, state, round.reached);
   // The turn writes its rows from memory: what it has loaded is left to the next round.
   const isFresh = ({ id }: Found) => !state.rows.has(id) && !round.isStarted(id);
   const fresh = looked.found.filter(isFresh);
   const wanted = await wantedOf(sql, looked, fresh, round, state.env);
   const mayCall = ({ receiver }: Receiving) => !round.isGated(receiver) || wanted.probes.has(receiver ?? "");
-  let taken = await take(sql, state, looked, wanted.chosen);
+  let taken = await lockAndRead(sql, state, looked, wanted.chosen);
   if (taken.isThwarted) {
     const others = await lockedCandidates(sql, look, looked.searched, round.reached);
-    taken = await take(sql, state, looked, others.filter(isFresh).filter(mayCall));
+    taken = await lockAndRead(sql, state, looked, others.filter(isFresh).filter(mayCall));
   }
   const { chosen, usage } = admitted(taken.candidates, looked.queues, looked.usage, round);
-  await leaveUnused(sql, wanted.probes, chosen);
-  const slotsLeave = round.leftBy(chosen, fresh);
+  await freeUnused(sql, wanted.probes, chosen);
+  const callsLeave = round.leftBy(chosen, fresh);
   state.openedWindows = looked.openedWindows;
   state.judged = [...looked.queues].map(([id, terms]) => ({ id, waitsFor: blockOf(terms, usage) }));
   const { more: moreQueues, hasRival, reached } = looked;
@@ -123,12 +124,12 @@ export async function admit(sql: Sql, state: TurnState, round: ClaimRound): Prom
   const left = { isShort: chosen.length < round.limit, hasPassed: fresh.length < looked.found.length, isProgress };
   const hasPlaces = leavesPlaces(looked.searched, chosen, state.judged, round.limit);
   const search = { moreQueues, hasStopped: reached !== null, hasLost: taken.hasLost, hasPlaces, hasRival };
-  const next = nextLook({ ...left, ...search, moreHere: slotsLeave.here });
+  const next = nextLook({ ...left, ...search, moreHere: callsLeave.here });
   round.moreHere = next === "now";
-  round.moreElsewhere = slotsLeave.elsewhere;
+  round.moreElsewhere = callsLeave.elsewhere;
   round.soon = next === "soon";
   if (!hasRival) round.reached = reached;
-  round.signaled = state.hasSignals;
+  round.signaled = state.hasQueuesToSee;
   state.add(chosen.map(({ row }) => row));
   return chosen.flatMap(
     (one) =>
@@ -149,7 +150,8 @@ async function wantedOf(
   round: ClaimRound,
   env: TurnEnv,
 ): Promise<{ readonly chosen: readonly Found[]; readonly probes: ReadonlySet<string> }> {
-  const ruled = found.filter(({ queue }) => queue !== 0).map(({ id }) => id);
+  const ruled = found.filter(({ queue }) => queue !== unruledQueue).map(({ id }) => id);
+  // A single one competes with none: what it uses is read once it is locked.
   const uses = ruled.length > 1 ? await usesOf(sql, ruled) : noUses;
   const windows = windowsOf(queues.values());
   const some = found.map((one) => ({ ...one, keys: keysFor(one, uses.get(one.id), windows) }));
@@ -174,7 +176,7 @@ interface Taken {
 }
 
 /** Locks these tasks and reads again what must be exact; they cannot change from here on. */
-async function take(sql: Sql, state: TurnState, looked: Candidates, found: readonly Found[]): Promise<Taken> {
+async function lockAndRead(sql: Sql, state: TurnState, looked: Candidates, found: readonly Found[]): Promise<Taken> {
   if (found.length === 0) return { candidates: [], hasLost: false, isThwarted: false };
   const locked = new Map(
     (
@@ -187,12 +189,12 @@ async function take(sql: Sql, state: TurnState, looked: Candidates, found: reado
   const ids = [...locked.keys()];
   const best = found.flatMap(({ id }) => locked.get(id) ?? []);
   const [held, uses, inputs] = await Promise.all([
-    state.hasWork ? heldBack(sql, ids) : new Set(),
+    state.hasBatchWork ? heldBack(sql, ids) : new Set(),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
     readInputs(sql, state, best),
   ]);
   const isLooked = ({ row }: Claimable) =>
-    !held.has(row.id) && !inputs.left.has(row.id) && (row.queue === 0 || looked.queues.has(row.queue));
+    !held.has(row.id) && !inputs.passedOver.has(row.id) && (row.queue === unruledQueue || looked.queues.has(row.queue));
   const claimable = best.filter(isLooked);
   const windows = windowsOf(looked.queues.values());
   const candidates = claimable.map(({ row, action }) => ({
@@ -200,29 +202,31 @@ async function take(sql: Sql, state: TurnState, looked: Candidates, found: reado
     ...{ keys: keysFor(row, uses.get(row.id), windows), uses: uses.get(row.id), inputs: inputs.of.get(row.id) },
   }));
   // Of a queue with rules, this may be the only task that the round looks at.
-  const isThwarted = locked.size * 2 < found.length || found.some(({ id, queue }) => queue !== 0 && !locked.has(id));
-  return { candidates, hasLost: locked.size < found.length || inputs.left.size > 0, isThwarted };
+  const isThwarted =
+    locked.size * 2 < found.length || found.some(({ id, queue }) => queue !== unruledQueue && !locked.has(id));
+  return { candidates, hasLost: locked.size < found.length || inputs.passedOver.size > 0, isThwarted };
 }
 
 /**
- * Claims tasks that this turn made ready, which saves a turn of their own. The caller asks for it only where this process knows of no
- * other task that waits. A waiting task that only another worker knows of may start later than these.
+ * Claims tasks that this turn made ready, which saves a turn of their own. `Claims.roundFor` gives a batch turn a round only where this
+ * process knows of no other task that waits, and `mayClaim` (turn.ts) where no sweep is under way. A waiting task that only another worker
+ * knows of may start later than these.
  */
 export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound): Promise<Claimed[]> {
   // Where tasks with rules may start, they compete with these: that is left to the round of a task turn.
-  if (!state.mayBecomeActive || state.hasSignals) return [];
+  if (!state.mayBecomeActive || state.hasQueuesToSee) return [];
   const ready = [...state.changed].filter(
-    (row) => row.queue === 0 && !row.inDoubt && isReady(row) && becamePending(state, row),
+    (row) => row.queue === unruledQueue && !row.inDoubt && isReady(row) && becamePending(state, row),
   );
   if (ready.length === 0 || round.limit <= 0) return [];
   // A sweep of its batch may have to reach it first.
-  const underSweep = state.hasWork
+  const underSweep = state.hasBatchWork
     ? await sweptBatches(sql, [...new Set(ready.map(({ batchId }) => batchId))])
     : new Set();
   const some = ready
     .filter(({ batchId }) => !underSweep.has(batchId))
     .sort(byUrgency)
-    .map((row) => ({ row, queue: 0, receiver: row.receiver, attempt: row.attempt, keys: [], load: 0 }));
+    .map((row) => ({ row, queue: unruledQueue, receiver: row.receiver, attempt: row.attempt, keys: [], load: 0 }));
   const { chosen, probes } = await probed(sql, some, round, state.env, (some) =>
     admitted(some, new Map(), new Map(), round),
   );
@@ -237,9 +241,9 @@ export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound):
     state,
     chosen.map(({ row }) => ({ row, action: actions.get(row.id) ?? null })),
   );
-  const taken = inputs.left.size === 0 ? chosen : chosen.filter(({ row }) => !inputs.left.has(row.id));
-  await leaveUnused(sql, probes, taken);
-  return taken.flatMap(
+  const fitting = inputs.passedOver.size === 0 ? chosen : chosen.filter(({ row }) => !inputs.passedOver.has(row.id));
+  await freeUnused(sql, probes, fitting);
+  return fitting.flatMap(
     ({ row, receiver }) =>
       claim(state, round, row, {
         action: actions.get(row.id) ?? null,

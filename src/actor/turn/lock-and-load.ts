@@ -91,7 +91,7 @@ async function loadTasks(sql: Sql, env: TurnEnv, tasks: readonly string[]): Prom
     load.moment(sql),
   ]);
   const state = new TurnState(env, moment);
-  if (!moment.hasWork) {
+  if (!moment.hasBatchWork) {
     state.add(rows);
     return { state, passed: [] };
   }

@@ -8,7 +8,7 @@ import { completeBatches, conclude } from "#actor/turn/conclude";
 import { lockAndLoad } from "#actor/turn/lock-and-load";
 import { limits } from "#config";
 import type { Claimed } from "#domain/calls/claimed";
-import { answered, decide, type Settled } from "#domain/commands/decide";
+import { answerNow, decide, type Settled } from "#domain/commands/decide";
 import { writeDown } from "#domain/portions/write-down";
 import { isSweep, type Work } from "#domain/propagation/work";
 import type { Item, TurnKind } from "#domain/turn/items";
@@ -17,15 +17,15 @@ import type { Db } from "#store/pg/pool";
 
 export interface Decided {
   readonly state: TurnState;
-  /** One for each command that was decided, in their order; without an answer for those that this process gave itself. */
+  /** One for each command that was decided, in their order. A local command has no answer. */
   readonly settled: readonly Settled[];
   /** Commands that wait for a batch turn of their own, by batch: it is locked, or a sweep has to come to their task first. */
   readonly waiting: ReadonlyMap<string, readonly Item[]>;
   /** Commands beyond the bounds of one turn, for the next one. */
   readonly left: readonly Item[];
   readonly claimed: readonly Claimed[];
-  /** Works of earlier turns that this turn has finished: their answers are due. */
-  readonly ended: readonly Work[];
+  /** Works of earlier turns that this turn has finished, as where its batch is complete: their answers are due. */
+  readonly finishedWorks: readonly Work[];
 }
 
 /** `round`: what the turn may also claim. `wait`: waits for the lock of the one batch that all commands are of. */
@@ -37,20 +37,20 @@ export function turn(
   round: ClaimRound | null,
   wait = false,
 ): Promise<Decided> {
-  // What is given to `send` goes out together with the commit.
+  // Statements that are given to `send` go to Postgres together with the commit.
   return db.tx(async (sql, send) => {
     const { state, items, waiting, left } = await lockAndLoad(sql, env, kind, commands, wait);
     const decided = items.map((item) => decide(state, item));
     await propagate(state, relativesOf(sql), budgetOf(state));
     const complete = completeBatches(state);
-    const { steps, works } = writeDown(
+    const { steps, works: begun } = writeDown(
       state,
       decided.flatMap(({ command }) => command ?? []),
     );
     const claimed = round === null || !mayClaim(state, kind) ? [] : await admitFor[kind](sql, state, round);
-    const settled = decided.map((one) => answered(state, one, works));
-    const ended = await conclude(sql, send, state, complete, steps);
-    return { state, settled, waiting, left, claimed, ended };
+    const settled = decided.map((one) => answerNow(state, one, begun));
+    const finishedWorks = await conclude(sql, send, state, complete, steps);
+    return { state, settled, waiting, left, claimed, finishedWorks };
   }, limits.workTimeoutMs);
   // After the commit, worker.ts replies, acknowledges and acts.
 }

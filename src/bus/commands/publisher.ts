@@ -6,8 +6,8 @@ import type { Bus } from "#bus/client";
 import { progressApplied } from "#bus/counters/applied";
 import { ProgressPublisher } from "#bus/counters/progress-publisher";
 import { tellBulk } from "#bus/notifications/bulk";
+import { ClaimNotifier } from "#bus/notifications/claims";
 import { tellSchedule, tellTimer } from "#bus/notifications/timers";
-import { WorkNotifier } from "#bus/notifications/work";
 import { type Resent, resend } from "#bus/resend";
 import { subjects } from "#bus/subjects";
 import { limits } from "#config";
@@ -23,7 +23,7 @@ export interface CommandPublisher {
   /** Whether everything stored by now is counted; waits for that a little. */
   counted(): Promise<boolean>;
   /** Notifies workers that there is work, and timers that some of it is due in `firstDelayMs`. */
-  notifyWork(firstDelayMs?: number): void;
+  notifyClaims(firstDelayMs?: number): void;
   /** Notifies workers that a bulk operation has something to do. */
   notifyBulk(): void;
   /** Notifies workers that a schedule was made or changed, which has to be looked at in `ms`. */
@@ -59,12 +59,12 @@ interface Options {
 export function openPublisher(bus: Bus, options: Options): CommandPublisher {
   const commands = new CommandRequests(bus, options.decidable);
   const counters = new ProgressPublisher(bus, options.channelCapacity);
-  const notifier = new WorkNotifier(bus);
+  const notifier = new ClaimNotifier(bus);
   return {
     ask: (command) => commands.ask(command),
     progress: (update) => counters.put(update),
     counted: progressApplied(bus),
-    notifyWork: (firstDelayMs) => {
+    notifyClaims: (firstDelayMs) => {
       notifier.notify();
       if (firstDelayMs !== undefined) tellTimer(bus, firstDelayMs);
     },

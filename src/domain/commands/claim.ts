@@ -11,7 +11,7 @@ import { advance, arm } from "#domain/turn/step";
 /** Who claims: the round gives out a token for each call, and counts. */
 interface Claiming {
   claims: number;
-  take(): { readonly owner: number; readonly claimId: number };
+  newToken(): { readonly owner: number; readonly claimId: number };
 }
 
 interface Start {
@@ -41,7 +41,7 @@ export function claim(
     advance(state, row, { type: "started" });
     return null;
   }
-  const { owner, claimId } = round.take();
+  const { owner, claimId } = round.newToken();
   row.owner = owner;
   row.claimId = claimId;
   const rates = uses?.rates ?? [];

@@ -66,7 +66,7 @@ function workBefore(state: TurnState, id: string): Work | undefined {
 }
 
 /** The answer as it can be given now: while its work goes on it is 202 with what is known so far. */
-export function answered(state: TurnState, one: DecidedItem, works: ReadonlyMap<DecidedCommand, Work>): Settled {
+export function answerNow(state: TurnState, one: DecidedItem, works: ReadonlyMap<DecidedCommand, Work>): Settled {
   const { item, answer, isStale, repeats, command } = one;
   const begun = one.work ?? (command === null ? undefined : works.get(command));
   const work = repeats === undefined ? begun : workBefore(state, repeats);

@@ -38,7 +38,7 @@ export interface RoundInputs {
   /** By task; what does not ask for any has none. */
   readonly of: ReadonlyMap<string, StartInputs>;
   /** Tasks for which the round has read enough: the next one takes them. */
-  readonly left: ReadonlySet<string>;
+  readonly passedOver: ReadonlySet<string>;
 }
 
 /** What the transaction has decided and not written yet, by task. */
@@ -47,19 +47,19 @@ type Specs = ReadonlyMap<string, Pick<SpecChange, "result">>;
 export function roundInputs(asking: readonly Asking[], rows: readonly SourceRow[], specs: Specs): RoundInputs {
   const found = Map.groupBy(rows, ({ n }) => n);
   const of = new Map<string, StartInputs>();
-  const left = new Set<string>();
+  const passedOver = new Set<string>();
   for (const [n, { task, inputs }] of asking.entries()) {
     const mine = found.get(n) ?? [];
     const [first] = mine;
     if (first === undefined || (first.upto > limits.claimInputsBytesMax && first.isRead)) {
-      left.add(task);
+      passedOver.add(task);
       continue;
     }
     const sources = mine.flatMap((row) => sourceOf(row, specs));
     const unended = mine.flatMap(({ id, name, isEnded }) => (id === null || name === null || isEnded ? [] : [name]));
     of.set(task, { given: given(first.localId, inputs, sources, first.isRead), unended });
   }
-  return { of, left };
+  return { of, passedOver };
 }
 
 /** What was reported in this very turn is not written yet. */

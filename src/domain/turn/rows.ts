@@ -9,11 +9,11 @@ export interface Moment {
   /** No key template is being made: tasks may become active in this transaction. */
   readonly mayBecomeActive: boolean;
   /** A claim round has rules to look at. */
-  readonly hasSignals: boolean;
+  readonly hasQueuesToSee: boolean;
   /** Some rule names fields, or may soon: active tasks take slots. */
   readonly hasKeyTemplates: boolean;
   /** Some batch has work that is done in portions. */
-  readonly hasWork: boolean;
+  readonly hasBatchWork: boolean;
   /** Some starts could not be sent, and are tried again. */
   readonly hasUnsent: boolean;
   /** When the first window of a Rate opens that queues wait for; null: none waits. */

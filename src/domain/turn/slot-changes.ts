@@ -1,6 +1,6 @@
 // What the changes of a turn mean for the rules: which tasks hold slots from now on or no more, which admission queues got a
 // task, and which tasks belong to another queue. Compares the rows with what they were; decides nothing.
-import { holdsSlots, isFinal, isReady, type TaskRow } from "#domain/row";
+import { holdsSlots, isFinal, isReady, type TaskRow, unruledQueue } from "#domain/row";
 import { type Judged, loadOf } from "#domain/rules/admit";
 import type { TurnState } from "#domain/turn/state";
 
@@ -45,7 +45,8 @@ export function slotChanges(state: TurnState): SlotChanges {
     requeued: changed.filter(({ row, before }) => isRequeued(state, row, before)).map(({ row }) => row.id),
     fills: changed
       .filter(
-        ({ row, before }) => row.queue !== 0 && isReady(row) && !(isReady(before) && row.priority <= before.priority),
+        ({ row, before }) =>
+          row.queue !== unruledQueue && isReady(row) && !(isReady(before) && row.priority <= before.priority),
       )
       .map(({ row: { queue, priority, createdAt: since, pos } }) => ({ queue, priority, since, pos })),
     judged: state.judged,
@@ -64,7 +65,7 @@ function isRequeued(state: TurnState, row: TaskRow, before: TaskRow): boolean {
   if (state.ruled.has(row.id)) return true;
   // In doubt it waits for no slot that it holds; whether it has rules is not known from queue 0.
   if (state.hasKeyTemplates && row.inDoubt !== before.inDoubt && !isFinal(row.status)) return true;
-  if (row.queue === 0 && !row.inDoubt) return false;
+  if (row.queue === unruledQueue && !row.inDoubt) return false;
   return (
     state.specs.get(row.id)?.metadata !== undefined || (row.expectedCount === null) !== (before.expectedCount === null)
   );

@@ -64,11 +64,11 @@ export class TurnState {
   /** Tasks may become active in this turn. */
   readonly mayBecomeActive: boolean;
   /** There are admission queues to look at. */
-  readonly hasSignals: boolean;
+  readonly hasQueuesToSee: boolean;
   /** Active tasks take slots. */
   readonly hasKeyTemplates: boolean;
   /** Some batch has a command that is done in portions. */
-  readonly hasWork: boolean;
+  readonly hasBatchWork: boolean;
   /** Some starts could not be sent, and are tried again. */
   readonly hasUnsent: boolean;
   readonly rows = new Map<string, TaskRow>();
@@ -144,16 +144,16 @@ export class TurnState {
   earliestDue: Date | null = null;
 
   constructor(env: TurnEnv, moment: Moment) {
-    const { now, askedMs, mayBecomeActive, hasSignals, hasKeyTemplates, hasWork, hasUnsent, opensAt } = moment;
+    const { now, askedMs, mayBecomeActive, hasQueuesToSee, hasKeyTemplates, hasBatchWork, hasUnsent, opensAt } = moment;
     this.env = env;
     this.askedMs = askedMs;
     this.opensAt = opensAt;
     this.#origin = { actor: env.actor, reason: null };
     this.now = now;
     this.mayBecomeActive = mayBecomeActive;
-    this.hasSignals = hasSignals;
+    this.hasQueuesToSee = hasQueuesToSee;
     this.hasKeyTemplates = hasKeyTemplates;
-    this.hasWork = hasWork;
+    this.hasBatchWork = hasBatchWork;
     this.hasUnsent = hasUnsent;
   }
 

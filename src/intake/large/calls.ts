@@ -26,7 +26,7 @@ import type { Logger } from "#telemetry/log";
 export interface LargeDeps {
   readonly config: Config;
   readonly db: Pick<Db, "lend">;
-  readonly commands: Pick<CommandPublisher, "notifyWork">;
+  readonly commands: Pick<CommandPublisher, "notifyClaims">;
   readonly log: Logger;
 }
 
@@ -164,7 +164,7 @@ class Thread {
   #heard(message: FromThread): void {
     if (message.type === "answer") this.#settle(message.id)?.resolve(replyFrom(message));
     else if (message.type === "failure") this.#settle(message.id)?.reject(errorFrom(message));
-    else if (message.type === "created") this.#deps.commands.notifyWork(message.firstDelayMs);
+    else if (message.type === "created") this.#deps.commands.notifyClaims(message.firstDelayMs);
     else if (message.type === "borrow") void this.#lend(message.id, message.timeoutMs);
     else if (message.type === "opened")
       Object.assign(this.#loans.get(message.id)?.borrowed ?? {}, { pid: message.pid });

@@ -43,7 +43,7 @@ const deps: CreateDeps = {
   config,
   policy: makePolicy(config),
   db: openBorrowed(config, borrow, makeLogger(config, "baton")),
-  commands: { notifyWork: (firstDelayMs) => say({ type: "created", firstDelayMs }) },
+  commands: { notifyClaims: (firstDelayMs) => say({ type: "created", firstDelayMs }) },
 };
 
 async function answer({ id, call }: ToThread & { readonly type: "call" }): Promise<void> {

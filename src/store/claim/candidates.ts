@@ -36,7 +36,7 @@ export interface Look {
   /** Of a gated receiver, a task that was tried before is taken only where there is no other. */
   readonly capacity: Capacity;
   /** Passes over what an outstanding stop, pause or rules change has not reached. */
-  readonly hasWork: boolean;
+  readonly hasBatchWork: boolean;
   /** Locks what it finds, and passes over what others have locked: for when that is in the way. */
   readonly locks?: boolean;
 }
@@ -48,8 +48,8 @@ const receiversOfManyQueues = 8;
 /** So many tasks of a crowded queue are read beyond twice its slack: the best ones may be of receivers that are full. */
 const spare = 32;
 
-const claimable = (sql: Sql, hasWork: boolean): Fragment => sql`
-  t.status = 'Pending' and t.ready_at is null ${hasWork ? sql`and not ${isHeldBack(sql)}` : sql``}`;
+const claimable = (sql: Sql, hasBatchWork: boolean): Fragment => sql`
+  t.status = 'Pending' and t.ready_at is null ${hasBatchWork ? sql`and not ${isHeldBack(sql)}` : sql``}`;
 
 /** A stop, pause or rules change of its kind is outstanding and has not reached the task `t`. */
 export const isHeldBack = (sql: Sql): Fragment => sql`
@@ -72,9 +72,9 @@ const capacityOf = (sql: Sql, { receivers }: Capacity): Fragment => sql`
     ${JSON.stringify(receivers.filter(({ gated }) => gated).map(({ receiver }) => receiver))}::text::jsonb as gated)`;
 
 /** The tasks of receiver `r.name` in queue `r.queue`, best first, as many as both have free slots for. */
-const bestOf = (sql: Sql, { capacity, hasWork, locks }: Look): Fragment => sql`
+const bestOf = (sql: Sql, { capacity, hasBatchWork, locks }: Look): Fragment => sql`
   select ${ofFound(sql)} from task t
-  where t.queue = r.queue and coalesce(t.receiver, '') = r.name and ${claimable(sql, hasWork)}
+  where t.queue = r.queue and coalesce(t.receiver, '') = r.name and ${claimable(sql, hasBatchWork)}
     and (not c.gated ? r.name or t.attempt = 0 or not exists (
       select from task u where u.queue = r.queue and u.status = 'Pending' and u.ready_at is null
         and coalesce(u.receiver, '') = r.name and u.attempt = 0))
@@ -147,7 +147,7 @@ export async function findAmongMany(
     seen as materialized (
       select u.queue, t.* from ${unnested(sql, queues)} cross join lateral (
         select ${ofFound(sql)} from task t
-        where t.queue = u.queue and t.pos >= 0 and ${claimable(sql, look.hasWork)} order by t.queue, ${urgency(sql)}
+        where t.queue = u.queue and t.pos >= 0 and ${claimable(sql, look.hasBatchWork)} order by t.queue, ${urgency(sql)}
         limit 2 * u.slack + ${spare}::int ${locking(sql, look.locks)}) t),
     open as materialized (
       select t.* from (

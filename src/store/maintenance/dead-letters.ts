@@ -1,21 +1,12 @@
 // Dead letters as rows, for people to look at.
+import type { DeadLetter } from "#domain/values/dead-letter";
 import type { Db } from "#store/pg/pool";
 import { array } from "#store/pg/unnest";
 
-export interface DeadLetterRow {
-  readonly id: string;
-  readonly subject: string;
-  readonly reason: string;
-  readonly at: Date;
-  readonly payload: Uint8Array;
-  /** The message was longer than its payload here. */
-  readonly cut: boolean;
-}
-
 /** Keeps these, each once however often it comes. */
-export function keepDeadLetters(db: Db, letters: readonly DeadLetterRow[]): Promise<void> {
+export function keepDeadLetters(db: Db, letters: readonly DeadLetter[]): Promise<void> {
   return db.use(async (sql) => {
-    const of = (read: (letter: DeadLetterRow) => string | Date | boolean) => array(letters.map(read));
+    const of = (read: (letter: DeadLetter) => string | Date | boolean) => array(letters.map(read));
     await sql`
       insert into dead_letter (id, subject, reason, at, payload, cut)
       select id, subject, reason, at, decode(payload, 'hex'), cut from unnest(

@@ -39,7 +39,7 @@ const queuesMax = 64;
 const shutQueuesMax = 256;
 
 /** Whether a round has rules to look at, windows of Rates that have opened aside. Part of a statement that is sent anyway. */
-export const hasSignals = (sql: Sql) => sql`
+export const hasQueuesToSee = (sql: Sql) => sql`
   exists (select from signal) or exists (select from admission_queue where ready and waiting_on is null)`;
 
 export interface Opened {
@@ -50,7 +50,7 @@ export interface Opened {
 }
 
 /** Takes the turn, then opens what was signaled, and what waited for a time. `slots`: how many tasks may be started. Null: another round has the turn. */
-export async function openQueues(sql: Sql, slots: number, now: Date): Promise<Opened | null> {
+export async function lockAndOpenQueues(sql: Sql, slots: number, now: Date): Promise<Opened | null> {
   const [turn] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${roundLock}) as mine`;
   if (turn?.mine !== true) return null;
   const taken = await sql<(Signal & { isWindow: boolean })[]>`

@@ -7,7 +7,7 @@ import type { BatchRow, TaskRow } from "#domain/row";
 import type { Answered, Moment } from "#domain/turn/rows";
 import type { Sql } from "#store/pg/pool";
 import { idList } from "#store/pg/unnest";
-import { hasSignals, keyTemplateLock } from "#store/rules/queues";
+import { hasQueuesToSee, keyTemplateLock } from "#store/rules/queues";
 import { opensFirst } from "#store/rules/rates";
 import { columns, rows, unfinished } from "#store/turn/row";
 
@@ -18,14 +18,14 @@ import { columns, rows, unfinished } from "#store/turn/row";
 export const moment = async (sql: Sql): Promise<Moment> => {
   const askedMs = performance.now();
   const [row] = await sql<Omit<Moment, "askedMs">[]>`
-    select clock_timestamp() as now, l."mayBecomeActive", ${hasSignals(sql)} as "hasSignals",
+    select clock_timestamp() as now, l."mayBecomeActive", ${hasQueuesToSee(sql)} as "hasQueuesToSee",
       case when l."mayBecomeActive" then has_key_templates() else true end as "hasKeyTemplates",
-      exists (select from batch_work where done_at is null) as "hasWork",
+      exists (select from batch_work where done_at is null) as "hasBatchWork",
       exists (select from unsent) as "hasUnsent", ${opensFirst(sql)} as "opensAt"
     from (select pg_try_advisory_xact_lock_shared(${keyTemplateLock}) as "mayBecomeActive" offset 0) l`.execute();
   const read = row as Omit<Moment, "askedMs">;
   const hasOpened = read.opensAt !== null && read.opensAt <= read.now;
-  return { ...read, hasSignals: read.hasSignals || hasOpened, askedMs };
+  return { ...read, hasQueuesToSee: read.hasQueuesToSee || hasOpened, askedMs };
 };
 
 /** Task turns: the rows that no other transaction holds right now. */

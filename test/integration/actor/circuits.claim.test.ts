@@ -2,7 +2,7 @@
 // for a task that is claimed with it.
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Slots } from "#actor/claim/round";
+import type { CallSlots } from "#actor/claim/round";
 import { until } from "#test/until";
 import { a, b, c, circuitStage } from "./circuits.stage.ts";
 import { create, eventsOf, openStage, rowsOf, startRig } from "./stage.ts";
@@ -15,7 +15,7 @@ describe("a claim round", () => {
   beforeEach(() => db.use((sql) => sql`truncate batch, task, slot, admission_queue, signal cascade`));
   const to = (url: string) => ({ on_start: { kind: "Webhook", params: { url, verb: "Post" } } });
   /** A process that knows of the circuit of `a`. */
-  const knowing = (gate: 0 | 1): Slots => ({
+  const knowing = (gate: 0 | 1): CallSlots => ({
     free: () => 64,
     limited: () => [{ receiver: a, free: gate, gated: true }],
     freeMax: 64,
@@ -96,7 +96,7 @@ describe("a claim round", () => {
   });
 
   /** A process that believes that the circuits of `a` and `c` may be probed. */
-  const hopeful: Slots = {
+  const hopeful: CallSlots = {
     free: () => 64,
     limited: () => [a, c].map((receiver) => ({ receiver, free: 1, gated: true })),
     freeMax: 64,

@@ -1,7 +1,7 @@
 // Tasks that a turn made ready are claimed in its own transaction, and only these; the best first, within the call slots there
 // is, and never ahead of work that was left behind. A claim that cannot be written costs no innocent command.
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { ClaimRound, type Slots } from "#actor/claim/round";
+import { type CallSlots, ClaimRound } from "#actor/claim/round";
 import { type Decided, turn } from "#actor/turn/turn";
 import type { ClientCommand } from "#domain/command";
 import type { Item } from "#domain/turn/items";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 beforeEach(() => db.use((sql) => sql`truncate batch, task cascade`));
 
 let tokens = 0;
-const roundOf = (slots: Partial<Slots> & { n?: number }, max = 256) =>
+const roundOf = (slots: Partial<CallSlots> & { n?: number }, max = 256) =>
   new ClaimRound(
     { free: () => slots.n ?? 64, limited: () => [], freeMax: 64, freeFor: () => 64, ...slots },
     max,
@@ -58,7 +58,7 @@ it.each([
   }));
   const { ids } = await create(db, tasks as never);
   const receivers = known.map((receiver) => ({ receiver, free: receiver === "http://d:1" ? 1 : 5 }));
-  const look = { limit: 6, capacity: { receivers, freeMax: 5 }, hasWork: false };
+  const look = { limit: 6, capacity: { receivers, freeMax: 5 }, hasBatchWork: false };
   const { found } = await db.use((sql) => find(sql, look, [{ queue: 0, slack: 6 }], known));
   expect(found.map(({ id }) => ids.indexOf(id))).toEqual([7, 6, 5, 4, 3, 2]);
 });
@@ -154,7 +154,7 @@ describe("a worker", () => {
     const taken = () => {
       free--;
     };
-    const slots: Slots = { free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 };
+    const slots: CallSlots = { free: () => free, limited: () => [], freeMax: 64, freeFor: () => 64 };
     const rig = startRig(db, 1, slots);
     const { ids } = await create(db, [{}, following("t0"), {}] as never);
     rig.look();

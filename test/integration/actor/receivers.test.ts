@@ -1,7 +1,7 @@
 // What a claim round costs does not depend on how many receivers tasks wait for, and it locks what it takes. Postgres counts what
 // is read. Receivers with free call slots get their turn behind any number of tasks of others.
 import { beforeAll, describe, expect, it } from "vitest";
-import { ClaimRound, type Slots } from "#actor/claim/round";
+import { type CallSlots, ClaimRound } from "#actor/claim/round";
 import { turn } from "#actor/turn/turn";
 import type { Db, Sql } from "#store/pg/pool";
 import { env, openStage } from "./stage.ts";
@@ -36,11 +36,11 @@ async function filled(receivers: number): Promise<Db> {
 
 let tokens = 0;
 const token = () => ({ owner: 1, claimId: ++tokens });
-const roundOf = (slots: Partial<Slots> = {}) =>
+const roundOf = (slots: Partial<CallSlots> = {}) =>
   new ClaimRound({ free: () => limit, limited: () => [], freeMax: 64, freeFor: () => 64, ...slots }, limit, token);
 const look = (db: Db, round: ClaimRound) => turn(db, env, "task", [], round);
 /** Those that are full, first of all. */
-const fullUpTo = (n: number): Slots => {
+const fullUpTo = (n: number): CallSlots => {
   const names = new Set(Array.from({ length: n }, (_, i) => receiver(i)));
   return {
     free: () => limit,

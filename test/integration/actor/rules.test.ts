@@ -1,7 +1,7 @@
 // Claim rounds over queues, in one worker that calls nobody: what they take, whom they pass over, and that they come again by
 // themselves while there is something to take. No sweep runs here, so that nothing hides what was forgotten.
 import { beforeEach, expect, it } from "vitest";
-import type { Slots } from "#actor/claim/round";
+import type { CallSlots } from "#actor/claim/round";
 import type { Db } from "#store/pg/pool";
 import { countInadmissible } from "#store/rules/inadmissible";
 import { type QueuePage, readyQueues } from "#store/rules/queues";
@@ -25,7 +25,7 @@ const alone = (n: number, more: object = {}, prefix = "k") =>
     const kind = `${prefix}${i}`;
     return { kind, rules: [limit(kind, 1)], on_start: call("http://a"), ...more };
   });
-const slots = (free: number, ofReceiver: Record<string, number>, freeMax = 64): Slots => ({
+const slots = (free: number, ofReceiver: Record<string, number>, freeMax = 64): CallSlots => ({
   free: () => free,
   limited: () => Object.entries(ofReceiver).map(([receiver, free]) => ({ receiver, free, gated: false })),
   freeMax,

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { afterAll, onTestFinished } from "vitest";
-import type { Slots } from "#actor/claim/round";
+import type { CallSlots } from "#actor/claim/round";
 import { Mailbox } from "#actor/mailbox";
 import { WorkLoop } from "#actor/portions/work-loop";
 import { Worker } from "#actor/worker";
@@ -152,7 +152,7 @@ const inboxes = new Map<string, (answer: Answer) => void>();
  * A worker that decides but calls nobody. `owner`: its id as a lease would give it. `slots`: a number is never used up.
  * `hasLoop`: without it what a turn leaves is done by nobody, or by whom the test asks.
  */
-export function startRig(db: Db, owner = 1, slots: number | Slots = 64, hasLoop = true, leaseSecs = 30): Rig {
+export function startRig(db: Db, owner = 1, slots: number | CallSlots = 64, hasLoop = true, leaseSecs = 30): Rig {
   const mailbox = new Mailbox();
   const dispatcher = new ClaimTrigger({
     nudge: () => mailbox.nudge("task"),
@@ -162,7 +162,7 @@ export function startRig(db: Db, owner = 1, slots: number | Slots = 64, hasLoop 
   });
   const [started, deadLetters]: [Claimed[], Rig["deadLetters"]] = [[], []];
   const aside: Rig["aside"] = [];
-  const capacity: Slots =
+  const capacity: CallSlots =
     typeof slots === "number" ? { free: () => slots, limited: () => [], freeMax: 64, freeFor: () => 64 } : slots;
   const ownEnv = { ...env, actor: `worker:${owner}`, leaseMs: leaseSecs * 1_000 };
   const works = new WorkLoop({

@@ -2,7 +2,7 @@
 // plan is looked at. With tables that were known when the statements were prepared, and with ones that were empty then.
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/pg/pool";
-import { hasSignals, openQueues } from "#store/rules/queues";
+import { hasQueuesToSee, lockAndOpenQueues } from "#store/rules/queues";
 import { until } from "#test/until";
 import { create, openStage } from "./stage.ts";
 import { explaining, inside, look, measured, type Scan } from "./turn.blocked.meter.ts";
@@ -48,7 +48,7 @@ const functions = `
 
 const ask = async <T>(db: Db, work: (sql: Sql) => Promise<readonly object[]>): Promise<T> =>
   Object.values((await db.use(work))[0] as object)[0] as T;
-const hasAny = (db: Db) => ask<boolean>(db, (sql) => sql`select ${hasSignals(sql)}`);
+const hasAny = (db: Db) => ask<boolean>(db, (sql) => sql`select ${hasQueuesToSee(sql)}`);
 const blocked = (sql: Sql) =>
   sql<
     { count: number }[]
@@ -113,7 +113,7 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
     it("a round with no queue to look at touches nothing of what is blocked", async () => {
       for (let time = 0; time < times; time++) {
         const { result, ...seen } = await measured(db, (sql) => look(inside(db, sql)));
-        expect([time, result.claimed, result.state.hasSignals, seen.whole]).toEqual([time, [], false, []]);
+        expect([time, result.claimed, result.state.hasQueuesToSee, seen.whole]).toEqual([time, [], false, []]);
         expect([seen.rows <= few, seen.entries <= few], `time ${time}: ${seen.where}`).toEqual([true, true]);
       }
       expectReady(await plansOf(db), 0);
@@ -127,7 +127,7 @@ describe.each(["filled, then analyzed, then prepared", "prepared on empty tables
       for (let time = 0; time < times; time++) {
         const after = (sql: Sql) => sql`
           select id from admission_queue where ready and waiting_on is null order by priority desc, since, pos, id`;
-        const seen = await measured(db, (sql) => openQueues(sql, 3, new Date()), { before: released, after });
+        const seen = await measured(db, (sql) => lockAndOpenQueues(sql, 3, new Date()), { before: released, after });
         expect([time, seen.whole, seen.after?.length, [...(seen.after ?? [])]]).toEqual([time, [], 3, [...best]]);
         expect([seen.rows <= some, seen.entries <= some], `time ${time}: ${seen.where}`).toEqual([true, true]);
       }

@@ -58,7 +58,7 @@ const functions = `
 
 const nothing = { ended: [], changed: [], unended: [] };
 const capacity = { receivers: [{ receiver: "http://r1", free: 1 }], freeMax: 1 };
-const look = { limit: 64, capacity, hasWork: false };
+const look = { limit: 64, capacity, hasBatchWork: false };
 const all = [{ queue: 0, slack: 64 }];
 const middle = tasks(50 * width + 91, 1)[0] as string;
 /** Every statement that a turn reads by; how many rows, all tables together, it may touch. */
@@ -84,7 +84,7 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   nextSteps: [64, (sql) => works.nextSteps(sql, id("b", 1), 4)],
   causesOf: [2 * width, (sql) => works.causesOf(sql, id("b", 1))],
   find: [300, (sql) => find.find(sql, look, all)],
-  findWithWork: [300, (sql) => find.find(sql, { ...look, hasWork: true }, all)],
+  findWithWork: [300, (sql) => find.find(sql, { ...look, hasBatchWork: true }, all)],
   findAmongMany: [500, (sql) => find.findAmongMany(sql, look, all, "http://r20")],
   findAmongManyLocking: [700, (sql) => find.findAmongMany(sql, { ...look, locks: true }, all, "")],
   lockClaimable: [256, (sql) => take.lockClaimable(sql, tasks(4_000, 64))],

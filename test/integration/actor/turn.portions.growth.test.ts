@@ -34,7 +34,7 @@ const config = {
 /** Adds tasks at the commands; what must hold after every commit, holds. */
 async function add(batch: string, tasks: readonly { id: string; dependencies?: readonly object[] }[]) {
   const body = tasks.map((task) => ({ name: task.id, kind: "k", ...task }));
-  const deps = { config, policy: strict, db, commands: { notifyWork: () => {} } };
+  const deps = { config, policy: strict, db, commands: { notifyClaims: () => {} } };
   const sent = { body, bytes: 1_000, faults: new Faults() };
   const asking = { actor: "nats", role: "operate", isRehearsal: false, key: undefined } as const;
   const { status, body: answer } = await answerAdd(deps, { batch, task: null }, sent, asking);

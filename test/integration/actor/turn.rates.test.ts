@@ -1,7 +1,7 @@
 // What one full window of a Rate holds up costs a claim round nothing, however much it is: Postgres counts what the round reads.
 import { beforeAll, expect, it } from "vitest";
 import type { Db, Sql } from "#store/pg/pool";
-import { hasSignals } from "#store/rules/queues";
+import { hasQueuesToSee } from "#store/rules/queues";
 import { until } from "#test/until";
 import { openStage } from "./stage.ts";
 import { inside, look, measured } from "./turn.blocked.meter.ts";
@@ -40,7 +40,7 @@ const waiting = async (sql: Sql) =>
   (await sql<{ n: number }[]>`select count(*)::int as n from admission_queue where waiting_type = 'Rate' and ready`)[0]
     ?.n;
 const hasAny = async (db: Db) =>
-  (await db.use((sql) => sql<{ has: boolean }[]>`select ${hasSignals(sql)} as has`))[0]?.has === true;
+  (await db.use((sql) => sql<{ has: boolean }[]>`select ${hasQueuesToSee(sql)} as has`))[0]?.has === true;
 /** As if an hour had passed. */
 const opened = async (sql: Sql) => {
   await sql`update rate_start set at = at - interval '3601 seconds'`;
@@ -61,7 +61,7 @@ beforeAll(async () => {
 it(`a round before the window opens touches nothing of the ${inOneQueue + queues} tasks that wait`, async () => {
   for (let time = 0; time < times; time++) {
     const { result, ...seen } = await measured(db, (sql) => look(inside(db, sql)));
-    expect([time, result.claimed, result.state.hasSignals, seen.whole]).toEqual([time, [], false, []]);
+    expect([time, result.claimed, result.state.hasQueuesToSee, seen.whole]).toEqual([time, [], false, []]);
     expect([seen.rows <= few, seen.entries <= few], `time ${time}: ${seen.where}`).toEqual([true, true]);
   }
 });

@@ -1,7 +1,8 @@
 // Dead letters become rows: each once, with its reason, as it was sent; they wait in the stream while they cannot be kept.
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
-import { type DeadLetter, setAside, takeDeadLetters } from "#bus/dead";
+import { setAside, takeDeadLetters } from "#bus/dead";
+import type { DeadLetter } from "#domain/values/dead-letter";
 import { keepDeadLetters } from "#store/maintenance/dead-letters";
 import type { Db } from "#store/pg/pool";
 import { until } from "#test/until";

@@ -25,7 +25,7 @@ export async function openApi(env: Record<string, string> = {}, does: Partial<Co
   await migrate(db);
   let rings = 0;
   const ring = () => void rings++;
-  const commands = { ...noActor, notifyWork: ring, notifyBulk: ring, ...does };
+  const commands = { ...noActor, notifyClaims: ring, notifyBulk: ring, ...does };
   const large = new LargeCalls({ config, db, commands, log });
   const deps = {
     config,

@@ -241,7 +241,7 @@ it("takes the same bodies over NATS", async () => {
     },
     policy: strict,
     db: api.db,
-    commands: { notifyWork: () => {} },
+    commands: { notifyClaims: () => {} },
     large: api.large,
   };
   const made = await createFromMessage(deps, new TextEncoder().encode(JSON.stringify([task("a")])));

@@ -69,7 +69,7 @@ it("holds for reruns, for calls with a key, for those that leave out what exists
     maxUnfinishedTasks: 4,
   };
   const byNats = await createFromMessage(
-    { config, policy: strict, db: api.db, commands: { notifyWork: () => {} }, large: api.large },
+    { config, policy: strict, db: api.db, commands: { notifyClaims: () => {} }, large: api.large },
     JSON.stringify(tasks(1)),
   );
   expect(byNats).toMatchObject({ status: 429, body: full });

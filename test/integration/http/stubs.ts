@@ -2,7 +2,7 @@
 const unused = () => Promise.reject(new Error("no actor in this test"));
 
 export const noActor = {
-  ...{ up: true, notifyWork: () => {}, notifyBulk: () => {}, notifySchedule: () => {} },
+  ...{ up: true, notifyClaims: () => {}, notifyBulk: () => {}, notifySchedule: () => {} },
   ...{ ask: unused, progress: unused, counted: unused, resend: unused },
 };
 export const noNextEvent = async () => null;

@@ -153,9 +153,9 @@ export class Harness {
       {
         now: new Date(this.#now),
         mayBecomeActive: true,
-        hasSignals: false,
+        hasQueuesToSee: false,
         hasKeyTemplates: false,
-        hasWork: false,
+        hasBatchWork: false,
         hasUnsent: false,
         askedMs: 0,
         opensAt: null,

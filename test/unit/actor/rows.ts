@@ -115,9 +115,9 @@ export function stateOf(rows: readonly TaskRow[], more: Partial<Stage> = {}): Tu
     {
       now: more.now ?? later(10),
       mayBecomeActive: true,
-      hasSignals: false,
+      hasQueuesToSee: false,
       hasKeyTemplates: more.hasKeyTemplates ?? false,
-      hasWork: false,
+      hasBatchWork: false,
       hasUnsent: more.unsent !== undefined,
       askedMs: 0,
       opensAt: null,

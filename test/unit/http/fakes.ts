@@ -54,7 +54,7 @@ export async function fakeServer(env: Record<string, string> = {}, logs?: Destin
   };
   const commands = {
     up: true,
-    notifyWork: () => {
+    notifyClaims: () => {
       state.rings++;
     },
     notifyBulk: () => {},

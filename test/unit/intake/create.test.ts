@@ -44,7 +44,7 @@ it("over NATS", async () => {
     maxUnfinishedTasks: 0,
   };
   const answer = await createFromMessage(
-    { config, policy: strict, db: {} as never, commands: { notifyWork() {} }, large: {} as never },
+    { config, policy: strict, db: {} as never, commands: { notifyClaims() {} }, large: {} as never },
     JSON.stringify(batch),
   );
   expect([answer.status, [...(answer.body as { details: string[] }).details].sort()]).toEqual([400, faults]);

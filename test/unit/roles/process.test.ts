@@ -138,9 +138,9 @@ vi.mock("#roles/timers", () => ({ openTimers: () => new (life.part("timers"))() 
 vi.mock("#roles/schedules", () => ({ openSchedules: () => new (life.part("schedules"))() }));
 vi.mock("#roles/bulk", () => ({ openBulk: () => new (life.part("bulk"))() }));
 vi.mock("#bus/events", () => ({ openEventStream: () => ({}), nextEvent: () => ({}) }));
-vi.mock("#bus/notifications/work", () => ({
-  listenForWork: () => new (life.part("notifications"))(),
-  WorkNotifier: class {},
+vi.mock("#bus/notifications/claims", () => ({
+  listenForClaims: () => new (life.part("notifications"))(),
+  ClaimNotifier: class {},
 }));
 
 const env = {

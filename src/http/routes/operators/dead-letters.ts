@@ -5,16 +5,12 @@ import { mayOperate } from "#domain/actor";
 import { batchVerbs, type ClientCommand, type DeliveryCommand, deliveryVerbs, taskVerbs } from "#domain/command";
 import { Conflict, found } from "#domain/errors";
 import { isUuid } from "#domain/schema/text";
+import type { DeadLetter } from "#domain/values/dead-letter";
 import { operations } from "#http/operations/table";
 import { pageOf, sayNext } from "#http/query";
 import { type Deps, route, send } from "#http/route";
 import { reply } from "#intake/reply";
-import {
-  dropDeadLetter,
-  findDeadLetter,
-  type ListedDeadLetter,
-  listDeadLetters,
-} from "#store/read/operators/dead-letters";
+import { dropDeadLetter, findDeadLetter, listDeadLetters } from "#store/read/operators/dead-letters";
 
 export function deadLetterRoutes(app: FastifyInstance, { db, commands, config }: Deps): void {
   route(app, operations.listDeadLetters, async ({ query, request }, out) => {
@@ -50,7 +46,7 @@ function textOf(payload: Uint8Array): string {
 const verbs: readonly string[] = [...taskVerbs, ...batchVerbs, ...deliveryVerbs];
 
 /** The command, where that is what was set aside: no message of a client has these fields. */
-function undecided({ subject, payload }: ListedDeadLetter): ClientCommand | DeliveryCommand | undefined {
+function undecided({ subject, payload }: DeadLetter): ClientCommand | DeliveryCommand | undefined {
   const [, of = "", target, verb = ""] = subject.split(".");
   if (!["task", "delivery"].includes(of) || !verbs.includes(verb)) return undefined;
   try {

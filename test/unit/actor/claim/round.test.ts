@@ -1,10 +1,10 @@
 // One look for work against the free call slots: how many to take, from whom, and who should look again afterwards.
 import { expect, it } from "vitest";
-import { admit, ClaimRound, type Slots } from "#actor/claim/round";
+import { admit, type CallSlots, ClaimRound } from "#actor/claim/round";
 import type { TurnState } from "#domain/turn/state";
 import type { Sql } from "#store/pg/pool";
 
-const slots = (free: number, ofReceiver: Record<string, number> = {}, freeMax = 64, gated = ""): Slots => ({
+const slots = (free: number, ofReceiver: Record<string, number> = {}, freeMax = 64, gated = ""): CallSlots => ({
   free: () => free,
   limited: () => Object.entries(ofReceiver).map(([receiver, free]) => ({ receiver, free, gated: gated === receiver })),
   freeMax,
@@ -12,7 +12,7 @@ const slots = (free: number, ofReceiver: Record<string, number> = {}, freeMax = 
 });
 let next = 0;
 const token = () => ({ owner: 3, claimId: ++next });
-const judged = (of: Slots, max: number, ...receivers: (string | null)[]) => {
+const judged = (of: CallSlots, max: number, ...receivers: (string | null)[]) => {
   const round = new ClaimRound(of, max, token);
   const chosen = receivers.map((receiver) => ({ receiver }));
   const left = round.leftBy(chosen, chosen);
@@ -27,7 +27,7 @@ it("takes as many as there are free slots, at most what one round may", () => {
 
 it("knows the tokens it gave out, each once", () => {
   const round = new ClaimRound(slots(5), 5, token);
-  const taken = [round.take(), round.take()];
+  const taken = [round.newToken(), round.newToken()];
   expect(taken.map(({ owner }) => owner)).toEqual([3, 3]);
   expect(round.tokens).toEqual(taken.map(({ claimId }) => claimId));
   expect(new Set(round.tokens).size).toBe(2);

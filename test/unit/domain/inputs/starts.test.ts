@@ -12,28 +12,32 @@ const values = (given: unknown) => (given as { values: unknown }).values;
 
 describe("the inputs of a claim round", () => {
   it("gives each start its own sources", () => {
-    const { of, left } = roundInputs([parents("a"), parents("b")], [row(0, "x"), row(1, "y"), row(1, "z")], new Map());
+    const { of, passedOver } = roundInputs(
+      [parents("a"), parents("b")],
+      [row(0, "x"), row(1, "y"), row(1, "z")],
+      new Map(),
+    );
     expect(values(of.get("a")?.given)).toEqual({ x: "x" });
     expect(values(of.get("b")?.given)).toEqual({ y: "y", z: "z" });
-    expect(left).toEqual(new Set());
+    expect(passedOver).toEqual(new Set());
   });
 
   it("leaves a task for the next round once enough was read, and one whose row is gone", () => {
     const full = { upto: limits.claimInputsBytesMax + 1 };
-    const { of, left } = roundInputs(
+    const { of, passedOver } = roundInputs(
       [parents("a"), parents("b"), parents("c")],
       [row(0, "x"), row(1, "y", full)],
       new Map(),
     );
     expect([...of.keys()]).toEqual(["a"]);
-    expect(left).toEqual(new Set(["b", "c"]));
+    expect(passedOver).toEqual(new Set(["b", "c"]));
   });
 
   it("says of inputs that are too large how many bytes they take, and does not leave their task", () => {
     const large = { bytes: limits.claimInputsBytesMax, upto: limits.claimInputsBytesMax + 1, isRead: false };
-    const { of, left } = roundInputs([parents("a")], [row(0, "x", large)], new Map());
+    const { of, passedOver } = roundInputs([parents("a")], [row(0, "x", large)], new Map());
     expect(of.get("a")?.given).toMatchObject({ localId: "asks-0", bytes: expect.any(Number) });
-    expect(left.size).toBe(0);
+    expect(passedOver.size).toBe(0);
   });
 
   it("takes a result that this transaction decided before the stored one", () => {

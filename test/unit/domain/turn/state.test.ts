@@ -19,9 +19,9 @@ describe("a step that two commands cause", () => {
     const state = new TurnState(env, {
       now: new Date(0),
       mayBecomeActive: true,
-      hasSignals: false,
+      hasQueuesToSee: false,
       hasKeyTemplates: false,
-      hasWork: false,
+      hasBatchWork: false,
       hasUnsent: false,
       askedMs: 0,
       opensAt: null,

@@ -16,7 +16,7 @@ it("refuses what a thread had in hand when it ended", { timeout }, async () => {
   const said: string[] = [];
   const log = makeLogger({ logLevel: "error" }, "test", { write: (line) => void said.push(line) });
   const config = { logLevel: "silent" } as LargeDeps["config"];
-  const calls = new LargeCalls({ config, db: {} as never, commands: { notifyWork() {} }, log });
+  const calls = new LargeCalls({ config, db: {} as never, commands: { notifyClaims() {} }, log });
   for (const _ of ["first", "again"])
     await expect(calls.create(body(), asking, new Faults())).rejects.toBeInstanceOf(Unavailable);
   expect(said.map((line) => JSON.parse(line).msg)).toEqual(Array(2).fill("the thread for large batches failed"));

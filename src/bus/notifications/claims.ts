@@ -1,4 +1,4 @@
-// "There is work": a queue group over all workers, pulled only while this one has a free call slot, so that pulling is the
+// "There are tasks to claim": a queue group over all workers, pulled only while this one has a free call slot, so that pulling is the
 // count of free slots. A notification only makes the look prompt. One that is lost costs a sweep, nothing else.
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bus } from "#bus/client";
@@ -8,7 +8,7 @@ import { Batcher } from "#flow/batcher";
 import type { Logger } from "#telemetry/log";
 
 /** Notifies once however often it is asked while the last notification is on its way. */
-export class WorkNotifier {
+export class ClaimNotifier {
   readonly #bus: Bus;
   readonly #batches: Batcher<null>;
 
@@ -40,7 +40,7 @@ interface Parts {
 const pullMs = 5_000;
 const pauseMs = 100;
 
-export function listenForWork({ bus, hasCapacity, look, log }: Parts): { stop(): void } {
+export function listenForClaims({ bus, hasCapacity, look, log }: Parts): { stop(): void } {
   let stopped = false;
   const run = async () => {
     while (!stopped) {
@@ -58,7 +58,7 @@ export function listenForWork({ bus, hasCapacity, look, log }: Parts): { stop():
           look();
         }
       } catch (error) {
-        if (!stopped) log.debug({ err: error }, "listening to work is interrupted");
+        if (!stopped) log.debug({ err: error }, "listening for claims is interrupted");
         await pause(pauseMs);
       }
     }

@@ -2,7 +2,7 @@
 // ends the listening for a moment only.
 import { afterEach, expect, it } from "vitest";
 import type { Bus } from "#bus/client";
-import { listenForWork, WorkNotifier } from "#bus/notifications/work";
+import { ClaimNotifier, listenForClaims } from "#bus/notifications/claims";
 import { subjects } from "#bus/subjects";
 import { makeLogger } from "#telemetry/log";
 import { stays, until } from "#test/until";
@@ -27,7 +27,7 @@ function rig() {
     },
     js: { consumers: { get } },
   } as unknown as Bus;
-  const listening = listenForWork({ bus, hasCapacity: () => state.free, look: () => state.looks++, log });
+  const listening = listenForClaims({ bus, hasCapacity: () => state.free, look: () => state.looks++, log });
   const ring = async () => {
     (await until(() => rings.shift()))({ ack: () => void state.acked++ });
   };
@@ -102,7 +102,7 @@ it("a notification comes once more, however often it was asked for while one was
     },
     js: { publish },
   } as unknown as Bus;
-  const notifier = new WorkNotifier(bus);
+  const notifier = new ClaimNotifier(bus);
   for (let n = 0; n < 5; n++) notifier.notify();
   await until(() => sent.length === 1);
   for (let n = 0; n < 5; n++) notifier.notify();
