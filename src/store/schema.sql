@@ -433,6 +433,13 @@ create table key_template (
   constraint key_template_pkey PRIMARY KEY (kind, fields)
 );
 
+create table kind_added (
+  kind text not null,
+  created_at timestamp with time zone default now() not null,
+  batch_id uuid not null,
+  constraint kind_added_pkey PRIMARY KEY (kind, created_at, batch_id)
+);
+
 create table late_count (
   batch_id uuid not null,
   success double precision not null,
@@ -701,6 +708,7 @@ CREATE INDEX delivery_listed ON public.delivery USING btree (status, created_at 
 CREATE INDEX delivery_ready ON public.delivery USING btree (COALESCE(receiver, ''::text), GREATEST(next_at, hold_until, lease_until)) WHERE (status = 'pending'::delivery_status);
 CREATE INDEX delivery_task ON public.delivery USING btree (task_id);
 CREATE INDEX event_task ON ONLY public.event USING btree (task_id, id);
+CREATE INDEX kind_added_batch ON public.kind_added USING btree (batch_id);
 CREATE INDEX late_count_batch ON public.late_count USING btree (batch_id);
 CREATE INDEX limit_key_queue ON public.limit_key USING btree (queue);
 CREATE INDEX link_child ON public.link USING btree (child_id);

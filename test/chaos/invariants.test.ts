@@ -59,6 +59,7 @@ const plants: Readonly<Record<string, string>> = {
   "a batch counts its tasks": `alter table batch drop constraint batch_tallies; update batch set total = total + 1`,
   "a batch sums up its ended tasks": `update batch set ended_success = ended_success + 1`,
   "a batch knows its kinds": `delete from batch_kind`,
+  "a task is found by its kind": `update task_spec set created_at = created_at - interval '1 hour' where id = ${anyTask("Success")}`,
   "a batch is complete when nothing is left": `alter table batch drop constraint batch_completion;
     update batch set completed_at = null`,
   "a complete batch is reported once": `delete from delivery where task_id is null`,

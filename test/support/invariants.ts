@@ -103,6 +103,10 @@ const tables: Readonly<Record<string, string>> = {
     select b.id from batch b left join task t on t.batch_id = b.id group by b.id
     having b.kinds <> coalesce(array_agg(distinct t.kind collate "C" order by t.kind collate "C") filter (where t.id is not null), '{}')
       or cardinality(b.kinds) <> (select count(*) from batch_kind k where k.batch_id = b.id and k.created_at = b.created_at)`,
+  "a task is found by its kind": `
+    select t.id, t.kind, s.created_at from task t join task_spec s using (id) where not exists (
+      select from batch_kind k where k.kind = t.kind and k.created_at = s.created_at
+      union all select from kind_added k where k.kind = t.kind and k.created_at = s.created_at)`,
   "a batch is complete when nothing is left": `select id from batch where (completed_at is null) = (unfinished = 0)`,
   "a complete batch is reported once": `
     select b.id, count(d.id) from batch b left join batch_spec s using (id)

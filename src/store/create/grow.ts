@@ -204,6 +204,7 @@ async function insert(sql: Sql, plan: BatchPlan, { batch, task }: Found, now: nu
   const parts = [
     `b as (${intoBatch(params, plan, batch)})`,
     `k as (${intoBatchKind(params, plan, batch)})`,
+    `a as (${intoKindAdded(params, plan, batch)})`,
     `t as (${intoTask(params, tasks, queues)})`,
     `s as (${intoTaskSpec(params, specs, tasks)})`,
   ];
@@ -237,6 +238,14 @@ const intoBatchKind = (params: (string | null)[], plan: BatchPlan, { id, kinds }
       .filter((kind) => !kinds.includes(kind))
       .map((kind) => ({ kind })),
   )} join batch b on b.id = $${params.push(id)}::uuid`;
+
+const intoKindAdded = (params: (string | null)[], plan: BatchPlan, { id }: GrownBatch) => `
+  insert into kind_added (kind, batch_id) select kind, $${params.push(id)}::uuid
+  from ${unnest(
+    params,
+    [own("kind", "text")],
+    kindsOf(plan).map((kind) => ({ kind })),
+  )}`;
 
 /** Tasks of the batch that tasks of the call depend on. They are locked, and none ends meanwhile: that needs the batch. */
 async function tellParents(sql: Sql, { tasks, links }: BatchPlan): Promise<void> {

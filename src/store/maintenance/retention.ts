@@ -123,6 +123,7 @@ async function deletePortion(sql: Sql, batches: readonly string[], tasksMax: num
     ), k as (
       delete from batch_kind k using gone g, unnest(g.kinds) as u (kind)
       where k.kind = u.kind and k.created_at = g.created_at and k.batch_id = g.id
+    ), a as (delete from kind_added a using gone g where a.batch_id = g.id
     ), l as (delete from late_count l using gone g where l.batch_id = g.id)
     select id from gone`;
   const ofBatches = await sql<{ id: string }[]>`

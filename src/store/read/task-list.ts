@@ -139,18 +139,21 @@ async function withMetadata(sql: Sql, metadata: object): Promise<string[] | unde
 async function areRare(sql: Sql, kinds: readonly string[]): Promise<boolean> {
   const [row] = await sql<{ n: number }[]>`
     select count(*)::int as n from (
-      select from batch_kind where kind = any(${array(kinds)}::text[]) limit ${kindBatchesMax + 1}) k`;
+      select from batch_kind where kind = any(${array(kinds)}::text[])
+      union all select from kind_added where kind = any(${array(kinds)}::text[]) limit ${kindBatchesMax + 1}) k`;
   return (row?.n ?? 0) <= kindBatchesMax;
 }
 
-/** Tasks that were created together with one of these kinds: at most as many moments as rows that are wanted. */
+/** Tasks that were created together with one of these kinds, or added: at most as many moments as rows that are wanted. */
 function ofKinds(sql: Sql, kinds: readonly string[], ok: Fragment, after: Cursor | undefined, limit: number): Fragment {
   const upto = after ? sql`and b.created_at <= ${after.at}::text::timestamptz` : sql``;
   const tasks = { from: sql`task_spec t`, where: sql`t.created_at = m.created_at`, ok };
+  const moments = (table: "batch_kind" | "kind_added") => sql`
+    (select b.created_at from ${sql(table)} b where b.kind = k.kind ${upto} order by b.created_at desc limit ${limit})`;
   return sql`
     select c.id, c.created_at, c.ok from (
       select distinct u.created_at from unnest(${array(kinds)}::text[]) k (kind) cross join lateral (
-        select b.created_at from batch_kind b where b.kind = k.kind ${upto} order by b.created_at desc limit ${limit}) u
+        ${moments("batch_kind")} union all ${moments("kind_added")}) u
       order by u.created_at desc limit ${limit}) m
     cross join lateral (${newest(sql, tasks, after, limit)}) c`;
 }

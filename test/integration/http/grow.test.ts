@@ -47,6 +47,21 @@ it("adds tasks below tasks of the batch, whatever has become of those", async ()
   expect((await api.get("/batches?kind=other")).map((one: { batch_id: string }) => one.batch_id)).toEqual([batch]);
 });
 
+it("lists tasks that were added by their kind, and by that of the batch, newest first, and no more once they are deleted", async () => {
+  const { batch } = await create({ open: true, tasks: [task("a", { kind: "first" })] });
+  await add(batch, [task("b", { kind: "first" }), task("c", { kind: "second" })]);
+  await add(batch, [task("d", { kind: "second" })]);
+  const named = async (query: string) =>
+    (await api.get(`/task?${query}`)).map((one: { local_id: string }) => one.local_id);
+  expect(await named("kind=first")).toEqual(["b", "a"]);
+  expect(await named("kind=second")).toEqual(["d", "c"]);
+  expect([await named("kind=second&page_size=1"), await named("kind=second&page_size=1&page=1")]).toEqual([
+    ["d"],
+    ["c"],
+  ]);
+  expect((await api.get("/batches?kind=second")).map((one: { batch_id: string }) => one.batch_id)).toEqual([batch]);
+});
+
 it("takes the two forms of a body and nothing else, and an empty one adds nothing", async () => {
   const { batch } = await create([task("a")]);
   expect((await add(batch, { tasks: [task("b")] })).status).toBe(201);
