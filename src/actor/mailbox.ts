@@ -7,9 +7,16 @@ import { limits } from "#config";
 import { type Item, kindOf, type LocalCommand, type TurnKind, targetOf } from "#domain/turn/items";
 import { RestingStarts } from "#flow/resting-starts";
 
-/** A timer or a sweep found it, and would find it again. */
-const isOfSweep = ({ from, command }: Item): boolean =>
-  from === "local" && ["due", "lease_expired", "deadline"].includes(command.type);
+/**
+ * What a timer or a sweep found, and would find again. A claim that goes back is named with its token: what waits for an earlier claim of the
+ * task says nothing of this one, and who made its call says it only once.
+ */
+function foundOf({ from, command }: Item): string | null {
+  if (from !== "local") return null;
+  if (command.type === "lease_expired") return `${command.task} ${command.claimId}`;
+  if (command.type === "due") return command.task;
+  return command.type === "deadline" ? command.batch : null;
+}
 
 /** Commands of one batch that wait for it. */
 interface Box {
@@ -31,8 +38,8 @@ export class Mailbox {
   readonly #waiting: Record<TurnKind, Item[]> = { batch: [], task: [] };
   readonly #resume: Record<TurnKind | "locked", (() => void) | null> = { batch: null, task: null, locked: null };
   readonly #boxes = new Map<string, Box>();
-  /** Tasks and batches with a command of a timer or a sweep that waits or is being decided. */
-  readonly #timers = new Set<string>();
+  /** What timers and sweeps found, while its command waits or is being decided. */
+  readonly #found = new Set<string>();
   /** Tasks whose start call was answered, while that waits or is being decided. */
   readonly #started = new Set<string>();
   readonly #resting = new RestingStarts<Item>((item) => this.put(item), limits.restMs);
@@ -45,12 +52,13 @@ export class Mailbox {
     this.nudge(kind);
   }
 
-  /** The way in for outcomes and timers of this process. A timer that is waiting already is not put twice. */
+  /** The way in for outcomes and timers of this process. What is waiting already is not put twice. */
   tell(command: LocalCommand): void {
     const item: Item = { from: "local", command };
-    if (isOfSweep(item)) {
-      if (this.#timers.has(targetOf(item))) return;
-      this.#timers.add(targetOf(item));
+    const found = foundOf(item);
+    if (found !== null) {
+      if (this.#found.has(found)) return;
+      this.#found.add(found);
     }
     if (command.type === "started") this.#started.add(command.task);
     if (command.type !== "started" || !this.#resting.take(item, command.task)) this.put(item);
@@ -58,7 +66,7 @@ export class Mailbox {
 
   /** A timer of this task or batch is waiting, or being decided. */
   isWaiting(id: string): boolean {
-    return this.#timers.has(id);
+    return this.#found.has(id);
   }
 
   /** The service took this task's start call, and the row may not say so yet: it is not called again meanwhile. */
@@ -67,7 +75,8 @@ export class Mailbox {
   /** It is decided, or given up: it does not come again. */
   settled(item: Item): void {
     if (item.from === "local" && item.command.type === "started") this.#started.delete(item.command.task);
-    if (isOfSweep(item)) this.#timers.delete(targetOf(item));
+    const found = foundOf(item);
+    if (found !== null) this.#found.delete(found);
   }
 
   size(kind: TurnKind): number {
@@ -106,11 +115,13 @@ export class Mailbox {
 
   /** The batch of these was locked: they wait for it, longer each time. */
   wait(batch: string, items: readonly Item[], tries: number): void {
-    const box = this.#boxes.get(batch) ?? { items: [], tries: 0, at: 0 };
+    const pauseMs = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (tries - 1));
+    const at = performance.now() + pauseMs * (0.5 + Math.random() / 2);
+    // Who comes later waits no longer than those who are there, and keeps none of them waiting.
+    const box = this.#boxes.get(batch) ?? { items: [], tries, at };
     box.items.push(...items);
     box.tries = Math.max(box.tries, tries);
-    const pauseMs = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (box.tries - 1));
-    box.at = performance.now() + pauseMs * (0.5 + Math.random() / 2);
+    box.at = Math.min(box.at, at);
     this.#boxes.set(batch, box);
     this.#boxed += items.length;
     this.#arm();

@@ -5,10 +5,14 @@ import { limits } from "#limits";
 /** Whether a command waited too long to be begun; both times by the clock of Postgres. */
 export const isPast = (storedAt: number, now: Date): boolean => now.getTime() > storedAt + limits.commandBeginMs;
 
+const notBegun = "The command waited too long and was not begun; repeating it is safe";
+
 /** The answer to a command that waited too long, in case its caller still waits. */
 export const expired = (id: string): Answer => ({
   status: 503,
   id,
-  error: "The command waited too long and was not begun; repeating it is safe",
+  error: notBegun,
   code: "busy",
 });
+
+export const isExpired = ({ error }: Answer): boolean => error === notBegun;

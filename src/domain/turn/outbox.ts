@@ -10,8 +10,19 @@ import type { PendingDelivery, TurnState } from "#domain/turn/state";
 
 /** `actions`: those that the tasks of the pending deliveries have for later. */
 export function addTaskDeliveries(state: TurnState, actions: ReadonlyMap<string, readonly LaterAction[]>): void {
-  for (const pending of state.pendingDeliveries) addTask(state, pending, actions.get(pending.row.id) ?? []);
+  // What the answer of a start has added in this very turn is not in Postgres yet.
+  const added = new Map([...state.specs].map(([id, { addActions = [] }]) => [id, addActions]));
+  for (const pending of state.pendingDeliveries) {
+    const { id } = pending.row;
+    addTask(state, pending, withAdded(actions.get(id) ?? [], added.get(id) ?? []));
+  }
 }
+
+/** Each once, as they will be stored. */
+const withAdded = (known: readonly LaterAction[], added: readonly LaterAction[]): readonly LaterAction[] => [
+  ...known,
+  ...added.filter((one) => !known.some((other) => isDeepStrictEqual(one, other))),
+];
 
 /** Of a batch that became complete in this transaction. */
 export function addBatchDeliveries(state: TurnState, batch: BatchRow, actions: readonly Action[]): void {

@@ -226,25 +226,6 @@ describe("a command past its deadline", () => {
   });
 });
 
-it("the same action in the answer of every attempt is kept once", async () => {
-  const cancelAction = { kind: "Webhook", params: { url: "http://127.0.0.1:9/stop", verb: "Post" } } as const;
-  const other = { ...cancelAction, params: { ...cancelAction.params, body: { more: 1 } } };
-  const { id, claimId } = await claimed();
-  rig.mailbox.tell({ type: "started", task: id, claimId, cancelAction });
-  for (const [n, action] of [cancelAction, other].entries()) {
-    await until(async () => (await statusOf(id)) === "Running");
-    await db.use((sql) => sql`update task set status = 'Pending', due_at = null, claim_id = null where id = ${id}`);
-    rig.look();
-    const again = await until(() => rig.started[n + 1]);
-    rig.mailbox.tell({ type: "started", task: id, claimId: again.claimId, cancelAction: action });
-  }
-  const kept = async () =>
-    (await db.use((sql) => sql<{ actions: object[] }[]>`select actions from task_spec where id = ${id}`))[0]?.actions;
-  const answered = (action: object) => ({ ...action, trigger: "Cancel", answered: true });
-  await until(async () => (await kept())?.length === 2);
-  expect(await kept()).toEqual([answered(cancelAction), answered(other)]);
-});
-
 describe("a late word about an earlier claim", () => {
   const late: ((task: string, claimId: number) => LocalCommand)[] = [
     (task, claimId) => ({ type: "started", task, claimId }),

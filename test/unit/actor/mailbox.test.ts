@@ -137,6 +137,17 @@ describe("commands of a batch that was locked", () => {
     expect(mailbox.takeBoxes(9)).toMatchObject([{ batch: "x", tries }]);
   });
 
+  it("are not put off by others that find the batch locked later", () => {
+    const mailbox = new Mailbox();
+    mailbox.wait("x", [cancel("a")], 3);
+    for (let ms = 0; ms < limits.boxPauseMs * 4; ms += 2) {
+      vi.advanceTimersByTime(2);
+      if (mailbox.takeBoxes(9).length > 0) return;
+      mailbox.wait("x", [cancel(`${ms}`)], 1);
+    }
+    throw new Error("it never comes");
+  });
+
   it("come together where they were locked once, as many as a turn takes", () => {
     const mailbox = new Mailbox();
     for (const batch of ["u", "v", "w"]) mailbox.wait(batch, [cancel(`${batch}1`), cancel(`${batch}2`)], 1);
@@ -192,6 +203,17 @@ describe("a timer", () => {
     mailbox.settled(second);
     mailbox.tell(due("a"));
     expect([mailbox.size("batch"), mailbox.isWaiting("b")]).toEqual([1, false]);
+  });
+
+  it("keeps no claim from going back, which is told once: neither a timer nor what waits for an earlier claim", () => {
+    const expired = (claimId: number) => ({ type: "lease_expired", task: "a", claimId }) as const;
+    const mailbox = new Mailbox();
+    mailbox.tell(due("a"));
+    mailbox.tell(expired(1));
+    mailbox.tell(expired(1));
+    mailbox.tell({ ...expired(2), wasSent: true });
+    expect(mailbox.take("task", 9).concat(mailbox.take("batch", 9))).toHaveLength(3);
+    expect(mailbox.isWaiting("a")).toBe(true);
   });
 
   it("is not confused with another command of its task", () => {

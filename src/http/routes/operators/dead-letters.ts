@@ -3,7 +3,8 @@
 import type { FastifyInstance } from "fastify";
 import { mayOperate } from "#domain/actor";
 import { batchVerbs, type ClientCommand, type DeliveryCommand, deliveryVerbs, taskVerbs } from "#domain/command";
-import { Conflict, found } from "#domain/errors";
+import { isExpired } from "#domain/commands/expiry";
+import { Busy, Conflict, found } from "#domain/errors";
 import { isUuid } from "#domain/schema/text";
 import type { DeadLetter } from "#domain/values/dead-letter";
 import { operations } from "#http/operations/table";
@@ -26,8 +27,11 @@ export function deadLetterRoutes(app: FastifyInstance, { db, commands, config }:
     const letter = found(await findDeadLetter(db, id), "dead_letter");
     if (letter.cut) throw new Conflict("Only the first 64 KB of this message were kept");
     const command = undecided(letter);
-    if (command !== undefined) await commands.ask({ ...command, actor } as ClientCommand);
-    else if (!(await commands.resend(letter)))
+    if (command !== undefined) {
+      // One that became a dead letter again has a row of its own; one that was not begun has this one.
+      if (isExpired(await commands.ask({ ...command, actor } as ClientCommand)))
+        throw new Busy("the command waited too long and was not begun");
+    } else if (!(await commands.resend(letter)))
       throw new Conflict(`Nothing takes messages on the subject ${JSON.stringify(letter.subject.slice(0, 200))}`);
     await dropDeadLetter(db, id);
     return send(out, reply(202, { id }));

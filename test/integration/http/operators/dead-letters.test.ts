@@ -2,7 +2,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Resent } from "#bus/resend";
-import type { ClientCommand, DeliveryCommand } from "#domain/command";
+import type { Answer, ClientCommand, DeliveryCommand } from "#domain/command";
+import { expired } from "#domain/commands/expiry";
 import { Busy } from "#domain/errors";
 import { keepDeadLetters } from "#store/maintenance/dead-letters";
 import { openApi } from "../api.ts";
@@ -11,6 +12,7 @@ import { pages } from "./pages.ts";
 const resent: Resent[] = [];
 const asked: (ClientCommand | DeliveryCommand)[] = [];
 let isDecided = true;
+let answer: (id: string) => Answer;
 const hash = (token: string) => createHash("sha256").update(token).digest("hex");
 const tokens = ["read", "operate"].map((role) => `${role}-name:${role}:${hash(role)}`).join();
 const api = await openApi(
@@ -23,7 +25,7 @@ const api = await openApi(
     async ask(command) {
       asked.push(command);
       if (!isDecided) throw new Busy("no actor answered in time");
-      return { status: 409, id: command.target };
+      return answer(command.target);
     },
   },
 );
@@ -32,6 +34,7 @@ beforeEach(async () => {
   resent.length = 0;
   asked.length = 0;
   isDecided = true;
+  answer = (id) => ({ status: 409, id });
   await api.db.use((sql) => sql`truncate dead_letter`);
 });
 
@@ -97,6 +100,15 @@ describe("POST /dead-letters/{id}/replay", () => {
     expect(await replay(id)).toEqual({ status: 202, body: { id } });
     expect(asked[1]).toEqual({ ...command, actor: "token:operate-name" });
     expect([resent, await listed()]).toEqual([[], []]);
+  });
+
+  it("keeps the row of a command that waited too long to be begun", async () => {
+    const target = randomUUID();
+    const command = { id: randomUUID(), verb: "cancel", target, actor: "nats" };
+    const id = await keep(`baton.task.${target}.cancel`, JSON.stringify(command));
+    answer = expired;
+    expect(await replay(id)).toMatchObject({ status: 503, body: { code: "busy" } });
+    expect(await listed()).toHaveLength(1);
   });
 
   it("is refused for what was cut, and for what nothing takes", async () => {
