@@ -189,7 +189,8 @@ async function lockAndRead(sql: Sql, state: TurnState, looked: Candidates, found
   const ids = [...locked.keys()];
   const best = found.flatMap(({ id }) => locked.get(id) ?? []);
   const [held, uses, inputs] = await Promise.all([
-    state.hasBatchWork ? heldBack(sql, ids) : new Set(),
+    // Always: a stop or a pause may have been committed since the turn began.
+    heldBack(sql, ids),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
     readInputs(sql, state, best),
   ]);

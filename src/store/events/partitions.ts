@@ -30,7 +30,7 @@ export async function dropOldest(db: Db, keepDays: number): Promise<string | fal
         from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'event'::regclass and c.relname ~ '^event_[0-9]{8}$') d
       where (day + 1)::timestamp at time zone 'UTC' < now() - make_interval(days => ${keepDays}) order by day limit 1`;
-    if (old === undefined || (await isNeeded(sql, old.next, keepDays))) return null;
+    if (old === undefined || (await isNeeded(sql, old.next))) return null;
     await sql`
       update event_dropped set upto = greatest(upto, coalesce((select max(id) from ${sql(old.name)}), 0))`;
     await sql`drop table ${sql(old.name)}`;
@@ -44,7 +44,7 @@ export function clearDefault(db: Db, keepDays: number, limit: number): Promise<n
     const [row] = await sql<{ at: Date | null }[]>`
       select max(at) as at from (select at from event_default
         where at < now() - make_interval(days => ${keepDays}) limit ${limit}) old`;
-    if (row === undefined || row.at === null || (await isNeeded(sql, row.at, keepDays))) return 0;
+    if (row === undefined || row.at === null || (await isNeeded(sql, row.at))) return 0;
     const [gone] = await sql<{ n: number }[]>`
       with gone as (delete from event_default where ctid in (select ctid from event_default
           where at <= ${row.at}::timestamptz limit ${limit}) returning id),
@@ -54,11 +54,9 @@ export function clearDefault(db: Db, keepDays: number, limit: number): Promise<n
   });
 }
 
-/** A batch is kept until retention deletes it, and its events as long. */
-async function isNeeded(sql: Sql, before: Date, keepDays: number): Promise<boolean> {
-  const kept = await sql`
-    select from batch where created_at < ${before}::timestamptz
-      and (completed_at is null or completed_at >= now() - make_interval(days => ${keepDays})) limit 1`;
+/** A batch is kept until retention has deleted it, which may take longer than its days, and its events as long. */
+async function isNeeded(sql: Sql, before: Date): Promise<boolean> {
+  const kept = await sql`select from batch where created_at < ${before}::timestamptz limit 1`;
   return kept.length > 0;
 }
 

@@ -32,7 +32,8 @@ export const beginsWith = (
 const roundLock = 7_227_868;
 export const keyTemplateLock = 7_227_869;
 
-const signalsMax = 1_000;
+/** So many of the oldest signals, and of the newest: thousands that one batch leaves hold up those of no other. */
+const signalsEach = 500;
 /** The size of a page of queues. */
 const queuesMax = 64;
 /** How many queues are searched for those that do not wait for a receiver alone. */
@@ -54,13 +55,15 @@ export async function lockAndOpenQueues(sql: Sql, slots: number, now: Date): Pro
   const [turn] = await sql<{ mine: boolean }[]>`select pg_try_advisory_xact_lock(${roundLock}) as mine`;
   if (turn?.mine !== true) return null;
   const taken = await sql<(Signal & { isWindow: boolean })[]>`
-    with gone as (
-      delete from signal where id in (select id from signal order by id limit ${signalsMax})
+    with ends as materialized (
+      (select id from signal order by id limit ${signalsEach}) union (select id from signal order by id desc limit ${signalsEach})),
+    gone as (
+      delete from signal where id in (select id from ends)
       returning key, queue, priority, since::text as since, pos)
     select *, false as "isWindow" from gone
     union all
     select id, null, 0, '', 0, true from (
-      (select id from rate_window where opens_at <= ${now}::timestamptz order by opens_at limit ${signalsMax})
+      (select id from rate_window where opens_at <= ${now}::timestamptz order by opens_at limit ${2 * signalsEach})
       union select w.id from gone g join rate_window w on w.key = g.key) w`;
   const signals = taken.filter(({ isWindow }) => !isWindow);
   // Other queues may have waited for the same keys before a queue that just got a task: where these keys are open, they come first.
@@ -71,7 +74,7 @@ export async function lockAndOpenQueues(sql: Sql, slots: number, now: Date): Pro
   const isLeft = keys.size > 0 && (await open(sql, keys, slots));
   const windows = new Set([...taken.flatMap(({ key, isWindow }) => (isWindow ? (key ?? []) : [])), ...ofType(true)]);
   if (windows.size > 0) await openWindows(sql, windows, slots, now);
-  return { more: isLeft || signals.length === signalsMax, windows: [...windows] };
+  return { more: isLeft || signals.length === 2 * signalsEach, windows: [...windows] };
 }
 
 /** Some queues that may have something to start. */

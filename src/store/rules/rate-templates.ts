@@ -20,13 +20,13 @@ export async function ensureRateTemplates(db: Db, rules: string): Promise<void> 
   if (await db.use((sql) => areKept(sql, rules))) return;
   const isNew = await db.tx((sql) => make(sql, rules));
   if (!isNew) return;
-  await onceClaimsKnow(db, async (sql) => {
-    await sql`
-      update rate_template t set complete = true from ${wanted(sql, rules)} w where t.kind = w.kind and t.fields = w.fields`;
-    return true;
-  });
-  // Calls of claims that were made under a longer margin.
+  await onceClaimsKnow(db, async () => true);
+  // Calls of claims that were made under a longer margin may leave until then; other processes, too, wait for it.
   await pause(marginMs(perSecsMax));
+  await db.use(
+    (sql) => sql`
+      update rate_template t set complete = true from ${wanted(sql, rules)} w where t.kind = w.kind and t.fields = w.fields`,
+  );
 }
 
 /** One that is missing gives null, which `bool_and` passes over. */

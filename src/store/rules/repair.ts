@@ -17,35 +17,47 @@ const queuesKeptHours = 1;
 /** How far the sweeps of this process have come: the next one goes on there. */
 export interface Progress {
   /** Of the slots. */
-  key: string;
+  slot: { readonly key: string; readonly task: string };
   /** Of the tasks that hold some. */
   task: { readonly kind: string; readonly id: string };
 }
 
 const noId = nilUuid;
-export const fromStart = (): Progress => ({ key: noId, task: { kind: "", id: noId } });
+export const fromStart = (): Progress => ({ slot: { key: noId, task: noId }, task: { kind: "", id: noId } });
 
 /** How many things were wrong. */
 export async function repairRules(db: Db, progress: Progress): Promise<number> {
-  const counts = [
-    await db.use((sql) => dropSlots(sql, progress)),
-    await db.use((sql) => addSlots(sql, progress)),
-    await db.use(signalKeys),
-    await db.use(signalWindows),
-    await db.use(signalQueues),
+  const steps: (() => Promise<number>)[] = [
+    () => db.use((sql) => dropSlots(sql, progress)),
+    () => db.use((sql) => addSlots(sql, progress)),
+    ...[signalKeys, signalWindows, signalQueues].map((step) => () => db.use(step)),
+    () => db.tx(forgetQueues),
+    ...[pruneStarts, deleteUnused, deleteUnusedRates].map((step) => async () => {
+      await db.use(step);
+      return 0;
+    }),
   ];
-  await db.tx(forgetQueues);
-  await db.use(deleteUnused);
-  await db.use(pruneStarts);
-  await db.use(deleteUnusedRates);
-  return counts.reduce((sum, n) => sum + n, 0);
+  let repaired = 0;
+  const failures: unknown[] = [];
+  // One that fails keeps none of the others from being done.
+  for (const step of steps) {
+    try {
+      repaired += await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0)
+    throw failures.length === 1 ? failures[0] : new AggregateError(failures, "the rules were not swept");
+  return repaired;
 }
 
 /** Slots of a task that uses none, or with other values than the task has now. */
 async function dropSlots(sql: Sql, progress: Progress): Promise<number> {
-  const [swept] = await sql<{ last: string | null; gone: number }[]>`
+  const { key, task } = progress.slot;
+  const [swept] = await sql<{ key: string | null; task: string | null; gone: number }[]>`
     with page as materialized (
-      select key, task_id from slot where key >= ${progress.key}::uuid order by key, task_id limit ${portion}),
+      select key, task_id from slot where (key, task_id) > (${key}::uuid, ${task}::uuid) order by key, task_id limit ${portion}),
     wrong as materialized (
       select h.key, h.task_id, t.id from page h left join task t on t.id = h.task_id left join task_spec s on s.id = t.id
       where t.id is null or not ${isHolding(sql)}
@@ -57,9 +69,10 @@ async function dropSlots(sql: Sql, progress: Progress): Promise<number> {
       using (select key, task_id from free union all select key, task_id from wrong where id is null) w
       where h.key = w.key and h.task_id = w.task_id returning h.key),
     signaled as (insert into signal (key) select key from gone)
-    select case when (select count(*) from page) = ${portion} then (select key from page order by key desc limit 1) end as last,
-      (select count(*)::int from gone) as gone`;
-  progress.key = swept?.last ?? noId;
+    select last.key, last.task, (select count(*)::int from gone) as gone
+    from (select 1) one left join lateral (
+      select key, task_id as task from page where (select count(*) from page) = ${portion} order by key desc, task_id desc limit 1) last on true`;
+  progress.slot = swept?.key && swept.task !== null ? { key: swept.key, task: swept.task } : fromStart().slot;
   return swept?.gone ?? 0;
 }
 
@@ -121,14 +134,15 @@ async function signalQueues(sql: Sql): Promise<number> {
   return count;
 }
 
-async function forgetQueues(sql: Sql): Promise<void> {
+async function forgetQueues(sql: Sql): Promise<0> {
   // In two steps: a transaction that is about to use a queue holds a lock on it, and the second step sees its tasks.
   const old = await sql<{ id: number }[]>`
     select id from admission_queue l where since < now() - ${queuesKeptHours} * interval '1 hour'
       and not exists (select from task t where t.queue = l.id and t.queue <> 0 and t.ended_at is null)
     order by id limit ${portion} for update skip locked`;
-  if (old.length === 0) return;
+  if (old.length === 0) return 0;
   await sql`
     delete from admission_queue l where id = any(${array(old.map(({ id }) => id))}::int[])
       and not exists (select from task t where t.queue = l.id and t.queue <> 0 and t.ended_at is null)`;
+  return 0;
 }

@@ -20,7 +20,11 @@ export const unusedTemplates = (sql: Sql, table: keyof typeof rulesOf, isFree: F
     select t.id from task t where ${isHolding(sql)} and t.in_doubt and exists (select from old)),
   needed as materialized (
     select distinct n.kind, n.fields from asked a join task_spec s on s.id = a.id cross join lateral rule_normal(s.rules) n
-    where ${sql.unsafe(rulesOf[table])}),
+    where ${sql.unsafe(rulesOf[table])}
+    union
+    -- The new rules of tasks that a change has not come to yet.
+    select n.kind, n.fields from batch_work w cross join lateral rule_normal(w.args -> 'rules') n
+    where w.kind = 'rules' and w.done_at is null and ${sql.unsafe(rulesOf[table])}),
   kept as (
     update ${sql(table)} k set keep_until = now() + interval '1 hour' from needed n where n.kind = k.kind and n.fields = k.fields
       and k.keep_until < now() + interval '30 minutes'),

@@ -1,7 +1,8 @@
 // Tasks that a turn made ready are claimed in its own transaction, and only these; the best first, within the call slots there
 // is, and never ahead of work that was left behind. A claim that cannot be written costs no innocent command.
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { type CallSlots, ClaimRound } from "#actor/claim/round";
+import { admit, type CallSlots, ClaimRound } from "#actor/claim/round";
+import { lockAndLoad } from "#actor/turn/lock-and-load";
 import { type Decided, turn } from "#actor/turn/turn";
 import type { ClientCommand } from "#domain/command";
 import type { Item } from "#domain/turn/items";
@@ -9,11 +10,12 @@ import { find } from "#store/claim/candidates";
 import type { Db } from "#store/pg/pool";
 import { stays, until, within } from "#test/until";
 import { gated } from "./line.ts";
-import { create, env, openStage, rowsOf, startRig } from "./stage.ts";
+import { create, env, openAs, openStage, rowsOf, startRig } from "./stage.ts";
 
 let db: Db;
+let url: string;
 beforeAll(async () => {
-  ({ db } = await openStage());
+  ({ db, url } = await openStage());
 });
 beforeEach(() => db.use((sql) => sql`truncate batch, task cascade`));
 
@@ -61,6 +63,19 @@ it.each([
   const look = { limit: 6, capacity: { receivers, freeMax: 5 }, hasBatchWork: false };
   const { found } = await db.use((sql) => find(sql, look, [{ queue: 0, slack: 6 }], known));
   expect(found.map(({ id }) => ids.indexOf(id))).toEqual([7, 6, 5, 4, 3, 2]);
+});
+
+it("a task is left alone whose batch is to be stopped or paused since the turn began", async () => {
+  const { ids, batch } = await create(db, [{}, {}]);
+  const other = openAs(url);
+  const claimed = await db.tx(async (sql) => {
+    const { state } = await lockAndLoad(sql, env, "task", [], false);
+    expect(state.hasBatchWork).toBe(false);
+    await other.use((sql) => sql`insert into batch_work (batch_id, seq, kind, upto) values (${batch}, 1, 'pause', 0)`);
+    return admit(sql, state, roundOf({}));
+  });
+  expect(claimed.map(({ task }) => task)).toEqual([ids[1]]);
+  await db.use((sql) => sql`delete from batch_work`);
 });
 
 describe("a task that a turn made ready", () => {

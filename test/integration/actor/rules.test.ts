@@ -74,6 +74,8 @@ it("comes to what may start behind more queues to a receiver that is full than o
   rig.look();
   await until(() => rig.started.length === behind.length, 10_000);
   expect(rig.started.map(({ task }) => task)).toEqual(behind);
+  // The newest signals are heard first, and all in the end.
+  await until(async () => (await signals(0)).length === 0, 10_000);
   await stays(async () => (await signals(0)).length === 0, 200);
   await rig.stop();
 });

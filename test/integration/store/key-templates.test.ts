@@ -4,6 +4,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { Db } from "#store/pg/pool";
 import { deleteUnused, ensureKeyTemplates } from "#store/rules/key-templates";
 import { keyTemplateLock } from "#store/rules/queues";
+import { deleteUnusedRates } from "#store/rules/rate-templates";
 import { ruleViolations } from "#test/rule-invariants";
 import { stays, until } from "#test/until";
 import { create, openAs, openStage, rowsOf, startRig } from "../actor/stage.ts";
@@ -105,6 +106,40 @@ it("a template goes with its slots once no unfinished task needs it and it was n
   expect(await db.use((sql) => sql`select from slot`)).toHaveLength(0);
   expect(await db.use((sql) => ruleViolations(sql as never))).toEqual([]);
   await rig.stop();
+});
+
+it("a template stays while a change of rules that names it has not come to its tasks", async () => {
+  const rate = { type: "Rate", max_starts: 1, per_secs: 1, matcher: rule("later").matcher } as const;
+  const rules = [rule("later"), rate];
+  await ensureKeyTemplates(db, rules);
+  const { batch } = await create(db, [{}]);
+  await db.use(
+    (sql) => sql`
+      insert into batch_work (batch_id, seq, kind, upto, args)
+      values (${batch}, 1, 'rules', 0, ${JSON.stringify({ kind: "k", rules })}::text::jsonb)`,
+  );
+  const past = "set keep_until = now() - interval '1 second'";
+  const remain = async () => {
+    await db.use((sql) => sql.unsafe(`update key_template ${past}; update rate_template ${past}`));
+    return [await db.use(deleteUnused), await db.use(deleteUnusedRates)];
+  };
+  expect(await remain()).toEqual([0, 0]);
+  await db.use((sql) => sql`update batch_work set done_at = now()`);
+  expect(await remain()).toEqual([1, 1]);
+});
+
+it("another process waits with a shorter window of a Rate until no call is made under the longer margin", async () => {
+  const rate = (per_secs: number) => ({ type: "Rate", max_starts: 1, per_secs, matcher: rule("k").matcher }) as const;
+  await ensureKeyTemplates(db, [rate(60)]);
+  const first = ensureKeyTemplates(db, [rate(1)]);
+  const complete = () =>
+    db.use(async (sql) => (await sql<{ complete: boolean }[]>`select complete from rate_template`)[0]?.complete);
+  await until(async () => (await complete()) === false);
+  const since = performance.now();
+  await ensureKeyTemplates(openAs(url), [rate(1)]);
+  // The margin of the longest window, less what it took to see that the first has begun.
+  expect(performance.now() - since).toBeGreaterThan(80);
+  await first;
 });
 
 it("a type of rules that is not known is an error, and not counted as another one", async () => {

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Db, Sql } from "#store/pg/pool";
+import { lockAndOpenQueues } from "#store/rules/queues";
 import { fromStart, repairRules } from "#store/rules/repair";
 import { until } from "#test/until";
 import { openStage } from "../actor/stage.ts";
@@ -86,6 +87,14 @@ it("has key templates that were made while it waited for the lock, though the st
   await db.use((sql) => sql`delete from key_template`);
 });
 
+it("a signal is heard at once, however many others came before it", async () => {
+  await db.use((sql) => sql`insert into signal (key) select gen_random_uuid() from generate_series(1, 3000)`);
+  await db.use((sql) => sql`insert into signal (queue) values (7)`);
+  expect(await db.tx((sql) => lockAndOpenQueues(sql, 1, new Date()))).toMatchObject({ more: true });
+  expect(await db.use((sql) => sql`select from signal where queue is not null`)).toHaveLength(0);
+  expect(await db.use((sql) => sql`delete from signal returning id`)).toHaveLength(2001);
+});
+
 describe("the sweep", () => {
   const [batch, task, gone] = [randomUUID(), randomUUID(), randomUUID()];
   const keyOf = () => ask<string>((sql) => sql`select limit_key_of('swept', '{}', null)`);
@@ -117,6 +126,39 @@ describe("the sweep", () => {
     expect(await repairRules(db, fromStart())).toBe(2);
     expect(await slots()).toEqual([{ task_id: task }]);
     expect((await signals()).map((signal) => signal.key).sort()).toEqual([key, other].sort());
+  });
+
+  it("comes past a key that very many tasks use", async () => {
+    const [key, gone] = [await keyOf(), randomUUID()];
+    await db.use(
+      (sql) => sql`
+      with made as (
+        insert into task (id, batch_id, pos, status, kind, wait_finished, wait_success, timeout, acts, due_at)
+        select gen_random_uuid(), ${batch}, 1, 'Running', 'swept', 0, 0, 60, 0, now() from generate_series(1, 5000) returning id),
+      specs as (insert into task_spec (id, batch_id, local_id, name) select id, ${batch}, id::text, 't' from made)
+      insert into slot (key, task_id) select ${key}::uuid, id from made
+      union all select 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid, ${gone}::uuid`,
+    );
+    await db.use((sql) => sql.unsafe("analyze task, task_spec, slot"));
+    const progress = fromStart();
+    const found = [await repairRules(db, progress), await repairRules(db, progress)];
+    expect(found).toEqual([0, 1]);
+    await db.use((sql) => sql`delete from task where pos = 1`);
+    await db.use((sql) => sql`delete from slot where task_id <> ${task}`);
+    await signals();
+  });
+
+  it("does what is left where one of its steps fails", async () => {
+    await db.use(
+      (sql) => sql`
+      insert into rate_start (claim_id, template, key, at) values (1, 7, gen_random_uuid(), now() - interval '1 day')`,
+    );
+    let asked = 0;
+    const broken: Db = Object.assign(Object.create(db), {
+      use: (work: Parameters<Db["use"]>[0]) => (asked++ === 0 ? Promise.reject(new Error("no")) : db.use(work)),
+    });
+    await expect(repairRules(broken, fromStart())).rejects.toThrow("no");
+    expect(await db.use((sql) => sql`select from rate_start`)).toHaveLength(0);
   });
 
   it("signals a queue that waits for an open key, and leaves one that waits for a full one", async () => {

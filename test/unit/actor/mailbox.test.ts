@@ -205,7 +205,7 @@ describe("a timer", () => {
     expect([mailbox.size("batch"), mailbox.isWaiting("b")]).toEqual([1, false]);
   });
 
-  it("keeps no claim from going back, which is told once: neither a timer nor what waits for an earlier claim", () => {
+  it("keeps no claim from going back, which is said once: neither a timer nor what waits for an earlier claim", () => {
     const expired = (claimId: number) => ({ type: "lease_expired", task: "a", claimId }) as const;
     const mailbox = new Mailbox();
     mailbox.tell(due("a"));
