@@ -55,7 +55,8 @@ async function createFrom(deps: CreateDeps, sent: Sent, by: string, key?: string
   }
   return createOnce(
     deps,
-    { text: key, hash: hashOf(sent.body) },
+    // A key belongs to its path.
+    { text: `/task ${key}`, hash: hashOf(sent.body) },
     asked(call),
     (hits) => planOf(call, hits),
     (kept) => firstPlan(call.batch, kept),

@@ -6,6 +6,8 @@ import { rerunAny } from "#intake/rerun";
 
 export function rerunRoutes(app: FastifyInstance, deps: Deps): void {
   route(app, operations.rerunBatch, async ({ id: source, body: ask, key, request: { actor } }, out) => {
-    return send(out, await rerunAny(deps, { source, ask, actor, key }));
+    // A key belongs to its path.
+    const own = key === undefined ? undefined : `/batch/${source}/rerun ${key}`;
+    return send(out, await rerunAny(deps, { source, ask, actor, key: own }));
   });
 }

@@ -1,5 +1,5 @@
 // A rerun for a bulk operation, made as the API makes it, in the worker that is at the operation. The key is that of the operation
-// and the batch: where a worker died, the next one gets the answer of the first rerun.
+// and the batch: where a worker died, the next one gets the answer of the first rerun. No client can send it: theirs begin with a path.
 import { actorOfBulk } from "#domain/bulk";
 import type { Answer } from "#domain/command";
 import { BatonError, type ErrorCode } from "#domain/errors";

@@ -35,6 +35,7 @@ export interface Rerun {
   readonly source: string;
   readonly ask: RerunAsk;
   readonly actor: string;
+  /** With the path that a client sent it to. */
   readonly key: string | undefined;
 }
 

@@ -108,7 +108,7 @@ describe("in one process", () => {
     const first = await post("old", [task("a")]);
     await post("young", [task("a")]);
     const age = (key: string, time: string) =>
-      api.db.use((sql) => sql`update create_key set at = now() - ${time}::interval where key = ${key}`);
+      api.db.use((sql) => sql`update create_key set at = now() - ${time}::interval where key = ${`/task ${key}`}`);
     await age("old", "24 hours 1 second");
     await age("young", "23 hours 59 minutes");
     const before = await count("create_key");
@@ -156,14 +156,14 @@ describe("in two processes", () => {
     const { cluster, send, batches } = await twoApis({ apis: 1, env: { POOL_MAX_SIZE: "1" } });
     // What a call of another process holds while it is on its way.
     const other = await cluster.sql.reserve();
-    await other`select pg_advisory_lock(7227870, hashtext('late')), pg_advisory_lock(7227870, hashtext('soon'))`;
+    await other`select pg_advisory_lock(7227870, hashtext('/task late')), pg_advisory_lock(7227870, hashtext('/task soon'))`;
     const started = performance.now();
     const late = Array.from({ length: 10 }, () => send(0, "late", [task("a")]));
     const soon = Array.from({ length: 10 }, () => send(0, "soon", [task("a")]));
     await Promise.all(Array.from({ length: 20 }, () => cluster.create([task("b")])));
     expect((await send(0, "free", [task("a")])).status).toBe(201);
     expect(performance.now() - started).toBeLessThan(8_000);
-    await other`select pg_advisory_unlock(7227870, hashtext('soon'))`;
+    await other`select pg_advisory_unlock(7227870, hashtext('/task soon'))`;
     expect(new Set((await Promise.all(soon)).map(essence)).size).toBe(1);
     expect((await soon[0])?.status).toBe(201);
     const tired = await Promise.all(late);
