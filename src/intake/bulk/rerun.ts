@@ -21,8 +21,8 @@ export async function rerunFor(
   const ask = { only: "failed", dependents: false, from: null } as const;
   try {
     const { status, body } = await rerunAny(deps, { source: batch, ask, actor, key: `${actor}:${batch}` });
-    const code = status < 300 ? undefined : (body as { readonly code?: ErrorCode } | undefined)?.code;
-    return code === "key_in_flight" ? null : { status, ...(code === undefined ? {} : { code }) };
+    const code = status < 300 ? undefined : codeIn(body);
+    return isForNow(status, code) ? null : { status, ...(code === undefined ? {} : { code }) };
   } catch (error) {
     if (isTransient(error) || (error instanceof BatonError && error.retryable)) return null;
     if (error instanceof BatonError) return { status: error.status, code: error.code };
@@ -30,3 +30,11 @@ export async function rerunFor(
     return { status: 500, code: "internal" };
   }
 }
+
+/** What the thread for large batches answers is printed already. */
+const codeIn = (body: unknown): ErrorCode | undefined =>
+  ((Buffer.isBuffer(body) ? JSON.parse(String(body)) : body) as { readonly code?: ErrorCode } | undefined)?.code;
+
+/** The thread answers what is thrown here: that Postgres is away, or that too many tasks are unfinished. */
+const isForNow = (status: number, code: ErrorCode | undefined): boolean =>
+  status === 429 || status === 503 || code === "key_in_flight";
