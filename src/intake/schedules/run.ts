@@ -13,7 +13,7 @@ import { once } from "#intake/once";
 import { type Reply, refusal } from "#intake/reply";
 import { askedOf, planOf, readBody, rulesOf } from "#intake/schedules/body";
 import { allow, type Creation, insertInTurn } from "#store/create/create";
-import { find, type Kept, remember, take } from "#store/create/key";
+import { type Kept, remember, take } from "#store/create/key";
 import type { Sql } from "#store/pg/pool";
 import { ensureKeyTemplates } from "#store/rules/key-templates";
 import { bodyOf, bytesOf } from "#store/schedules/change";
@@ -34,25 +34,23 @@ export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): 
   const own = key === undefined ? undefined : { text: `POST /schedules/${name}/run ${key}`, hash: hashOf(null) };
   const attempt = async (): Promise<Reply | "in_flight"> => {
     const { db } = deps;
-    const kept = own && (await db.use((sql) => find(sql, own.text)));
-    if (kept) return again(deps, kept, own.hash);
     const full = await fullness(deps);
-    if (full) throw full;
     const known = await db.use((sql) => currentBody(sql, name));
-    const { batch, faults } = readBody(deps, known.batch, known.bytes);
-    if (batch === undefined)
-      return refusal("validation_failed", "The batch of the schedule is not valid any more", { details: faults });
-    await ensureKeyTemplates(db, rulesOf(batch));
+    const { batch, faults } = known ? readBody(deps, known.batch, known.bytes) : { batch: undefined, faults: [] };
+    if (batch !== undefined) await ensureKeyTemplates(db, rulesOf(batch));
     const now = Date.now();
     const made = await db.tx(async (sql, send) => {
       void allow(sql, limits.bulkWorkTimeoutMs);
       const before = own === undefined ? "taken" : await take(sql, own);
       if (before !== "taken") return before;
+      // Only now is it known that the key is new: a repetition gets its answer whatever has become of the schedule.
+      if (full) throw full;
       const row = await lockOne(sql, name);
       if (row === undefined) throw new NotFound("schedule");
       const body = await bodyOf(sql, row.id);
       // It was changed in between.
-      if (JSON.stringify(body.batch) !== JSON.stringify(known.batch)) return "in_flight";
+      if (JSON.stringify(body.batch) !== JSON.stringify(known?.batch)) return "in_flight";
+      if (batch === undefined) return invalidNow(faults);
       const plan = (hits: ReadonlySet<string>): AskedPlan => ({
         ...planOf(batch, uuidv7(now), now, hits),
         ...{ createdBy: actor, schedule: { name, at: null } },
@@ -61,7 +59,7 @@ export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): 
       if (own) send(remember(sql, own, creation.plan, body));
       return creation;
     }, limits.bulkWorkTimeoutMs);
-    if (made === "in_flight") return made;
+    if (made === "in_flight" || "status" in made) return made;
     return "plan" in made ? announce(deps, { now }, made) : again(deps, made, hashOf(null));
   };
   if (own) return once(deps.db, own, attempt);
@@ -74,11 +72,13 @@ export async function runSchedule(deps: CreateDeps, { name, actor, key }: Run): 
 
 const triesMax = 10;
 
-async function currentBody(sql: Sql, name: string): Promise<Body> {
-  const [row] = await sql<{ id: string }[]>`select id from schedule where name = ${name}`;
-  if (row === undefined) throw new NotFound("schedule");
-  return bodyOf(sql, row.id);
+async function currentBody(sql: Sql, name: string): Promise<Body | undefined> {
+  const [row] = await sql<Body[]>`select batch, bytes from schedule where name = ${name}`;
+  return row;
 }
+
+const invalidNow = (details: readonly string[]): Reply =>
+  refusal("validation_failed", "The batch of the schedule is not valid any more", { details });
 
 /** The first answer, from the body that the schedule had then. */
 function again(deps: CreateDeps, { hash, batchId, tasks, created, began }: Kept, mine: string): Reply {
