@@ -1,6 +1,6 @@
 // What people ask of a schedule: to be there, to pause, to resume, to go. Each is one transaction under the lock of its row, in
 // which what had come before counts first.
-import { NotFound } from "#domain/errors";
+import { Busy, NotFound } from "#domain/errors";
 import { dueAt, restored, stepped } from "#domain/schedules/settle";
 import { canonicalJson } from "#domain/values/json";
 import { uuidv7 } from "#domain/values/uuid";
@@ -26,8 +26,7 @@ export interface Changed {
 /** Makes or changes it. The same again changes nothing. */
 export async function putSchedule(sql: Sql, asked: AskedSchedule): Promise<Changed> {
   const { paused, ...schedule } = asked;
-  const isNew = await insertSchedule(sql, uuidv7(Date.now()), schedule, paused ?? false);
-  const row = await locked(sql, asked.name);
+  const { row, isNew } = await insertOrLock(sql, schedule, paused ?? false);
   if (isNew) return write(sql, asked.name, begun(row), true);
   const one = await inHand(sql, row);
   const isSame = await isAsItWas(sql, row, schedule);
@@ -35,6 +34,22 @@ export async function putSchedule(sql: Sql, asked: AskedSchedule): Promise<Chang
   if (paused !== undefined) turn(one, paused);
   return write(sql, asked.name, one, false);
 }
+
+/** Again where it is deleted between the two statements. */
+async function insertOrLock(
+  sql: Sql,
+  schedule: NewSchedule,
+  paused: boolean,
+): Promise<{ readonly row: ScheduleRow; readonly isNew: boolean }> {
+  for (let n = 0; n < insertsMax; n++) {
+    const isNew = await insertSchedule(sql, uuidv7(Date.now()), schedule, paused);
+    const row = await lockOne(sql, schedule.name);
+    if (row !== undefined) return { row, isNew };
+  }
+  throw new Busy("The schedule is deleted all the time");
+}
+
+const insertsMax = 3;
 
 /** Throws `NotFound`. */
 export async function pauseSchedule(sql: Sql, name: string, paused: boolean): Promise<Changed> {

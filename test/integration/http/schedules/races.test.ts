@@ -1,4 +1,4 @@
-// Calls about one schedule that meet: a run again while the first is under way.
+// Calls about one schedule that meet: a run again while the first is under way, and a PUT beside a DELETE.
 import { afterAll, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import { until } from "#test/until";
 import { openApi } from "../api.ts";
@@ -53,4 +53,20 @@ it("gives the answer of a run that is under way, though the schedule is gone by 
   expect((await api.app.inject({ method: "DELETE", url: "/schedules/s" })).statusCode).toBe(200);
   await db.use((sql) => sql`truncate batch cascade`);
   expect(await runBesideFirst()).toEqual(first);
+});
+
+it("makes a schedule anew that goes while it is put", async () => {
+  await put();
+  const putting = await db.tx(async (sql) => {
+    // What a DELETE does.
+    await sql`select from schedule for no key update`;
+    const answer = put();
+    const waits = () =>
+      sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await until(async () => (await waits()).length === 1);
+    await sql`delete from schedule`;
+    return { answer };
+  });
+  expect((await putting.answer).statusCode).toBe(201);
+  expect((await api.get("/schedules/s")).batch).toEqual(gate);
 });
