@@ -95,7 +95,8 @@ const decideBy =
     const no = refusalToAdd(row, task, attempt, sent.tasks.length);
     if (no !== null)
       throw new Refused(refusal(no.code, no.error, { status: 409, ...(no.task ? { more: no.task } : {}) }));
-    const plan = planGrowth(sent, batch, now, omittedOf(sent, hits, batch.named));
+    const omitted = omittedOf({ ...sent, paused: batch.paused }, hits, batch.named);
+    const plan = planGrowth(sent, batch, now, omitted);
     const faults = limitFaults(sent, plan, found);
     if (!faults.none) throw new Refused(invalid(faults));
     return plan;

@@ -116,6 +116,15 @@ it("pauses what is added to a paused batch, and holds the batch's dead ends for 
   expect(paused.map(({ p }) => p)).toEqual([true, false]);
 });
 
+it("finds an earlier task of the addition in the state in which a paused batch takes it", async () => {
+  const twin = (id: string, status: string) =>
+    task(id, { kind: "held", metadata: { n: id[0] }, dedupe_strategy: [{ kind: "held", status, fields: ["n"] }] });
+  const { batch } = await create({ paused: true, open: true, tasks: [] });
+  const sent = [twin("a", "Success"), twin("a2", "Paused"), twin("b", "Success"), twin("b2", "Pending")];
+  const { body, headers } = await add(batch, sent);
+  expect([body.map((one: Added) => one.local_id), headers["baton-deduplicated"]]).toEqual([["a", "b", "b2"], "a2"]);
+});
+
 it("takes the id of a task that was deduplicated for met, and gives it again", async () => {
   const twin = { metadata: { n: "dedupe" }, dedupe_strategy: [{ kind: "k", status: "Pending", fields: ["n"] }] };
   const { batch } = await create([task("first", twin), task("left", twin)]);
