@@ -65,10 +65,10 @@ const byRarity = (a: Field, b: Field): number => digits(b) - digits(a) || size(b
 const size = ([, value]: Field): number => canonicalJson(value).length;
 const digits = ([, value]: Field): number => canonicalJson(value).replace(/\D/g, "").length;
 
-export function probesOf(batch: NewBatch): Probe[] {
-  const probes = new Map<string, Probe>();
-  for (const task of batch.tasks) for (const probe of probesOfTask(task)) probes.set(probe.key, probe);
-  return [...probes.values()];
+/** The probes of each task that has some: one of them that finds a task leaves it out. Tasks that ask the same are one. */
+export function probesOf(batch: NewBatch): Probe[][] {
+  const asked = batch.tasks.map(probesOfTask).filter((probes) => probes.length > 0);
+  return [...new Map(asked.map((probes) => [probes.map(({ key }) => key).join(), probes])).values()];
 }
 
 /**

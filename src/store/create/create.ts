@@ -37,7 +37,8 @@ export async function insertBatch(db: Db, plan: AskedPlan, now: number): Promise
 /** What the database is asked before a call is planned; locks and probes are empty where no task may be left out. */
 export interface Asked {
   readonly locks: readonly Lock[];
-  readonly probes: readonly Probe[];
+  /** Of each task that has some. */
+  readonly probes: readonly (readonly Probe[])[];
   /** Of all tasks. */
   readonly rules: readonly Rule[];
   readonly now: number;
@@ -112,7 +113,7 @@ export function countUnfinished(db: Db): Promise<number> {
 const counts = new WeakMap<Db, Promise<number>>();
 
 /** Keys of the probes to which a task exists. Without a lock it is a snapshot, good for a dry run. */
-export async function probe(db: Db, probes: readonly Probe[]): Promise<ReadonlySet<string>> {
+export async function probe(db: Db, probes: Asked["probes"]): Promise<ReadonlySet<string>> {
   return probes.length === 0 ? new Set() : db.tx((sql) => findTwins(sql, probes));
 }
 

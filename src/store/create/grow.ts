@@ -50,7 +50,8 @@ export interface Asked {
   /** Ids that only inputs name. */
   readonly reads: readonly string[];
   readonly locks: readonly Lock[];
-  readonly probes: readonly Probe[];
+  /** Of each task that has some. */
+  readonly probes: readonly (readonly Probe[])[];
   readonly rules: readonly Rule[];
   readonly now: number;
 }

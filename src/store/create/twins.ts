@@ -18,8 +18,21 @@ export const takeLocks = (sql: Sql, locks: readonly Lock[]): Promise<unknown> =>
     from unnest(${array(locks.map(({ key }) => key))}::text[], ${array(locks.map(({ isExclusive }) => isExclusive))}::boolean[])
       as u (key, own) group by 1 order by 1) k`;
 
-/** Rows that one look reads, for each state or for each probe; the last one reads them all. */
-const steps = [500, 20_000, 2 ** 31] as const;
+/** Whether a probe is asked by state; the others are asked by metadata. Without fields there is no other way. */
+type Way = (probe: Probe) => boolean;
+const hasFields = ({ values }: Probe): boolean => Object.keys(values).length > 0;
+const byField: Way = (probe) => !hasFields(probe);
+/** Of final tasks there are too many to begin with them. */
+const unfinishedByState: Way = (probe) => !hasFields(probe) || !finalStates.has(probe.status as TaskState);
+
+/** How each look asks: the rows that it reads for each state or for each probe, and which way. The last one reads them all. */
+const looks: readonly { readonly rows: number; readonly isByState: Way }[] = [
+  { rows: 500, isByState: unfinishedByState },
+  { rows: 500, isByState: byField },
+  { rows: 20_000, isByState: () => true },
+  { rows: 20_000, isByState: byField },
+  { rows: 2 ** 31, isByState: byField },
+];
 
 interface Seen {
   readonly key: string;
@@ -28,30 +41,39 @@ interface Seen {
   readonly complete: boolean;
 }
 
-/** Keys of the probes to which a task exists. */
-export async function findTwins(sql: Sql, probes: readonly Probe[]): Promise<Set<string>> {
+/**
+ * Keys of probes to which a task exists. `asked`: the probes of each task that is to be created. One hit decides a task. That
+ * there is none, one statement must tell for all of its probes: a twin that leaves one state for another between two statements
+ * would be seen in neither.
+ */
+export async function findTwins(sql: Sql, asked: readonly (readonly Probe[])[]): Promise<Set<string>> {
   // No GIN index is read without; the settings of a turn forbid it.
   await sql.unsafe("set local enable_bitmapscan = on");
   const hits = new Set<string>();
-  let open = probes;
-  for (const rows of steps)
-    for (const look of [byState, byMetadata]) {
-      const asked = open.filter((probe) => isWorth(probe, look, rows));
-      if (asked.length === 0) continue;
-      const seen = await look(sql, asked, rows);
-      const decided = new Set(seen.filter(({ hit, complete }) => hit || complete).map(({ key }) => key));
-      for (const { key, hit } of seen) if (hit) hits.add(key);
-      open = open.filter(({ key }) => !decided.has(key));
-    }
+  let open = asked;
+  for (const [n, { rows, isByState }] of looks.entries()) {
+    const isNew = (probe: Probe) => rows !== looks[n - 1]?.rows || isByState(probe) !== looks[n - 1]?.isByState(probe);
+    const now = open.filter((probes) => probes.some(isNew));
+    if (now.length === 0) continue;
+    const seen = await look(sql, distinct(now), rows, isByState);
+    const complete = new Set(seen.filter((one) => one.complete).map(({ key }) => key));
+    for (const { key, hit } of seen) if (hit) hits.add(key);
+    const isOpen = (probes: readonly Probe[]) =>
+      !probes.some(({ key }) => hits.has(key)) && !probes.every(({ key }) => complete.has(key));
+    open = open.filter(isOpen);
+  }
   return hits;
 }
 
-/** Of final tasks there are too many to begin with them; without fields there is no other way. */
-function isWorth({ status, values }: Probe, look: typeof byState, rows: number): boolean {
-  const hasFields = Object.keys(values).length > 0;
-  if (look === byMetadata) return hasFields;
-  if (!hasFields) return true;
-  return rows === steps[1] || (rows === steps[0] && !finalStates.has(status as TaskState));
+const distinct = (asked: readonly (readonly Probe[])[]): Probe[] => [
+  ...new Map(asked.flat().map((probe) => [probe.key, probe])).values(),
+];
+
+function look(sql: Sql, probes: readonly Probe[], rows: number, isByState: Way): Promise<Seen[]> {
+  const { state, metadata } = Object.groupBy(probes, (probe) => (isByState(probe) ? "state" : "metadata"));
+  if (metadata === undefined) return sql<Seen[]>`${byState(sql, state ?? [], rows)}`;
+  if (state === undefined) return sql<Seen[]>`${byMetadata(sql, metadata, rows)}`;
+  return sql<Seen[]>`(${byState(sql, state, rows)}) union all (${byMetadata(sql, metadata, rows)})`;
 }
 
 const asRows = (sql: Sql, probes: readonly Probe[]) => sql`
@@ -62,7 +84,7 @@ const isEqual = (sql: Sql) => sql`
   (u.values = '{}' or m.metadata @> u.values
     and not exists (select from jsonb_each(u.values) e where m.metadata -> e.key is distinct from e.value))`;
 
-const byState = (sql: Sql, probes: readonly Probe[], rows: number): Promise<Seen[]> => sql<Seen[]>`
+const byState = (sql: Sql, probes: readonly Probe[], rows: number) => sql`
   with few as materialized (
       select s.status, t.id, t.kind from unnest(${array([...new Set(probes.map(({ status }) => status))])}::task_status[]) s (status)
         cross join lateral (select id, kind from task where status = s.status limit ${rows}::bigint + 1) t),
@@ -73,7 +95,7 @@ const byState = (sql: Sql, probes: readonly Probe[], rows: number): Promise<Seen
     (select count(*) from few where few.status = u.status) <= ${rows}::bigint as complete
   from ${asRows(sql, probes)}`;
 
-const byMetadata = (sql: Sql, probes: readonly Probe[], rows: number): Promise<Seen[]> => sql<Seen[]>`
+const byMetadata = (sql: Sql, probes: readonly Probe[], rows: number) => sql`
   select u.key, coalesce(f.hit, false) as hit, f.n <= ${rows}::bigint as complete
   from ${asRows(sql, probes)} cross join lateral (
     select count(*) as n, bool_or(${isEqual(sql)} and
