@@ -61,7 +61,8 @@ export class ScheduleMaker {
       this.#follow(made);
       return made.taken;
     } catch (error) {
-      if (error instanceof Unavailable) throw error;
+      // While Postgres is there, it is about these only, as where a task stays locked that a new rule would count.
+      if (error instanceof Unavailable && !db.up) throw error;
       if (second !== undefined) {
         let taken = 0;
         for (const one of due) taken += await this.#make([one]);

@@ -49,9 +49,10 @@ export const testify = (db: Db, ms: number): Promise<void> =>
       select least(me.since, (select min(since) from near)), greatest(me.upto, (select max(upto) from near)) from me`;
   });
 
-/** It cannot be made for a fault of ours: it is looked at again later. */
+/** It cannot be made now: it is looked at again later, unless another worker has it in hand already. */
 export const rest = (db: Db, id: string, ms: number): Promise<void> =>
   db.use(async (sql) => {
     await sql`
-      update schedule set due_at = clock_timestamp() + ${ms}::float8 * interval '1 ms' where id = ${id} and due_at is not null`;
+      update schedule set due_at = clock_timestamp() + ${ms}::float8 * interval '1 ms'
+      where id = (select id from schedule where id = ${id} and due_at is not null for no key update skip locked)`;
   });

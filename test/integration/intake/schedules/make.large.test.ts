@@ -1,7 +1,8 @@
 // The batch of a schedule whose body is large: another thread makes it, at its time and when a person asks, so nobody else waits.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ScheduleMaker } from "#intake/schedules/maker";
+import { Unavailable } from "#domain/errors";
+import { type MakerDeps, ScheduleMaker } from "#intake/schedules/maker";
 import { limits } from "#limits";
 import { openApi } from "../../http/api.ts";
 
@@ -27,6 +28,12 @@ beforeAll(async () => {
   expect(statusCode).toBe(201);
 }, 60_000);
 
+function makerWith(more: Partial<MakerDeps>) {
+  const { config, policy, log } = deps;
+  const tells = { created: () => {}, stop: () => {}, count: () => {} };
+  return new ScheduleMaker({ ...{ config, policy, log, db, large }, ...tells, aliveMs: () => 60_000, ...more });
+}
+
 /** The longest time in which this thread did nothing else, in ms. */
 async function longestWait(act: () => Promise<unknown>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: 5 });
@@ -39,9 +46,7 @@ async function longestWait(act: () => Promise<unknown>): Promise<number> {
 it("is made at its time, whole, and this thread goes on meanwhile", { timeout: 60_000 }, async () => {
   await db.use((sql) => sql`update schedule set next_at = now() - interval '1 s', due_at = now()`);
   const created: (number | undefined)[] = [];
-  const tells = { created: (ms: number | undefined) => void created.push(ms), stop: () => {}, count: () => {} };
-  const { config, policy, log } = deps;
-  const maker = new ScheduleMaker({ ...{ config, policy, log, db, large }, ...tells, aliveMs: () => 60_000 });
+  const maker = makerWith({ created: (ms) => void created.push(ms) });
   const here = await longestWait(() =>
     large.make({ id: "0198c0de-0000-7000-8000-000000000000", version: 0 }, 1).catch(() => {}),
   );
@@ -63,4 +68,47 @@ it("is made when a person asks, and answered as any other", { timeout: 60_000 },
     ...{ total_tasks: tasks, schedule: { name: "large" }, created_by: "anonymous" },
   });
   expect((await api.app.inject({ method: "POST", url: "/schedules/none/run" })).statusCode).toBe(404);
+});
+
+it("rests where it cannot be made now, and holds up no other that is made alone", async () => {
+  const dedupe_strategy = [{ kind: "scheduled", status: "Pending", fields: [] }];
+  const small = [{ id: "a", name: "A", kind: "other", metadata: {}, dedupe_strategy }];
+  await api.app.inject({ method: "PUT", url: "/schedules/small", payload: { every_secs: 60, batch: small } });
+  const now = () =>
+    db.use(
+      (sql) => sql`
+    update schedule set next_at = now() - interval '1 s', due_at = now() - case name when 'large' then 1 else 0 end * interval '1 s'`,
+    );
+  const settled = async () => {
+    const rows = await db.use(
+      (sql) => sql`select s.name, due_at > now() + interval '5 s' as rests from schedule s order by name`,
+    );
+    return rows.map(({ rests }) => rests);
+  };
+  const make = () => Promise.reject(new Unavailable("a task that is running now could not be counted for a new rule"));
+  await now();
+  await makerWith({ large: { make } }).look(true);
+  expect(await settled()).toEqual([true, true]);
+  expect((await api.get("/schedules/small")).batches).toHaveLength(1);
+  expect((await api.get("/schedules/large")).skipped).toEqual([]);
+
+  // None is at fault while Postgres is away.
+  await now();
+  const away = new Proxy(db, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      return name === "up" ? false : typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  await expect(makerWith({ db: away, large: { make } }).look(true)).rejects.toBeInstanceOf(Unavailable);
+  expect(await settled()).toEqual([false, false]);
+});
+
+it("does not wait for another worker that has it in hand by then", async () => {
+  const make = () => Promise.reject(new Unavailable("locked"));
+  await db.use((sql) => sql`update schedule set due_at = now() where name = 'large'`);
+  await db.tx(async (sql) => {
+    await sql`select from schedule where name = 'large' for no key update`;
+    await makerWith({ large: { make } }).look(true);
+  });
 });
