@@ -47,7 +47,7 @@ export const http = Layer.effect(
     };
     yield* held(
       () => answerBatches(bus, acts, log),
-      (stop) => stop(),
+      (stop) => inTime(stop()),
     );
     if (config.authToken === undefined && config.authTokens.length === 0) log.warn(openCalls(config));
     return { url };

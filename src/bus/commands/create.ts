@@ -1,6 +1,6 @@
 // `baton.batch.create`, `.add` and `.close`: request/reply for clients that speak NATS only. The answer is what HTTP gives, in
 // one object.
-import type { Msg } from "@nats-io/transport-node";
+import type { Msg, Subscription } from "@nats-io/transport-node";
 import type { Bus } from "#bus/client";
 import { setAside } from "#bus/dead";
 import { isInbox, headers as names, subjects } from "#bus/subjects";
@@ -44,10 +44,15 @@ export interface Acts {
   readonly close: Act;
 }
 
-/** All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the request. */
-export function answerBatches(bus: Bus, acts: Acts, log: Logger): () => void {
+/**
+ * All api processes share the queue group, so one of them answers. `Nats-Msg-Id` is the key of the request. Gives what stops it:
+ * it leaves the group, so that the others get what is asked from then on, and answers what it has got.
+ */
+export function answerBatches(bus: Bus, acts: Acts, log: Logger): () => Promise<void> {
   let of: unknown = null;
   let stopped = false;
+  const subscriptions: Subscription[] = [];
+  const answering = new Set<Promise<void>>();
   const answer = async (message: Msg, act: Act) => {
     const key = message.headers?.get(names.msgId) || undefined;
     const id = message.subject.split(".")[2] as string;
@@ -72,14 +77,16 @@ export function answerBatches(bus: Bus, acts: Acts, log: Logger): () => void {
     const short = isCreation ? made : JSON.parse(text);
     bus.nc.publish(message.reply, fits ? text : JSON.stringify({ ...short, tasks: [], truncated: true }));
   };
-  const subscribe = (subject: string, act: Act) =>
-    bus.nc.subscribe(subject, {
-      queue: "api",
-      callback: (error, message) => {
-        if (!error && !stopped)
-          answer(message, act).catch((err) => log.error({ err }, "an answer could not be sent by NATS"));
-      },
-    });
+  const take = (message: Msg, act: Act) => {
+    const answered = answer(message, act)
+      .catch((err) => log.error({ err }, "an answer could not be sent by NATS"))
+      .finally(() => answering.delete(answered));
+    answering.add(answered);
+  };
+  const subscribe = (subject: string, act: Act) => {
+    const callback = (error: Error | null, message: Msg) => void (error ?? take(message, act));
+    subscriptions.push(bus.nc.subscribe(subject, { queue: "api", callback }));
+  };
   bus.onReady(() => {
     if (stopped || of === bus.nc) return;
     of = bus.nc;
@@ -87,7 +94,18 @@ export function answerBatches(bus: Bus, acts: Acts, log: Logger): () => void {
     subscribe(subjects.addToBatch("*"), acts.add);
     subscribe(subjects.closeBatch("*"), acts.close);
   });
-  return () => {
+  return async () => {
     stopped = true;
+    await Promise.all(subscriptions.map((one) => leave(bus, one)));
+    await Promise.all(answering);
   };
+}
+
+/** What is on its way still comes. While NATS is away nothing is, and nothing would tell when it has come. */
+async function leave(bus: Bus, subscription: Subscription): Promise<void> {
+  if (!bus.up) return subscription.unsubscribe();
+  const lost = Promise.withResolvers<void>();
+  const unwatch = bus.onLost(lost.resolve);
+  await Promise.race([subscription.drain().catch(() => {}), lost.promise]);
+  unwatch();
 }
