@@ -117,4 +117,6 @@ export interface Progress {
   readonly attempt?: number | undefined;
   /** Of one with an id: the client named the attempt itself, so that another one under this id is another request. */
   readonly named?: boolean | undefined;
+  /** Accepted while Postgres was away: nobody has looked whether the task had ended. */
+  readonly unseen?: boolean | undefined;
 }

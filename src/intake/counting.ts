@@ -24,6 +24,9 @@ export class Counting {
   /** The latest updates under keys of clients: what was accepted may not be applied yet. */
   readonly #latest = new Map<string, { readonly counts: string; readonly answer: Promise<Reply> }>();
 
+  /** Answers to updates whose tasks were not looked at. */
+  readonly #unseen = new WeakSet<Reply>();
+
   constructor({ db, commands }: Parts) {
     this.#commands = commands;
     this.#looks = new Looks(db);
@@ -42,7 +45,7 @@ export class Counting {
     if (first.counts !== countsOf(counts)) return otherRequest();
     const answer = await first.answer;
     // What was stored may have been lost with the server's disk: the repetition makes that good, and counts once.
-    if (answer.status === 202) await this.#commands.progress(update);
+    if (answer.status === 202) await this.#commands.progress({ ...update, unseen: this.#unseen.has(answer) });
     return answer;
   }
 
@@ -61,8 +64,15 @@ export class Counting {
     if (early?.status === 409 && update.id !== undefined) return this.#lookAgain(update);
     // It counts for the attempt that is present now, whatever becomes of the task before it is applied.
     const attempt = update.attempt ?? (seen === null ? undefined : (seen.special.get(update.task)?.attempt ?? 0));
-    return early ?? this.#commands.progress({ ...update, attempt }).then(() => accepted(update.task));
+    return early ?? this.#store({ ...update, attempt, unseen: seen === null });
   };
+
+  async #store(update: Progress): Promise<Reply> {
+    await this.#commands.progress(update);
+    const answer = accepted(update.task);
+    if (update.unseen) this.#unseen.add(answer);
+    return answer;
+  }
 
   /** The task has ended; but another process may have accepted this update before, and it is on its way. */
   async #lookAgain(update: Progress): Promise<Reply> {

@@ -48,8 +48,10 @@ export function openIntake({ config, db, bus, log }: Basics, { mailbox, skew, si
     },
     log,
   );
-  const put = ({ storedMs, ...brought }: Stored) =>
-    counters.put({ ...brought, storedAt: null, acceptedMs: skew.toPostgresMs(storedMs) });
+  const put = ({ storedMs, ...brought }: Stored) => {
+    const acceptedMs = skew.toPostgresMs(storedMs);
+    counters.put({ ...brought, storedAt: brought.update.unseen ? acceptedMs : null, acceptedMs });
+  };
   const progress = takeProgress(bus, put, () => whenFree(areCountersFull), log);
   const dead = takeDeadLetters(
     bus,

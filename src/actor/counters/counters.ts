@@ -5,7 +5,7 @@
 import { count } from "#actor/counters/count";
 import { limits } from "#config";
 import type { Judged } from "#domain/counters/count";
-import type { CounterItem } from "#domain/counters/messages";
+import { type CounterItem, isAccepted } from "#domain/counters/messages";
 import { Batcher } from "#flow/batcher";
 import { untilWritten } from "#store/pg/errors";
 import type { Db } from "#store/pg/pool";
@@ -107,7 +107,7 @@ export class Counters {
     const { answer, outcome } = verdict;
     metrics.commands.add(1, "progress", outcome);
     // The API has answered 202 to it already, so what is refused now is lost.
-    if (item.storedAt === null && outcome === "rejected") {
+    if (isAccepted(item) && outcome === "rejected") {
       metrics.countsLost.add(1, whyLost[answer.status] ?? "other");
       this.#parts.log.error({ ...idsOf(item), answer }, "an update that was accepted could not be counted");
     }

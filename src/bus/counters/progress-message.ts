@@ -3,7 +3,8 @@
 //
 //   {"id": "<uuid>", "updates": [["<task>", 1, 0], ["<task>", 0, 2, <attempt or null>, "<id>"], [.., 1, "<id>", true]]}
 //
-// The last is true where the client named the attempt itself.
+// The last is true where the client named the attempt itself. Where Postgres was away, `"unseen": [<position>, ..]` says which of
+// the updates were accepted without a look at their task.
 import type { Progress } from "#domain/command";
 import { isUuid } from "#domain/schema/text";
 
@@ -20,18 +21,21 @@ export const textOf = ({ task, success, failures, attempt, id, named }: Progress
 };
 
 /** Of some updates in the form of `textOf`. */
-export const payloadOf = (id: string, texts: readonly string[]): string => `{"id":"${id}","updates":[${texts.join()}]}`;
+export const payloadOf = (id: string, texts: readonly string[], unseen: readonly number[] = []): string =>
+  `{"id":"${id}","updates":[${texts.join()}]${unseen.length > 0 ? `,"unseen":[${unseen.join()}]` : ""}}`;
 
 /** Null where it is none. */
 export function readPayload(text: string): ProgressMessage | null {
   try {
-    const { id, updates } = JSON.parse(text) as { id: unknown; updates: unknown };
+    const { id, updates, unseen = [] } = JSON.parse(text) as { id: unknown; updates: unknown; unseen?: unknown };
     if (typeof id !== "string" || !isUuid(id) || !Array.isArray(updates) || !updates.every(isUpdate)) return null;
+    if (!Array.isArray(unseen)) return null;
+    const positions = new Set<unknown>(unseen);
     return {
       id,
-      updates: updates.map(([task, success, failures, attempt, own, named]) => ({
+      updates: updates.map(([task, success, failures, attempt, own, named], position) => ({
         ...{ task, success, failures, id: own, named },
-        attempt: attempt ?? undefined,
+        ...{ attempt: attempt ?? undefined, unseen: positions.has(position) },
       })),
     };
   } catch {

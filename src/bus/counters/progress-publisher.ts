@@ -9,18 +9,25 @@ import { Unavailable } from "#domain/errors";
 import { uuidv7 } from "#domain/values/uuid";
 import { inBatches } from "#flow/batcher";
 
+interface Sent {
+  readonly text: string;
+  readonly unseen: boolean;
+}
+
 export class ProgressPublisher {
   readonly #bus: Bus;
-  readonly #publish: (text: string) => Promise<void>;
+  readonly #publish: (sent: Sent) => Promise<void>;
 
   constructor(bus: Bus, capacity: number) {
     this.#bus = bus;
     this.#publish = inBatches({
       max: Math.min(capacity, limits.progressUpdatesMax),
-      run: async (texts: readonly string[]) => {
+      run: async (sent: readonly Sent[]) => {
         // Those that waited for others would else each wait for a time-out of their own.
         if (!bus.up) throw new Error("NATS is away");
-        await this.#store(payloadOf(uuidv7(Date.now()), texts));
+        const unseen = [...sent.keys()].filter((position) => sent[position]?.unseen);
+        const texts = sent.map(({ text }) => text);
+        await this.#store(payloadOf(uuidv7(Date.now()), texts, unseen));
         return [];
       },
       remedy: () => "give_up",
@@ -29,7 +36,7 @@ export class ProgressPublisher {
 
   put(update: Progress): Promise<void> {
     if (!this.#bus.up) return Promise.reject(new Unavailable("NATS cannot be reached"));
-    return this.#publish(textOf(update)).catch((error: unknown) => {
+    return this.#publish({ text: textOf(update), unseen: update.unseen === true }).catch((error: unknown) => {
       throw new Unavailable("NATS did not store the update", [], { cause: error });
     });
   }

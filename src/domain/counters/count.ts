@@ -1,7 +1,7 @@
 // Which counter updates count, on which sums, and the answer to each. Pure, but that it adds to the sums of the rows.
 import { type Answer, invalidAnswer, keyReusedAnswer, staleness } from "#domain/command";
 import { beyond, countsOf } from "#domain/counters/counts";
-import { type CounterItem, isInTime, type Rows } from "#domain/counters/messages";
+import { type CounterItem, isAccepted, isInTime, type Rows } from "#domain/counters/messages";
 import type { CountRow } from "#domain/counters/rows";
 import type { CommandOutcome } from "#domain/outcome";
 import { acceptedVerbsOf } from "#domain/turn/step";
@@ -43,7 +43,7 @@ export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before
       if (bundle.isKey && outcome !== "rejected") taken.set(bundle.id, { counts: countsOf(update) });
       if (bundle.isKey && outcome === "rejected") refused.set(bundle.id, verdict);
     } else if (first !== undefined) verdicts.set(item, again(item, row, first.counts));
-    else if (!isInTime(item, row)) verdicts.set(item, no(tooLate(row)));
+    else if (!isInTime(item, row) && !isAccepted(item)) verdicts.set(item, no(tooLate(row)));
     else verdicts.set(item, refused.get(bundle.id) ?? again(item, row, null));
   }
   return { verdicts, changed: [...changed], refused: [...refused.keys()] };
@@ -51,10 +51,12 @@ export function judge(items: readonly CounterItem[], rows: Rows, { fresh, before
 
 const no = (answer: Answer): Verdict => ({ answer, outcome: "rejected" });
 
-function add(row: CountRow, { update, storedAt, acceptedMs }: CounterItem): Verdict {
+function add(row: CountRow, item: CounterItem): Verdict {
+  const { update, acceptedMs } = item;
+  if (!isInTime(item, row)) return { answer: counted(row), outcome: "stale" };
   if (update.attempt !== undefined && update.attempt !== row.attempt) {
     // What was accepted speaks of an attempt that is over by now: it is done with.
-    if (storedAt === null) return { answer: counted(row), outcome: "stale" };
+    if (isAccepted(item)) return { answer: counted(row), outcome: "stale" };
     return no(wrongAttempt(row, update.attempt));
   }
   const faults = beyond(row, update);

@@ -7,7 +7,7 @@ export interface CounterItem {
   readonly update: Progress;
   readonly bundle: Bundle;
   readonly place: number;
-  /** When JetStream stored the message of a client (ms): it counts if that was before the task ended. Null: the API has accepted it already. */
+  /** When JetStream stored it (ms), where nobody has looked at its task: it counts if that was before the task ended. Null: the API has. */
   readonly storedAt: number | null;
   /** When JetStream stored it, in ms of the clock of Postgres: a heartbeat counts from there. */
   readonly acceptedMs: number;
@@ -28,7 +28,7 @@ export interface Sorted {
   readonly late: ReadonlySet<string>;
 }
 
-/** What may be counted now, each place once; its task is there, and had not ended. */
+/** What may be counted now, each place once; its task is there, and had not ended, or the API has accepted it. */
 export function sortOut(items: readonly CounterItem[], rows: Rows): Sorted {
   const bundles = new Map<string, Parts>();
   const late = new Set<string>();
@@ -36,7 +36,7 @@ export function sortOut(items: readonly CounterItem[], rows: Rows): Sorted {
     const { bundle, place } = item;
     const row = rows.get(item.update.task);
     if (row === undefined) continue;
-    if (!isInTime(item, row)) {
+    if (!isInTime(item, row) && !isAccepted(item)) {
       late.add(bundle.id);
       continue;
     }
@@ -66,6 +66,9 @@ export function freshOf(bundles: Sorted["bundles"], known: ReadonlySet<string>, 
   }
   return { fresh, left };
 }
+
+/** The API has answered 202 to it: that it comes too late is no refusal, and its id is not free again. */
+export const isAccepted = ({ storedAt, update }: CounterItem): boolean => storedAt === null || update.unseen === true;
 
 export function isInTime({ storedAt }: CounterItem, { endedAt }: { readonly endedAt: Date | null }): boolean {
   return storedAt === null || endedAt === null || storedAt <= endedAt.getTime();

@@ -99,17 +99,28 @@ describe("a look", () => {
   });
 
   it("is not waited for while Postgres is away; a refusal for other reasons is still given", async () => {
-    const { state, status, accept } = rig();
+    const { state, stored, status, accept } = rig();
     state.up = false;
     expect(await status()).toBe(202);
     expect(state.looks).toBe(0);
     state.up = true;
     state.fail = new Unavailable("just went away");
     expect(await status()).toBe(202);
+    expect(stored.map(({ unseen }) => unseen)).toEqual([true, true]);
     state.fail = Object.assign(new Error("too slow"), { code: "57014" });
     await expect(accept()).rejects.toThrow("too slow");
     state.fail = null;
     expect(await status()).toBe(202);
+    expect(stored.at(-1)?.unseen).toBe(false);
+  });
+
+  it("says of an update that comes again too that its task was not looked at", async () => {
+    const { state, stored, status } = rig();
+    state.up = false;
+    expect(await status(one, "k")).toBe(202);
+    state.up = true;
+    expect(await status(one, "k")).toBe(202);
+    expect(stored.map(({ unseen }) => unseen)).toEqual([true, true]);
   });
 });
 

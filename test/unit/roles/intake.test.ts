@@ -4,7 +4,19 @@ import { openIntake } from "#roles/intake";
 
 const said = vi.hoisted(() => [] as string[]);
 vi.mock("#bus/commands/commands", () => ({ takeCommands: () => source("commands") }));
-vi.mock("#bus/counters/progress", () => ({ takeProgress: () => source("counters") }));
+const puts = vi.hoisted(() => [] as ((stored: object) => void)[]);
+vi.mock("#bus/counters/progress", () => ({
+  takeProgress: (_: unknown, put: (stored: object) => void) => {
+    puts.push(put);
+    return source("counters");
+  },
+}));
+const counted = vi.hoisted(() => [] as object[]);
+vi.mock("#actor/counters/counters", () => ({
+  Counters: class {
+    put = (item: object) => void counted.push(item);
+  },
+}));
 vi.mock("#bus/dead", () => ({ takeDeadLetters: () => source("dead letters") }));
 
 const source = (what: string) => ({
@@ -23,4 +35,13 @@ it("stops taking when it is closed, if it was not stopped before", async () => {
   await stopped.stop();
   stopped.close();
   expect(said).toEqual([...stops, ...closes]);
+});
+
+it("lets an update whose task was not looked at count by the time at which it was stored", () => {
+  openIntake({ config: {} } as never, { skew: { toPostgresMs: (ms: number) => ms + 5 } } as never).close();
+  for (const unseen of [true, false]) puts.at(-1)?.({ update: { unseen }, storedMs: 10 });
+  expect(counted).toMatchObject([
+    { storedAt: 15, acceptedMs: 15 },
+    { storedAt: null, acceptedMs: 15 },
+  ]);
 });

@@ -95,7 +95,7 @@ it("sends updates so that they are read as they were, under an id for each messa
   const updates = [
     { id: undefined, task, success: 1, failures: 0 },
     { id: `${task}:"\\,]\u{1f600}`, task, success: 0, failures: 2 ** 31 - 1 },
-    { id: undefined, task, success: 7, failures: 8, attempt: 3 },
+    { id: undefined, task, success: 7, failures: 8, attempt: 3, unseen: true },
     { id: "k", task, success: 0, failures: 0, attempt: 0 },
   ];
   for (const one of updates) void publisher.progress(one);
@@ -103,7 +103,9 @@ it("sends updates so that they are read as they were, under an id for each messa
   sent[0]?.stored();
   await until(() => sent.length === 2);
   const read = sent.map(({ body }) => readPayload(body));
-  expect(read.flatMap((message) => message?.updates)).toEqual(updates);
+  expect(read.flatMap((message) => message?.updates)).toEqual(updates.map((one) => ({ unseen: false, ...one })));
+  const before = JSON.stringify({ id: task, updates: [[task, 1, 0]] });
+  expect(readPayload(before)?.updates).toMatchObject([{ task, success: 1, failures: 0, unseen: false }]);
   expect(new Set(read.map((message) => message?.id)).size).toBe(2);
 });
 

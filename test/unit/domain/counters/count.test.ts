@@ -77,6 +77,28 @@ it("counts for the attempt that an update names, and for no other", () => {
   expect(found).toMatchObject({ sums: "2/0", refused: ["c"] });
 });
 
+it("drops what was accepted unseen after its task had ended, and takes it for known when it comes again", () => {
+  const of = (id: string, storedAt: number) => {
+    const one = item(id, 1, 0, storedAt);
+    return { ...one, update: { ...one.update, unseen: true } };
+  };
+  const end = row({ status: "Success", endedAt: ended });
+  const late = of("b", ended.getTime() + 1);
+  const found = decide([of("a", ended.getTime()), late, late], end);
+  expect(found).toMatchObject({
+    answers: [
+      [202, "done"],
+      [202, "stale"],
+      [202, "stale"],
+    ],
+    sums: "1/0",
+    refused: [],
+  });
+  expect(decide([late], end, [["b", "1/0"]]).answers).toEqual([[202, "stale"]]);
+  // No such task: it is lost, though its client got 202.
+  expect(decide([late], undefined).answers).toEqual([[404, "rejected"]]);
+});
+
 it("takes an update of nothing for a sign of life", () => {
   expect(decide([item("a", 0, 0)], row())).toMatchObject({ answers: [[202, "done"]], sums: "0/0", changed: 1 });
 });
