@@ -86,9 +86,17 @@ describe("PUT", () => {
   it("is stored with the client's key, or without one", async () => {
     state.rows = [];
     expect((await json("PUT", `/task/${id}`, { new_success: 2 }, { "idempotency-key": "k" })).statusCode).toBe(202);
-    expect(counted.at(-1)).toEqual({ id: `${low}:k`, task: low, success: 2, failures: 0, attempt: 0, named: false });
+    expect(counted.at(-1)).toEqual({
+      id: `${low}:k`,
+      task: low,
+      success: 2,
+      failures: 0,
+      attempt: 0,
+      named: false,
+      unseen: false,
+    });
     await json("PUT", `/task/${id}`, { new_failures: 1 });
-    expect(counted.at(-1)).toEqual({ id: undefined, task: low, success: 0, failures: 1, attempt: 0 });
+    expect(counted.at(-1)).toEqual({ id: undefined, task: low, success: 0, failures: 1, attempt: 0, unseen: false });
   });
 
   it("looks at the task first, where it can", async () => {
