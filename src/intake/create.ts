@@ -73,7 +73,7 @@ export type Made = Kept & { readonly batchId: string };
 export function createOnce(
   deps: CreateDeps,
   key: CreateKey,
-  asked: Asked & { readonly tasks: number },
+  asked: Asked,
   plan: Decide,
   again: (kept: Made) => BatchPlan,
 ): Promise<Reply> {
@@ -136,10 +136,11 @@ async function insert(db: Db, call: MadeCall): Promise<Creation> {
   return { plan: planned, created: await insertBatch(db, planned, call.now) };
 }
 
-const asked = ({ batch, now }: Call) => ({
+const asked = ({ batch, id, now }: Call) => ({
   locks: locksOf(batch),
   probes: probesOf(batch),
   rules: batch.tasks.flatMap(({ rules }) => rules ?? []),
+  whole: () => planBatch(batch, id, now),
   tasks: batch.tasks.length,
   now,
 });

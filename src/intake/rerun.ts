@@ -31,7 +31,7 @@ export async function answerRerun(deps: CreateDeps, { source, ask, actor, key }:
   const plan = { ...planned(uuidv7(now), now), createdBy: actor };
   if (key !== undefined) {
     const tasks = Math.max(plan.tasks.length, pick.links);
-    const asked = { locks: [], probes: [], rules: rulesOf(plan), tasks, now };
+    const asked = { locks: [], probes: [], rules: rulesOf(plan), whole: () => plan, tasks, now };
     const again = ({ batchId, created }: Made) => planned(batchId, created.getTime());
     return createOnce(deps, { text: key, hash: hashOf([source, ask]) }, asked, () => plan, again);
   }

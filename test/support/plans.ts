@@ -8,6 +8,7 @@ import type { NewBatch } from "#domain/schema/batch";
 import { uuidv7 } from "#domain/values/uuid";
 import * as create from "#store/create/create";
 import * as grow from "#store/create/grow";
+import { makeQueues } from "#store/create/queues";
 import { readEnded, sizeOf } from "#store/create/rerun";
 import * as log from "#store/events/log";
 import { deleteOld, firstPlace } from "#store/maintenance/retention";
@@ -166,7 +167,8 @@ const creation =
   (batch: NewBatch, isKeyed = false) =>
   async (db: Db) => {
     const [id, now] = [uuidv7(Date.now()), Date.now()];
-    const asked = { locks: locksOf(batch), probes: probesOf(batch), rules: [], tasks: 1, now };
+    const whole = () => planBatch(batch, id, now);
+    const asked = { locks: locksOf(batch), probes: probesOf(batch), rules: [], whole, tasks: 1, now };
     const decide = (hits: ReadonlySet<string>) => byToken(planBatch(batch, id, now, omittedOf(batch, hits)));
     if (isKeyed) return create.insertKeyed(db, { text: `plan ${process.pid} ${++keys}`, hash: "" }, asked, decide);
     return create.insertDeduplicated(db, asked, decide);
@@ -193,6 +195,9 @@ async function addition(db: Db) {
   return grow.insertGrowth(db, asked, decide, key);
 }
 
+const perOrder = { kind: "k", status: "Running", fields: ["order"] };
+const rules = [{ type: "Concurrency", max_concurrency: 1, matcher: perOrder }];
+const limited = { tasks: [{ id: "a", name: "a", kind: "k", metadata: { order: -7 }, rules }] } as never;
 const byToken = (plan: BatchPlan): AskedPlan => ({ ...plan, createdBy: "token" });
 const dedupe = (batch: NewBatch, most?: number): Plan => ({
   verbs: ["insertDeduplicated", "findTwins", "takeLocks", "insertPlans"],
@@ -214,6 +219,10 @@ const creating: Record<string, Plan> = {
   "creation under a key": {
     verbs: ["insertKeyed", "take", "remember", "queuesOf"],
     run: creation(matched(0, "Pending", { order: -2 }), true),
+  },
+  "the queues of a large creation": {
+    verbs: ["makeQueues", "queuesOf"],
+    run: (db) => makeQueues(db, planBatch(limited, uuidv7(Date.now()), Date.now())),
   },
   "creation, one matcher": dedupe(matched(1, "Pending", { order: -3 })),
   "creation, a matcher that finds one": dedupe(matched(1, "Success", { order: 500 })),

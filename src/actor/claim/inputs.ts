@@ -34,7 +34,7 @@ export async function readInputs(
 
 /** Sources (the tasks whose results are asked for) that had not ended at the first claim of the attempt, by task. Sends no statement where none was claimed before. */
 async function unendedBefore(sql: Sql, rows: readonly Starting[]): Promise<ReadonlyMap<string, readonly string[]>> {
-  // A retry empties `claimId`, so this is the same attempt again.
+  // Most were not. Of one that was claimed in an earlier attempt alone, nothing is found for the present one.
   const again = rows.filter(({ claimId }) => claimId !== null);
   if (again.length === 0) return new Map();
   const since = again.reduce((least, { createdAt }) => (createdAt < least ? createdAt : least), new Date(8.64e15));

@@ -8,7 +8,7 @@ import type { Rule } from "#domain/rules/rule";
 import { groupOf } from "#store/create/group";
 import { type CreateKey, type Kept, remember, take } from "#store/create/key";
 import { linksInOne } from "#store/create/links";
-import { hasRules } from "#store/create/queues";
+import { hasRules, makeQueues } from "#store/create/queues";
 import { insertPlans } from "#store/create/rows";
 import { findTwins, takeLocks } from "#store/create/twins";
 import type { Db, Sql } from "#store/pg/pool";
@@ -26,6 +26,7 @@ export async function insertBatch(db: Db, plan: AskedPlan, now: number): Promise
   await ensureKeyTemplates(db, rulesOf(plan));
   if (n <= bulkTasksMin && plan.links.length <= linksInOne && !plan.copied && !hasRules([plan]))
     return groupOf(db).insert(plan, now);
+  if (n > bulkTasksMin) await makeQueues(db, plan);
   const created = await db.tx((sql) => {
     void allow(sql, bulkMs);
     return insertPlans(sql, [plan], now);
@@ -41,6 +42,10 @@ export interface Asked {
   readonly probes: readonly (readonly Probe[])[];
   /** Of all tasks. */
   readonly rules: readonly Rule[];
+  /** What is created if no task is left out. */
+  readonly whole: () => BatchPlan;
+  /** How many tasks were sent, or links are copied. */
+  readonly tasks: number;
   readonly now: number;
 }
 /** Gets the keys of the probes that found a task. */
@@ -57,6 +62,7 @@ export interface Creation {
  */
 export async function insertDeduplicated(db: Db, asked: Asked, decide: Decide): Promise<Creation> {
   await ensureKeyTemplates(db, asked.rules);
+  await makeTheirQueues(db, asked);
   const made = await db.tx((sql) => {
     void allow(sql, bulkMs);
     return insertInTurn(sql, asked, decide);
@@ -67,15 +73,16 @@ export async function insertDeduplicated(db: Db, asked: Asked, decide: Decide): 
 
 /**
  * The same under a key, in a transaction of its own: what the key stands for already, or "in_flight" while another call with
- * it is on its way. `tasks`: how many were sent, or links are copied.
+ * it is on its way.
  */
 export async function insertKeyed(
   db: Db,
   key: CreateKey,
-  asked: Asked & { readonly tasks: number },
+  asked: Asked,
   decide: Decide,
 ): Promise<Creation | Kept | "in_flight"> {
   await ensureKeyTemplates(db, asked.rules);
+  await makeTheirQueues(db, asked);
   const isBulk = asked.locks.length > 0 || asked.tasks > bulkTasksMin;
   const made = await db.tx(
     async (sql, send) => {
@@ -91,6 +98,10 @@ export async function insertKeyed(
   );
   if (made !== "in_flight" && "plan" in made) await settle(db, made.plan.tasks.length);
   return made;
+}
+
+async function makeTheirQueues(db: Db, { rules, tasks, whole }: Asked): Promise<void> {
+  if (rules.length > 0 && tasks > bulkTasksMin) await makeQueues(db, whole());
 }
 
 /**
@@ -125,7 +136,7 @@ const dedupeWaitMs = 10_000;
 /** The same within a transaction. */
 export async function insertInTurn(
   sql: Sql,
-  { locks, probes, now }: Omit<Asked, "rules">,
+  { locks, probes, now }: Pick<Asked, "locks" | "probes" | "now">,
   decide: Decide,
 ): Promise<Creation> {
   if (locks.length > 0) await takeLocks(sql, locks);

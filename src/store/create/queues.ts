@@ -1,7 +1,7 @@
 // The queues of tasks that are about to be created, and the word to the next claim round that they have got some.
 import type { BatchPlan } from "#domain/create/batch";
 import type { PlannedSpec } from "#domain/create/spec";
-import type { Sql } from "#store/pg/pool";
+import type { Db, Sql } from "#store/pg/pool";
 import { array } from "#store/pg/unnest";
 
 /** By task; tasks without rules are left out. The queues are there until the transaction ends, and then these tasks are. */
@@ -11,6 +11,22 @@ export const hasRules = (plans: readonly BatchPlan[]): boolean =>
   plans.some(({ specs }) => specs.some(({ rules }) => rules.length > 0));
 
 const none: Queues = new Map();
+
+/** So many tasks at a time: others may need the same queues. */
+const portion = 1_000;
+
+/**
+ * Makes the queues of a large creation before it begins, in short transactions: whoever needs a queue that another transaction makes
+ * waits for its end. What is made in vain is forgotten after an hour.
+ */
+export async function makeQueues(db: Db, plan: BatchPlan): Promise<void> {
+  const { tasks, specs } = plan;
+  if (!hasRules([plan])) return;
+  for (let n = 0; n < specs.length; n += portion) {
+    const some = { ...plan, tasks: tasks.slice(n, n + portion), specs: specs.slice(n, n + portion) };
+    await db.tx((sql) => queuesOf(sql, [some]));
+  }
+}
 
 /** Needs a transaction where `hasRules`. */
 export async function queuesOf(sql: Sql, plans: readonly BatchPlan[]): Promise<Queues> {

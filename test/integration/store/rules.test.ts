@@ -5,11 +5,12 @@ import type { Db, Sql } from "#store/pg/pool";
 import { lockAndOpenQueues } from "#store/rules/queues";
 import { fromStart, repairRules } from "#store/rules/repair";
 import { until } from "#test/until";
-import { openStage } from "../actor/stage.ts";
+import { create, holdFrom, openStage } from "../actor/stage.ts";
 
 let db: Db;
+let url: string;
 beforeAll(async () => {
-  ({ db } = await openStage());
+  ({ db, url } = await openStage());
 });
 const ask = async <T>(work: (sql: Sql) => Promise<readonly object[]>): Promise<T> =>
   Object.values((await db.use(work))[0] as object)[0] as T;
@@ -85,6 +86,16 @@ it("has key templates that were made while it waited for the lock, though the st
   });
   expect(await waiting).toEqual([{ before: false, now: true }]);
   await db.use((sql) => sql`delete from key_template`);
+});
+
+it("others find the queues of a large creation while it goes on", async () => {
+  const rules = [{ type: "Concurrency", max_concurrency: 7, matcher: matcher() }];
+  const letGo = await holdFrom(url, "lock table task in share mode");
+  const creating = create(db, Array.from({ length: 1_001 }, () => ({ rules })) as never);
+  await until(() => db.use(async (sql) => (await sql`select from limit_key where "limit" = 7`).length === 1));
+  await letGo();
+  await creating;
+  await db.use((sql) => sql.unsafe("truncate batch, task cascade; delete from signal; delete from admission_queue"));
 });
 
 it("a signal is heard at once, however many others came before it", async () => {
