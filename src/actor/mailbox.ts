@@ -64,9 +64,9 @@ export class Mailbox {
     if (command.type !== "started" || !this.#resting.take(item, command.task)) this.put(item);
   }
 
-  /** A timer of this task or batch is waiting, or being decided. */
-  isWaiting(id: string): boolean {
-    return this.#found.has(id);
+  /** A timer of this task or batch is waiting, or being decided; with a claim, that it goes back. */
+  isWaiting(id: string, claimId?: number): boolean {
+    return this.#found.has(claimId === undefined ? id : `${id} ${claimId}`);
   }
 
   /** The service took this task's start call, and the row may not say so yet: it is not called again meanwhile. */

@@ -20,8 +20,8 @@ interface Parts {
   /** Fencing tokens of the claims that this process knows of. */
   readonly held: () => ReadonlySet<number>;
   readonly tell: (command: LocalCommand) => void;
-  /** A command of a sweep for this task still waits for a turn of this process. */
-  readonly isWaiting: (task: string) => boolean;
+  /** That this claim goes back still waits for a turn of this process. */
+  readonly isWaiting: (task: string, claimId: number) => boolean;
   /** Called when the lease is good again, or for the first time. */
   readonly onGood: () => void;
   readonly log: Logger;
@@ -94,7 +94,7 @@ export class Leases {
     const { db, leaseSecs, held, tell, isWaiting } = this.#parts;
     if (this.id !== null) {
       const mine = await claimsOf(db, this.id);
-      const lost = mine.filter(({ task, claimId }) => !held().has(claimId) && !isWaiting(task));
+      const lost = mine.filter(({ task, claimId }) => !held().has(claimId) && !isWaiting(task, claimId));
       for (const { task, claimId } of lost) tell({ type: "released", task, claimId });
       metrics.sweepRepairs.add(lost.length, "own_claims");
     }
@@ -116,7 +116,7 @@ export class Leases {
       const page = await orphans(db, this.#swept, limits.sweepRowsMax);
       // Passes over what waits already, so a locked batch keeps no other from being taken over.
       this.#swept = page.length < limits.sweepRowsMax ? firstTask : (page.at(-1)?.task ?? firstTask);
-      const found = page.filter(({ task }) => !isWaiting(task));
+      const found = page.filter(({ task, claimId }) => !isWaiting(task, claimId));
       for (const { task, claimId } of found) tell({ type: "lease_expired", task, claimId });
       if (found.length > 0) log.warn({ tasks: found.length }, "took over the claims of a dead worker");
       metrics.sweepRepairs.add(found.length, "leases");

@@ -213,7 +213,7 @@ describe("a timer", () => {
     mailbox.tell(expired(1));
     mailbox.tell({ ...expired(2), wasSent: true });
     expect(mailbox.take("task", 9).concat(mailbox.take("batch", 9))).toHaveLength(3);
-    expect(mailbox.isWaiting("a")).toBe(true);
+    expect([mailbox.isWaiting("a"), mailbox.isWaiting("a", 1), mailbox.isWaiting("a", 3)]).toEqual([true, true, false]);
   });
 
   it("is not confused with another command of its task", () => {
