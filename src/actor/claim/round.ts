@@ -190,7 +190,10 @@ async function lockAndRead(sql: Sql, state: TurnState, looked: Candidates, found
   const best = found.flatMap(({ id }) => locked.get(id) ?? []);
   const [held, uses, inputs] = await Promise.all([
     // Always: a stop or a pause may have been committed since the turn began.
-    heldBack(sql, ids),
+    heldBack(
+      sql,
+      best.map(({ row }) => row),
+    ),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
     readInputs(sql, state, best),
   ]);

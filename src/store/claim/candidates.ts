@@ -52,7 +52,7 @@ const claimable = (sql: Sql, hasBatchWork: boolean): Fragment => sql`
   t.status = 'Pending' and t.ready_at is null ${hasBatchWork ? sql`and not ${isHeldBack(sql)}` : sql``}`;
 
 /** A stop, pause or rules change of its kind is outstanding and has not reached the task `t`. */
-export const isHeldBack = (sql: Sql): Fragment => sql`
+const isHeldBack = (sql: Sql): Fragment => sql`
   exists (
     select from batch_work w
     where w.batch_id = t.batch_id and w.done_at is null and t.rank > w.reached and t.rank <= w.upto and t.swept < w.seq

@@ -1,8 +1,8 @@
 // How a claim takes the tasks that it found: locks them, then looks again at what must be exact, in statements after the lock.
 import type { StartAction } from "#domain/action";
+import { isAhead } from "#domain/propagation/work";
 import type { TaskRow } from "#domain/row";
 import type { Uses } from "#domain/rules/uses";
-import { isHeldBack } from "#store/claim/candidates";
 import type { Sql } from "#store/pg/pool";
 import { idList } from "#store/pg/unnest";
 import { columns, rowsWith } from "#store/turn/row";
@@ -22,11 +22,20 @@ export async function lockClaimable(sql: Sql, ids: readonly string[]): Promise<C
   return locked.map(({ row, more: [action] }) => ({ row, action: action as StartAction | null }));
 }
 
+type Sweep = Parameters<typeof isAhead>[0];
+type Held = Pick<TaskRow, "id" | "batchId" | "kind" | "rank" | "swept">;
+
 /** Those of these tasks that an outstanding stop, pause or rules change has to reach first. Ask after their rows were locked. */
-export async function heldBack(sql: Sql, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await sql<{ id: string }[]>`
-    select t.id from task t where t.id = any(${idList(ids)}::uuid[]) and ${isHeldBack(sql)}`;
-  return new Set(found.map(({ id }) => id));
+export async function heldBack(sql: Sql, tasks: readonly Held[]): Promise<ReadonlySet<string>> {
+  const batches = new Set(tasks.map(({ batchId }) => batchId));
+  const sweeps = await sql<(Omit<Sweep, "done"> & { readonly batchId: string; readonly of: string | null })[]>`
+    select batch_id as "batchId", seq, kind, args ->> 'kind' as of, reached, upto from batch_work
+    where batch_id = any(${idList(batches)}::uuid[]) and done_at is null and kind in ('stop', 'pause', 'rules')`;
+  const holds = (sweep: (typeof sweeps)[number], task: Held) =>
+    sweep.batchId === task.batchId &&
+    (sweep.kind !== "rules" || sweep.of === task.kind) &&
+    isAhead({ ...sweep, done: false }, task);
+  return new Set(tasks.filter((task) => sweeps.some((sweep) => holds(sweep, task))).map(({ id }) => id));
 }
 
 /** Those of these batches with a stop, pause, resume or rules change that is not done. */
