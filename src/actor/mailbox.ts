@@ -115,13 +115,14 @@ export class Mailbox {
 
   /** The batch of these was locked: they wait for it, longer each time. */
   wait(batch: string, items: readonly Item[], tries: number): void {
-    const pauseMs = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (tries - 1));
-    const at = performance.now() + pauseMs * (0.5 + Math.random() / 2);
-    // Who comes later waits no longer than those who are there, and keeps none of them waiting.
-    const box = this.#boxes.get(batch) ?? { items: [], tries, at };
+    const box = this.#boxes.get(batch) ?? { items: [], tries: 0, at: 0 };
     box.items.push(...items);
-    box.tries = Math.max(box.tries, tries);
-    box.at = Math.min(box.at, at);
+    // Who comes later waits with those who are there, and puts none of them off.
+    if (tries > box.tries) {
+      const pauseMs = Math.min(limits.boxPauseMaxMs, limits.boxPauseMs * 2 ** (tries - 1));
+      box.tries = tries;
+      box.at = performance.now() + pauseMs * (0.5 + Math.random() / 2);
+    }
     this.#boxes.set(batch, box);
     this.#boxed += items.length;
     this.#arm();
