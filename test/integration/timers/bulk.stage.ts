@@ -76,8 +76,14 @@ export async function openBulkStage() {
         const { body } = await call("GET", `/bulk/${id}`);
         return body.ended_at !== null && body;
       }, ms),
-    items: async () =>
-      (await db.use((sql) => sql<{ n: number }[]>`select count(*)::int as n from bulk_item`))[0]?.n as number,
+    /** Of one operation, or of all. */
+    items: async (id: string | null = null) =>
+      (
+        await db.use(
+          (sql) => sql<{ n: number }[]>`
+            select count(*)::int as n from bulk_item where bulk_id = coalesce(${id}::uuid, bulk_id)`,
+        )
+      )[0]?.n as number,
     async close() {
       await rig.stop();
       await api.close();
