@@ -6,6 +6,7 @@ import { freeUnused, probed, type Receiving } from "#actor/claim/probes";
 import type { Claimed } from "#domain/calls/claimed";
 import { claim } from "#domain/commands/claim";
 import type { StartInputs } from "#domain/inputs/starts";
+import { holdsBack, isSweep } from "#domain/propagation/work";
 import { byUrgency, isReady, type TaskRow, unruledQueue } from "#domain/row";
 import { admitted, blockOf, loadOf } from "#domain/rules/admit";
 import { windowsOf } from "#domain/rules/rate";
@@ -14,8 +15,9 @@ import type { TurnEnv, TurnState } from "#domain/turn/state";
 import { nextLook } from "#flow/next-look";
 import type { Capacity, ReceiverCapacity } from "#flow/receiver-capacity";
 import type { Found, Look } from "#store/claim/candidates";
-import { type Claimable, heldBack, lockClaimable, startActions, sweptBatches, usesOf } from "#store/claim/take";
+import { type Claimable, lockClaimable, startActions, usesOf } from "#store/claim/take";
 import type { Sql } from "#store/pg/pool";
+import { worksOf } from "#store/turn/works";
 
 /** The free call slots of this process: in all, and to each receiver. */
 export type CallSlots = Pick<ReceiverCapacity, "free" | "limited" | "freeMax" | "freeFor">;
@@ -188,17 +190,16 @@ async function lockAndRead(sql: Sql, state: TurnState, looked: Candidates, found
   );
   const ids = [...locked.keys()];
   const best = found.flatMap(({ id }) => locked.get(id) ?? []);
-  const [held, uses, inputs] = await Promise.all([
+  const [works, uses, inputs] = await Promise.all([
     // Always: a stop or a pause may have been committed since the turn began.
-    heldBack(
-      sql,
-      best.map(({ row }) => row),
-    ),
+    worksOf(sql, batchesOf(best.map(({ row }) => row))),
     state.hasKeyTemplates ? usesOf(sql, ids) : noUses,
     readInputs(sql, state, best),
   ]);
   const isLooked = ({ row }: Claimable) =>
-    !held.has(row.id) && !inputs.passedOver.has(row.id) && (row.queue === unruledQueue || looked.queues.has(row.queue));
+    !works.some((work) => holdsBack(work, row)) &&
+    !inputs.passedOver.has(row.id) &&
+    (row.queue === unruledQueue || looked.queues.has(row.queue));
   const claimable = best.filter(isLooked);
   const windows = windowsOf(looked.queues.values());
   const candidates = claimable.map(({ row, action }) => ({
@@ -224,9 +225,8 @@ export async function admitReady(sql: Sql, state: TurnState, round: ClaimRound):
   );
   if (ready.length === 0 || round.limit <= 0) return [];
   // A sweep of its batch may have to reach it first.
-  const underSweep = state.hasBatchWork
-    ? await sweptBatches(sql, [...new Set(ready.map(({ batchId }) => batchId))])
-    : new Set();
+  const works = state.hasBatchWork ? await worksOf(sql, batchesOf(ready)) : [];
+  const underSweep = new Set(works.filter(isSweep).map(({ batchId }) => batchId));
   const some = ready
     .filter(({ batchId }) => !underSweep.has(batchId))
     .sort(byUrgency)
@@ -268,4 +268,5 @@ async function actionsOf(
   return unread.length === 0 ? known : new Map([...known, ...(await startActions(sql, unread))]);
 }
 
+const batchesOf = (rows: readonly TaskRow[]): string[] => [...new Set(rows.map(({ batchId }) => batchId))];
 const becamePending = (state: TurnState, row: TaskRow): boolean => state.before.get(row.id)?.status !== "Pending";

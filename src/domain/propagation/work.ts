@@ -46,6 +46,14 @@ export const isAhead = (
   { rank, swept }: Pick<TaskRow, "rank" | "swept">,
 ): boolean => !done && kind !== "propagation" && rank > reached && rank <= upto && swept < seq;
 
+/** The task may not start before this sweep has come to it: a stop, a pause, or other rules for its kind. */
+export const holdsBack = (work: Work, row: Pick<TaskRow, "batchId" | "kind" | "rank" | "swept">): boolean =>
+  work.batchId === row.batchId &&
+  isAhead(work, row) &&
+  (work.kind === "rules"
+    ? work.args !== null && "kind" in work.args && work.args.kind === row.kind
+    : work.kind !== "resume");
+
 /** A step of propagation that waits. `judge`: the task may be lost. `down`: its children have not heard of its end. `up`: its
  * last unfinished child has ended. */
 export interface Step {

@@ -1,6 +1,5 @@
 // How a claim takes the tasks that it found: locks them, then looks again at what must be exact, in statements after the lock.
 import type { StartAction } from "#domain/action";
-import { isAhead } from "#domain/propagation/work";
 import type { TaskRow } from "#domain/row";
 import type { Uses } from "#domain/rules/uses";
 import type { Sql } from "#store/pg/pool";
@@ -20,30 +19,6 @@ export async function lockClaimable(sql: Sql, ids: readonly string[]): Promise<C
     where t.id = any(${idList(ids)}::uuid[]) and coalesce(t.status = 'Pending' and t.ready_at is null, false)
     for no key update of t skip locked`);
   return locked.map(({ row, more: [action] }) => ({ row, action: action as StartAction | null }));
-}
-
-type Sweep = Parameters<typeof isAhead>[0];
-type Held = Pick<TaskRow, "id" | "batchId" | "kind" | "rank" | "swept">;
-
-/** Those of these tasks that an outstanding stop, pause or rules change has to reach first. Ask after their rows were locked. */
-export async function heldBack(sql: Sql, tasks: readonly Held[]): Promise<ReadonlySet<string>> {
-  const batches = new Set(tasks.map(({ batchId }) => batchId));
-  const sweeps = await sql<(Omit<Sweep, "done"> & { readonly batchId: string; readonly of: string | null })[]>`
-    select batch_id as "batchId", seq, kind, args ->> 'kind' as of, reached, upto from batch_work
-    where batch_id = any(${idList(batches)}::uuid[]) and done_at is null and kind in ('stop', 'pause', 'rules')`;
-  const holds = (sweep: (typeof sweeps)[number], task: Held) =>
-    sweep.batchId === task.batchId &&
-    (sweep.kind !== "rules" || sweep.of === task.kind) &&
-    isAhead({ ...sweep, done: false }, task);
-  return new Set(tasks.filter((task) => sweeps.some((sweep) => holds(sweep, task))).map(({ id }) => id));
-}
-
-/** Those of these batches with a stop, pause, resume or rules change that is not done. */
-export async function sweptBatches(sql: Sql, batches: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await sql<{ batch: string }[]>`
-    select distinct batch_id as batch from batch_work
-    where batch_id = any(${idList(batches)}::uuid[]) and done_at is null and kind <> 'propagation'`;
-  return new Set(found.map(({ batch }) => batch));
 }
 
 /** The start actions of these tasks. */

@@ -56,7 +56,6 @@ const functions = `
   create function bid(n int) returns uuid language sql as $$ select ('00000000-0000-7000-8000-b' || lpad(n::text, 11, '0'))::uuid $$;
   create function tid(n int) returns uuid language sql as $$ select ('00000000-0000-7000-8000-0' || lpad(n::text, 11, '0'))::uuid $$;`;
 
-const held = { id: "", kind: "k", rank: 0, swept: 0 };
 const nothing = { ended: [], changed: [], unended: [] };
 const capacity = { receivers: [{ receiver: "http://r1", free: 1 }], freeMax: 1 };
 const look = { limit: 64, capacity, hasBatchWork: false };
@@ -89,15 +88,6 @@ const statements: Record<string, readonly [rows: number, (sql: Sql) => Promise<u
   findAmongMany: [500, (sql) => find.findAmongMany(sql, look, all, "http://r20")],
   findAmongManyLocking: [700, (sql) => find.findAmongMany(sql, { ...look, locks: true }, all, "")],
   lockClaimable: [256, (sql) => take.lockClaimable(sql, tasks(4_000, 64))],
-  heldBack: [
-    16,
-    (sql) =>
-      take.heldBack(
-        sql,
-        [1, 2].map((n) => ({ ...held, batchId: id("b", n) })),
-      ),
-  ],
-  sweptBatches: [16, (sql) => take.sweptBatches(sql, [id("b", 1), id("b", 2)])],
   startActions: [128, (sql) => take.startActions(sql, tasks(4_000, 64))],
   usesOf: [192, (sql) => take.usesOf(sql, tasks(4_000, 64))],
   // Each with its spec, and its one parent with task and spec, or the task that it names.
